@@ -1,1 +1,43 @@
-//! Freehold.
+//! The rules of Freehold, and nothing else.
+//!
+//! This crate knows what an address space is and what may be done to it. It takes the [`State`], a
+//! [`Command`] and the time, and [`decide`]s: either the [`Change`]s that carry the command out, or
+//! a [`Refusal`] that says what is wrong and what to do. It has no clock, no randomness, no socket,
+//! no file and no async; whoever calls it brings those.
+//!
+//! The tour, in reading order:
+//!
+//! - [`name`], [`net`], [`client`], [`text`], [`option`]: words that cannot be wrong once parsed
+//! - [`model`]: the nouns (space, prefix, scope, reservation, server, agent, operator, lease)
+//! - [`command`] → [`decide`] → [`change`]: the life of a change
+//! - [`state`]: everything at one revision, cheap to copy
+//! - [`check`]: the invariants, each stated once more as a test of a whole state
+//! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
+//! - [`lease`]: what servers granted
+//! - [`access`]: permissions and the roles that hold them
+
+pub mod access;
+pub mod bundle;
+pub mod change;
+pub mod check;
+pub mod client;
+pub mod command;
+pub mod decide;
+pub mod desired;
+pub mod lease;
+pub mod model;
+pub mod name;
+pub mod net;
+pub mod option;
+pub mod refusal;
+pub mod state;
+pub mod text;
+pub mod time;
+
+pub use change::{Change, Entry, Record, RecordKey};
+pub use check::check;
+pub use command::Command;
+pub use decide::decide;
+pub use refusal::{Reason, Refusal};
+pub use state::State;
+pub use time::{Revision, Timestamp};

@@ -1,0 +1,189 @@
+//! Permissions, and the roles that hold them. Deny by default; there are no negative rules.
+//!
+//! Which permission a method needs is declared in the .proto files and nowhere else.
+
+use crate::refusal::{Reason, Refusal};
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal;)*) => {
+        /// The right to do one kind of thing.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission { $($(#[$doc])* $variant,)* }
+
+        impl Permission {
+            /// Every permission there is.
+            pub const ALL: &[Permission] = &[$(Permission::$variant,)*];
+
+            /// Its name, as the .proto files write it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Permission::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+permissions! {
+    /// See spaces.
+    SpacesRead = "spaces.read";
+    /// Create, change and delete spaces.
+    SpacesWrite = "spaces.write";
+    /// See prefixes.
+    PrefixesRead = "prefixes.read";
+    /// Create, change and delete prefixes.
+    PrefixesWrite = "prefixes.write";
+    /// See scopes.
+    ScopesRead = "scopes.read";
+    /// Create, change and delete scopes, with their exclusions and options.
+    ScopesWrite = "scopes.write";
+    /// See reservations.
+    ReservationsRead = "reservations.read";
+    /// Create, change and delete reservations.
+    ReservationsWrite = "reservations.write";
+    /// See leases.
+    LeasesRead = "leases.read";
+    /// See servers and what they run.
+    ServersRead = "servers.read";
+    /// Manage, unmanage and remove servers.
+    ServersWrite = "servers.write";
+    /// See agents.
+    AgentsRead = "agents.read";
+    /// Enrol, revoke and remove agents.
+    AgentsWrite = "agents.write";
+    /// Search the audit trail.
+    EventsRead = "events.read";
+    /// Follow changes of resources that one may see.
+    Watch = "watch";
+    /// See operators and their roles.
+    OperatorsRead = "operators.read";
+    /// Create operators, give roles, revoke certificates.
+    OperatorsWrite = "operators.write";
+}
+
+impl FromStr for Permission {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|p| p.as_str() == name)
+            .ok_or_else(|| Refusal::new(Reason::InvalidValue, format!("no permission is called {name:?}")))
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reading the plan and what runs: part of every role but the Auditor's.
+const READ: &[Permission] = &[
+    Permission::SpacesRead,
+    Permission::PrefixesRead,
+    Permission::ScopesRead,
+    Permission::ReservationsRead,
+    Permission::LeasesRead,
+    Permission::ServersRead,
+    Permission::AgentsRead,
+    Permission::Watch,
+];
+
+macro_rules! roles {
+    ($($(#[$doc:meta])* $variant:ident = $id:literal, $reads:expr, $more:expr;)*) => {
+        /// A built-in role: a set of permissions.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Role { $($(#[$doc])* $variant,)* }
+
+        impl Role {
+            /// Every built-in role.
+            pub const ALL: &[Role] = &[$(Role::$variant,)*];
+
+            /// Its id, as people type it.
+            pub fn id(self) -> &'static str {
+                match self { $(Role::$variant => $id,)* }
+            }
+
+            /// Whether the role holds `permission`.
+            pub fn holds(self, permission: Permission) -> bool {
+                let (reads, more): (&[Permission], &[Permission]) = match self { $(Role::$variant => ($reads, $more),)* };
+                reads.contains(&permission) || more.contains(&permission)
+            }
+        }
+    };
+}
+
+roles! {
+    /// Everything, access and agents included.
+    IpamAdministrator = "ipam-administrator", Permission::ALL, &[];
+    /// Spaces, prefixes, addresses.
+    AsmAdministrator = "asm-administrator", READ, &[Permission::SpacesWrite, Permission::PrefixesWrite];
+    /// DHCP and DNS servers, scopes, failover, zones, records.
+    MsmAdministrator = "msm-administrator", READ,
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite];
+    /// DHCP servers, scopes, options, reservations, failover.
+    DhcpAdministrator = "dhcp-administrator", READ,
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite];
+    /// Scopes, exclusions, options, and the reservations in them.
+    DhcpScopeAdministrator = "dhcp-scope-administrator", READ,
+        &[Permission::ScopesWrite, Permission::ReservationsWrite];
+    /// Reservations.
+    DhcpReservationsAdministrator = "dhcp-reservations-administrator", READ, &[Permission::ReservationsWrite];
+    /// Addresses: hold, claim, release.
+    IpAddressRecordAdministrator = "ip-address-record-administrator", READ, &[];
+    /// Zones and records.
+    DnsAdministrator = "dns-administrator", READ, &[];
+    /// Records.
+    DnsRecordAdministrator = "dns-record-administrator", READ, &[];
+    /// Audit search and export, and who may do what.
+    Auditor = "auditor", &[], &[Permission::EventsRead, Permission::OperatorsRead];
+    /// Read.
+    Viewer = "viewer", READ, &[];
+}
+
+impl FromStr for Role {
+    type Err = Refusal;
+
+    fn from_str(id: &str) -> Result<Self, Refusal> {
+        Self::ALL.iter().copied().find(|role| role.id() == id).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|role| role.id()).collect();
+            Refusal::new(Reason::InvalidValue, format!("no role is called {id:?}; there are {}", known.join(", ")))
+        })
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_ipam_administrator_holds_everything() {
+        let all: Vec<_> = Role::ALL.iter().filter(|r| Permission::ALL.iter().all(|p| r.holds(*p))).collect();
+        assert_eq!(all, [&Role::IpamAdministrator]);
+    }
+
+    #[test]
+    fn the_viewer_changes_nothing_and_the_auditor_sees_no_plan() {
+        let writes = |role: Role| Permission::ALL.iter().any(|p| p.as_str().ends_with(".write") && role.holds(*p));
+        assert!(!writes(Role::Viewer) && !writes(Role::Auditor));
+        assert!(!Role::Auditor.holds(Permission::PrefixesRead) && Role::Auditor.holds(Permission::EventsRead));
+    }
+
+    #[test]
+    fn names_read_back() {
+        for role in Role::ALL {
+            assert_eq!(role.id().parse::<Role>(), Ok(*role));
+        }
+        for permission in Permission::ALL {
+            assert_eq!(permission.as_str().parse::<Permission>(), Ok(*permission));
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! What may be asked of the state. A command carries parsed values only, and everything random or
+//! secret that it needs, so that `decide` stays a function.
+
+use crate::access::Role;
+use crate::bundle::ResourceKey;
+use crate::client::ClientIdentity;
+use crate::model::{
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, Rejection, ScopeStatus,
+    SecretHash, ServerKind,
+};
+use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::net::{AddressRange, Cidr};
+use crate::option::Options;
+use crate::text::{HostName, Text};
+use crate::time::{Revision, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The revision that the caller read; `None` where it does not care.
+pub type Etag = Option<Revision>;
+
+/// Fields of a space to change; `None` leaves a field as it is. So it is in every patch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SpacePatch {
+    /// New heading.
+    pub title: Option<Text>,
+    /// New description.
+    pub description: Option<Text>,
+}
+
+/// Fields of a prefix to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PrefixPatch {
+    /// Convert it.
+    pub kind: Option<PrefixKind>,
+    /// New heading.
+    pub title: Option<Text>,
+    /// New description.
+    pub description: Option<Text>,
+}
+
+/// A scope to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewScope {
+    /// Its name.
+    pub name: ScopeName,
+    /// The space of its network.
+    pub space: SpaceName,
+    /// The network prefix that it serves.
+    pub network: Cidr,
+    /// What may be leased.
+    pub ranges: Vec<AddressRange>,
+    /// What in the ranges may not.
+    pub exclusions: Vec<Exclusion>,
+    /// Options.
+    pub options: Options,
+    /// Lease times.
+    pub lease_times: LeaseTimes,
+    /// Whether it leases.
+    pub status: ScopeStatus,
+    /// The server that serves it.
+    pub server: Option<ServerName>,
+    /// What it is for.
+    pub description: Text,
+}
+
+/// Fields of a scope to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScopePatch {
+    /// What may be leased, all of it.
+    pub ranges: Option<Vec<AddressRange>>,
+    /// What in the ranges may not, all of it.
+    pub exclusions: Option<Vec<Exclusion>>,
+    /// Options, all of them.
+    pub options: Option<Options>,
+    /// Lease times.
+    pub lease_times: Option<LeaseTimes>,
+    /// Whether it leases.
+    pub status: Option<ScopeStatus>,
+    /// The server, or none.
+    pub server: Option<Option<ServerName>>,
+    /// What it is for.
+    pub description: Option<Text>,
+}
+
+/// Fields of a reservation to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReservationPatch {
+    /// Whom it is for.
+    pub client: Option<ClientIdentity>,
+    /// The host name, or none.
+    pub host_name: Option<Option<HostName>>,
+    /// What it is for.
+    pub description: Option<Text>,
+}
+
+/// Fields of a server to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerPatch {
+    /// Whether Freehold changes it.
+    pub management: Option<Management>,
+    /// What it is for.
+    pub description: Option<Text>,
+}
+
+/// Fields of an operator to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OperatorPatch {
+    /// What it may do, all of it.
+    pub roles: Option<BTreeSet<Role>>,
+    /// Whether it is shut out.
+    pub disabled: Option<bool>,
+}
+
+/// What may be asked of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Make a space.
+    CreateSpace {
+        /// Its name.
+        name: SpaceName,
+        /// A heading.
+        title: Text,
+        /// What it is for.
+        description: Text,
+    },
+    /// Change a space.
+    UpdateSpace {
+        /// Which.
+        name: SpaceName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: SpacePatch,
+    },
+    /// Delete an empty space.
+    DeleteSpace {
+        /// Which.
+        name: SpaceName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Put a prefix into the plan.
+    CreatePrefix {
+        /// Its space and CIDR.
+        name: PrefixName,
+        /// What it holds.
+        kind: PrefixKind,
+        /// A heading.
+        title: Text,
+        /// What it is for.
+        description: Text,
+    },
+    /// Change a prefix.
+    UpdatePrefix {
+        /// Which.
+        name: PrefixName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: PrefixPatch,
+    },
+    /// Take a prefix out of the plan; it must hold nothing.
+    DeletePrefix {
+        /// Which.
+        name: PrefixName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Make a scope.
+    CreateScope(NewScope),
+    /// Change a scope.
+    UpdateScope {
+        /// Which.
+        name: ScopeName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: ScopePatch,
+    },
+    /// Delete a scope.
+    DeleteScope {
+        /// Which.
+        name: ScopeName,
+        /// As the caller read it.
+        etag: Etag,
+        /// Its reservations too, if it has any.
+        force: bool,
+    },
+    /// Reserve an address.
+    CreateReservation {
+        /// The scope and address.
+        name: ReservationName,
+        /// Whom it is for.
+        client: ClientIdentity,
+        /// The host name that the client is given.
+        host_name: Option<HostName>,
+        /// What it is for.
+        description: Text,
+    },
+    /// Change a reservation.
+    UpdateReservation {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: ReservationPatch,
+    },
+    /// Give a reserved address back.
+    DeleteReservation {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Take note of a server that an agent found, or of what became different about it.
+    ReportServer {
+        /// Its agent and short id.
+        name: ServerName,
+        /// Its software.
+        kind: ServerKind,
+        /// Its version.
+        version: Text,
+        /// Subnets of its own.
+        foreign_subnets: Vec<ForeignSubnet>,
+    },
+    /// Change how a server is treated.
+    UpdateServer {
+        /// Which.
+        name: ServerName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: ServerPatch,
+    },
+    /// Forget a server that serves no scope.
+    DeleteServer {
+        /// Which.
+        name: ServerName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Take note of what a server was proven to run.
+    RecordApplied {
+        /// Which.
+        server: ServerName,
+        /// What it runs.
+        applied: Applied,
+    },
+    /// Take note of what a server refused.
+    RecordRejected {
+        /// Which.
+        server: ServerName,
+        /// The resources refused, put into quarantine.
+        rejections: BTreeMap<ResourceKey, Rejection>,
+        /// Why the whole apply failed; empty if it did not.
+        error: String,
+    },
+    /// Give the right to enrol one agent.
+    CreateToken {
+        /// Its name.
+        name: TokenName,
+        /// The agent that it makes.
+        agent: AgentName,
+        /// Its secret's hash.
+        secret: SecretHash,
+        /// When it ends.
+        expires: Timestamp,
+    },
+    /// Take the right back.
+    DeleteToken {
+        /// Which.
+        name: TokenName,
+    },
+    /// Use a token: makes the agent, or gives the same key the same answer again.
+    EnrolAgent {
+        /// The token.
+        token: TokenName,
+        /// The hash of the secret that was shown.
+        secret: SecretHash,
+        /// An identity for the agent, if it is made.
+        id: [u8; 16],
+        /// The certificate made for it.
+        certificate: CertificateRecord,
+    },
+    /// Take note of an agent's next certificate.
+    RenewAgent {
+        /// Which.
+        name: AgentName,
+        /// The certificate made for it.
+        certificate: CertificateRecord,
+        /// Whether its old one had ended.
+        late: bool,
+    },
+    /// Open a session: gives the next fence.
+    OpenSession {
+        /// Which agent.
+        agent: AgentName,
+        /// The highest fence that the agent says it has seen.
+        seen: u64,
+    },
+    /// Shut an agent out.
+    RevokeAgent {
+        /// Which.
+        name: AgentName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Forget a revoked agent and its servers.
+    DeleteAgent {
+        /// Which.
+        name: AgentName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Let somebody call the API.
+    CreateOperator {
+        /// Its name.
+        name: OperatorName,
+        /// What it may do.
+        roles: BTreeSet<Role>,
+        /// The certificate made for it.
+        certificate: Option<CertificateRecord>,
+    },
+    /// Change what somebody may do.
+    UpdateOperator {
+        /// Which.
+        name: OperatorName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: OperatorPatch,
+    },
+    /// Take note of a further certificate of an operator.
+    AddOperatorCertificate {
+        /// Which operator.
+        name: OperatorName,
+        /// The certificate made for it.
+        certificate: CertificateRecord,
+    },
+    /// Revoke one certificate of an operator.
+    RevokeOperatorCertificate {
+        /// Which operator.
+        name: OperatorName,
+        /// The certificate's serial number, in hexadecimal.
+        serial: String,
+    },
+    /// Remove somebody.
+    DeleteOperator {
+        /// Which.
+        name: OperatorName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+}

@@ -1,0 +1,75 @@
+//! Finding what a command names, and holding it against the caller's etag.
+
+use crate::command::Etag;
+use crate::model::{Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp};
+use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::refusal::{Reason, Refusal};
+use crate::state::State;
+use std::fmt;
+use std::sync::Arc;
+
+fn found<T: Clone>(record: Option<&T>, reason: Reason, name: impl fmt::Display) -> Result<T, Refusal> {
+    record.cloned().ok_or_else(|| Refusal::new(reason, format!("{name} does not exist")).at("name").about(name))
+}
+
+pub(super) fn space(state: &State, name: &SpaceName) -> Result<Arc<Space>, Refusal> {
+    found(state.space(name), Reason::SpaceNotFound, name)
+}
+
+pub(super) fn prefix(state: &State, name: &PrefixName) -> Result<Arc<Prefix>, Refusal> {
+    found(state.prefix(name), Reason::PrefixNotFound, name)
+}
+
+pub(super) fn scope(state: &State, name: &ScopeName) -> Result<Arc<Scope>, Refusal> {
+    found(state.scope(name), Reason::ScopeNotFound, name)
+}
+
+pub(super) fn reservation(state: &State, name: &ReservationName) -> Result<Arc<Reservation>, Refusal> {
+    found(state.reservation(name), Reason::ReservationNotFound, name)
+}
+
+pub(super) fn server(state: &State, name: &ServerName) -> Result<Arc<Server>, Refusal> {
+    found(state.server(name), Reason::ServerNotFound, name)
+}
+
+pub(super) fn agent(state: &State, name: &AgentName) -> Result<Arc<Agent>, Refusal> {
+    found(state.agent(name), Reason::AgentNotFound, name)
+}
+
+pub(super) fn token(state: &State, name: &TokenName) -> Result<Arc<EnrolmentToken>, Refusal> {
+    found(state.token(name), Reason::TokenNotFound, name)
+}
+
+pub(super) fn operator(state: &State, name: &OperatorName) -> Result<Arc<Operator>, Refusal> {
+    found(state.operator(name), Reason::OperatorNotFound, name)
+}
+
+/// Refuses a caller that read another revision than the one that is there.
+pub(super) fn etag_matches(etag: Etag, stamp: Stamp, name: impl fmt::Display) -> Result<(), Refusal> {
+    match etag {
+        Some(read) if read != stamp.revision => Err(Refusal::new(
+            Reason::EtagMismatch,
+            format!(
+                "{name} was changed since you read it: its etag is {}, yours is {read}; read it again and retry",
+                stamp.revision
+            ),
+        )
+        .at("etag")
+        .about(name)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn already_exists(name: impl fmt::Display) -> Refusal {
+    Refusal::new(Reason::AlreadyExists, format!("{name} exists already")).at("name").about(name)
+}
+
+/// A refusal to delete what others use, naming the first few of them.
+pub(super) fn in_use(name: impl fmt::Display, users: &[String], total: usize, hint: &str) -> Refusal {
+    let more = total.saturating_sub(users.len());
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Refusal::new(Reason::InUse, format!("{name} is used by {}{tail}; {hint}", users.join(", "))).at("name").about(name)
+}
+
+/// How many users a refusal names.
+pub(super) const USERS_NAMED: usize = 5;

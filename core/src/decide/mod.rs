@@ -1,0 +1,93 @@
+//! From a command to changes, or to a refusal. All rules live below this function and nowhere else.
+//!
+//! `decide` changes nothing: the caller makes the changes durable first and applies them then. An
+//! empty list of changes means that everything is as asked already.
+
+mod access;
+mod agent;
+mod lookup;
+mod prefix;
+mod reservation;
+mod scope;
+mod server;
+mod space;
+
+pub use agent::{LATE_RENEWALS_MAX, TOKEN_REPEAT_SECONDS};
+pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
+
+use crate::change::Change;
+use crate::command::Command;
+use crate::model::Stamp;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::time::{Revision, Timestamp};
+
+/// When and where in the ledger a command is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The time, for stamps and deadlines.
+    pub(crate) now: Timestamp,
+    /// The number that the entry gets if it is committed.
+    pub(crate) revision: Revision,
+}
+
+impl Moment {
+    fn made(self) -> Stamp {
+        Stamp::made(self.now, self.revision)
+    }
+
+    fn changed(self, stamp: Stamp) -> Stamp {
+        stamp.changed(self.now, self.revision)
+    }
+}
+
+/// Decides on `command` in `state` at time `now`: the changes that carry it out, the record that it is
+/// about first, or why it cannot be.
+pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Change>, Refusal> {
+    let at = Moment { now, revision: state.revision().next() };
+    match command {
+        Command::CreateSpace { name, title, description } => space::create(state, at, name, title, description),
+        Command::UpdateSpace { name, etag, patch } => space::update(state, at, name, *etag, patch),
+        Command::DeleteSpace { name, etag } => space::delete(state, name, *etag),
+        Command::CreatePrefix { name, kind, title, description } => {
+            prefix::create(state, at, name, *kind, title, description)
+        }
+        Command::UpdatePrefix { name, etag, patch } => prefix::update(state, at, name, *etag, patch),
+        Command::DeletePrefix { name, etag } => prefix::delete(state, name, *etag),
+        Command::CreateScope(new) => scope::create(state, at, new),
+        Command::UpdateScope { name, etag, patch } => scope::update(state, at, name, *etag, patch),
+        Command::DeleteScope { name, etag, force } => scope::delete(state, name, *etag, *force),
+        Command::CreateReservation { name, client, host_name, description } => {
+            reservation::create(state, at, name, client, host_name.as_ref(), description)
+        }
+        Command::UpdateReservation { name, etag, patch } => reservation::update(state, at, name, *etag, patch),
+        Command::DeleteReservation { name, etag } => reservation::delete(state, name, *etag),
+        Command::ReportServer { name, kind, version, foreign_subnets } => {
+            server::report(state, at, name, *kind, version, foreign_subnets)
+        }
+        Command::UpdateServer { name, etag, patch } => server::update(state, at, name, *etag, patch),
+        Command::DeleteServer { name, etag } => server::delete(state, name, *etag),
+        Command::RecordApplied { server, applied } => server::record_applied(state, at, server, applied),
+        Command::RecordRejected { server, rejections, error } => {
+            server::record_rejected(state, at, server, rejections, error)
+        }
+        Command::CreateToken { name, agent, secret, expires } => {
+            agent::create_token(state, at, name, agent, *secret, *expires)
+        }
+        Command::DeleteToken { name } => agent::delete_token(state, name),
+        Command::EnrolAgent { token, secret, id, certificate } => {
+            agent::enrol(state, at, token, *secret, *id, certificate)
+        }
+        Command::RenewAgent { name, certificate, late } => agent::renew(state, at, name, certificate, *late),
+        Command::OpenSession { agent, seen } => agent::open_session(state, at, agent, *seen),
+        Command::RevokeAgent { name, etag } => agent::revoke(state, at, name, *etag),
+        Command::DeleteAgent { name, etag } => agent::delete(state, name, *etag),
+        Command::CreateOperator { name, roles, certificate } => {
+            access::create(state, at, name, roles, certificate.as_ref())
+        }
+        Command::UpdateOperator { name, etag, patch } => access::update(state, at, name, *etag, patch),
+        Command::AddOperatorCertificate { name, certificate } => access::add_certificate(state, at, name, certificate),
+        Command::RevokeOperatorCertificate { name, serial } => access::revoke_certificate(state, at, name, serial),
+        Command::DeleteOperator { name, etag } => access::delete(state, name, *etag),
+    }
+}

@@ -1,0 +1,120 @@
+use super::Moment;
+use super::lookup::{self, etag_matches};
+use crate::change::{Change, Record};
+use crate::client::ClientIdentity;
+use crate::command::{Etag, ReservationPatch};
+use crate::model::{Reservation, Scope};
+use crate::name::ReservationName;
+use crate::net::{Family, family};
+use crate::refusal::{Reason, Refusal};
+use crate::state::State;
+use crate::text::{HostName, Text};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub(super) fn create(
+    state: &State,
+    at: Moment,
+    name: &ReservationName,
+    client: &ClientIdentity,
+    host_name: Option<&HostName>,
+    description: &Text,
+) -> Result<Vec<Change>, Refusal> {
+    let scope = lookup::scope(state, &name.scope).map_err(|refusal| refusal.at("parent"))?;
+    address_can_be_reserved(&scope, name.address)?;
+    if let Some(other) = state.reservation(name) {
+        return Err(Refusal::new(
+            Reason::AddressReserved,
+            format!("{} is reserved for {} already", name.address, other.client),
+        )
+        .at("reservation.address")
+        .about(name));
+    }
+    client_has_no_other(state, name, client)?;
+    let reservation = Reservation {
+        name: name.clone(),
+        client: client.clone(),
+        host_name: host_name.cloned(),
+        description: description.clone(),
+        stamp: at.made(),
+    };
+    Ok(vec![Change::made(Record::Reservation(Arc::new(reservation)))])
+}
+
+fn address_can_be_reserved(scope: &Scope, address: IpAddr) -> Result<(), Refusal> {
+    let refuse =
+        |reason, message: String| Err(Refusal::new(reason, message).at("reservation.address").about(&scope.name));
+    if !scope.network.contains(address) {
+        return refuse(
+            Reason::AddressNotUsable,
+            format!("{address} does not lie in {}, the network of {}", scope.network, scope.name),
+        );
+    }
+    if !scope.network.usable(address) {
+        return refuse(
+            Reason::AddressNotUsable,
+            format!("{address} is the network's own or its broadcast address; no client can have it"),
+        );
+    }
+    if scope.options.routers().iter().any(|router| IpAddr::V4(*router) == address) {
+        return refuse(Reason::AddressNotUsable, format!("{address} is a router of {}", scope.name));
+    }
+    if let Some(exclusion) = scope.exclusions.iter().find(|exclusion| exclusion.range.contains(address)) {
+        return refuse(
+            Reason::AddressExcluded,
+            format!("{address} lies in the exclusion {}; an excluded address takes no reservation", exclusion.range),
+        );
+    }
+    Ok(())
+}
+
+fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIdentity) -> Result<(), Refusal> {
+    if family(name.address) == Family::V6 && matches!(client, ClientIdentity::ClientId(_)) {
+        return Err(Refusal::new(
+            Reason::InvalidClientIdentifier,
+            "DHCPv6 has no client identifier option as in IPv4; reserve by DUID or hardware address",
+        )
+        .at("reservation.client_id"));
+    }
+    match state.reserved_for(&name.scope, client).filter(|address| *address != name.address) {
+        Some(address) => Err(Refusal::new(
+            Reason::ClientReserved,
+            format!(
+                "{client} has {address} reserved in {} already; a client has one reservation in a scope",
+                name.scope
+            ),
+        )
+        .at("reservation.client")
+        .about(ReservationName { scope: name.scope.clone(), address })),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn update(
+    state: &State,
+    at: Moment,
+    name: &ReservationName,
+    etag: Etag,
+    patch: &ReservationPatch,
+) -> Result<Vec<Change>, Refusal> {
+    let before = lookup::reservation(state, name)?;
+    etag_matches(etag, before.stamp, name)?;
+    let mut after = Reservation {
+        client: patch.client.clone().unwrap_or_else(|| before.client.clone()),
+        host_name: patch.host_name.clone().unwrap_or_else(|| before.host_name.clone()),
+        description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        ..Reservation::clone(&before)
+    };
+    if after == *before {
+        return Ok(Vec::new());
+    }
+    client_has_no_other(state, name, &after.client)?;
+    after.stamp = at.changed(before.stamp);
+    Ok(vec![Change::changed(Record::Reservation(before), Record::Reservation(Arc::new(after)))])
+}
+
+pub(super) fn delete(state: &State, name: &ReservationName, etag: Etag) -> Result<Vec<Change>, Refusal> {
+    let before = lookup::reservation(state, name)?;
+    etag_matches(etag, before.stamp, name)?;
+    Ok(vec![Change::gone(Record::Reservation(before))])
+}

@@ -1,0 +1,151 @@
+use super::Moment;
+use super::lookup::{self, USERS_NAMED, etag_matches, in_use};
+use crate::bundle::ResourceKey;
+use crate::change::{Change, Record};
+use crate::command::{Etag, ServerPatch};
+use crate::model::{Applied, ForeignSubnet, Management, Rejection, ScopeStatus, Server, ServerKind, ServerStatus};
+use crate::name::ServerName;
+use crate::refusal::{Reason, Refusal};
+use crate::state::State;
+use crate::text::Text;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(super) fn report(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    kind: ServerKind,
+    version: &Text,
+    foreign_subnets: &[ForeignSubnet],
+) -> Result<Vec<Change>, Refusal> {
+    lookup::agent(state, name.agent())?;
+    let mut foreign_subnets = foreign_subnets.to_vec();
+    foreign_subnets.sort();
+    let Some(before) = state.server(name).cloned() else {
+        let server = Server {
+            name: name.clone(),
+            kind,
+            version: version.clone(),
+            management: Management::Unmanaged,
+            foreign_subnets,
+            description: Text::default(),
+            stamp: at.made(),
+        };
+        return Ok(vec![Change::made(Record::Server(Arc::new(server)))]);
+    };
+    let mut after = Server { kind, version: version.clone(), foreign_subnets, ..Server::clone(&before) };
+    if after == *before {
+        return Ok(Vec::new());
+    }
+    after.stamp = at.changed(before.stamp);
+    Ok(vec![Change::changed(Record::Server(before), Record::Server(Arc::new(after)))])
+}
+
+pub(super) fn update(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    etag: Etag,
+    patch: &ServerPatch,
+) -> Result<Vec<Change>, Refusal> {
+    let before = lookup::server(state, name)?;
+    etag_matches(etag, before.stamp, name)?;
+    let mut after = Server {
+        management: patch.management.unwrap_or(before.management),
+        description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        ..Server::clone(&before)
+    };
+    if after == *before {
+        return Ok(Vec::new());
+    }
+    if after.management == Management::Managed {
+        plan_leaves_its_own_alone(state, &after)?;
+    }
+    after.stamp = at.changed(before.stamp);
+    Ok(vec![Change::changed(Record::Server(before), Record::Server(Arc::new(after)))])
+}
+
+/// A scope that was planned for the server before it was known must not meet a subnet of its own.
+fn plan_leaves_its_own_alone(state: &State, server: &Server) -> Result<(), Refusal> {
+    let clash = state.scopes_of(&server.name).filter(|scope| scope.status == ScopeStatus::Active).find_map(|scope| {
+        let foreign = server.foreign_subnets.iter().find(|foreign| foreign.network.overlaps(&scope.network))?;
+        Some((scope, foreign))
+    });
+    match clash {
+        Some((scope, foreign)) => Err(Refusal::new(
+            Reason::ServedByServerItself,
+            format!(
+                "{} would serve {}, but {} serves {} (subnet id {}) by its own configuration; remove one of them first",
+                scope.name, scope.network, server.name, foreign.network, foreign.subnet_id
+            ),
+        )
+        .at("server.management")
+        .about(&scope.name)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn delete(state: &State, name: &ServerName, etag: Etag) -> Result<Vec<Change>, Refusal> {
+    let before = lookup::server(state, name)?;
+    etag_matches(etag, before.stamp, name)?;
+    let users: Vec<_> = state.scopes_of(name).collect();
+    if !users.is_empty() {
+        let named: Vec<_> = users.iter().take(USERS_NAMED).map(|scope| scope.name.to_string()).collect();
+        return Err(in_use(name, &named, users.len(), "give those to another server or to none first"));
+    }
+    let status = state.status(name).cloned().map(|status| Change::gone(Record::ServerStatus(status)));
+    Ok(std::iter::once(Change::gone(Record::Server(before))).chain(status).collect())
+}
+
+pub(super) fn record_applied(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    applied: &Applied,
+) -> Result<Vec<Change>, Refusal> {
+    change_status(state, at, name, |status| {
+        status.applied = Some(applied.clone());
+        status.last_error.clear();
+    })
+}
+
+pub(super) fn record_rejected(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    rejections: &BTreeMap<ResourceKey, Rejection>,
+    error: &str,
+) -> Result<Vec<Change>, Refusal> {
+    change_status(state, at, name, |status| {
+        status.quarantine.extend(rejections.iter().map(|(key, rejection)| (key.clone(), rejection.clone())));
+        error.clone_into(&mut status.last_error);
+    })
+}
+
+fn change_status(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    change: impl FnOnce(&mut ServerStatus),
+) -> Result<Vec<Change>, Refusal> {
+    lookup::server(state, name)?;
+    let before = state.status(name).cloned();
+    let mut after = before.as_deref().cloned().unwrap_or_else(|| ServerStatus {
+        server: name.clone(),
+        applied: None,
+        quarantine: BTreeMap::new(),
+        last_error: String::new(),
+        stamp: at.made(),
+    });
+    change(&mut after);
+    if before.as_deref() == Some(&after) {
+        return Ok(Vec::new());
+    }
+    after.stamp = at.changed(after.stamp);
+    let after = Record::ServerStatus(Arc::new(after));
+    Ok(vec![match before {
+        Some(before) => Change::changed(Record::ServerStatus(before), after),
+        None => Change::made(after),
+    }])
+}

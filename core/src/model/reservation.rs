@@ -1,0 +1,19 @@
+use super::Stamp;
+use crate::client::ClientIdentity;
+use crate::name::ReservationName;
+use crate::text::{HostName, Text};
+
+/// A fixed address for a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Its scope and address.
+    pub name: ReservationName,
+    /// Whom it is for.
+    pub client: ClientIdentity,
+    /// The host name that the client is given.
+    pub host_name: Option<HostName>,
+    /// What it is for.
+    pub description: Text,
+    /// When it was made and changed.
+    pub stamp: Stamp,
+}

@@ -1,0 +1,200 @@
+use super::Stamp;
+use crate::name::{PrefixName, ScopeName, ServerName, SpaceName};
+use crate::net::{AddressRange, Cidr};
+use crate::option::Options;
+use crate::refusal::{Reason, Refusal};
+use crate::text::Text;
+use std::fmt;
+use std::net::IpAddr;
+
+/// The number that DHCP servers know a scope by, 1 to 4,294,967,294. Given once, never reused: Kea
+/// binds old leases to a reused id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubnetId(u32);
+
+impl SubnetId {
+    /// The first id of a new store.
+    pub const FIRST: Self = Self(1);
+
+    /// Takes an id that Kea accepts.
+    pub fn new(id: u32) -> Option<Self> {
+        (1..u32::MAX).contains(&id).then_some(Self(id))
+    }
+
+    /// The number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The next id, while there is one.
+    pub fn next(self) -> Option<Self> {
+        Self::new(self.0 + 1)
+    }
+}
+
+impl fmt::Display for SubnetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Whether a scope leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScopeStatus {
+    /// Served.
+    Active,
+    /// Kept in the plan, not on the server: leases nothing, answers nobody.
+    Inactive,
+}
+
+/// A range in a scope that is never leased.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Exclusion {
+    /// The addresses.
+    pub range: AddressRange,
+    /// Why.
+    pub comment: Text,
+}
+
+/// How long a lease is good for, and when the client asks again (RFC 2131 §4.4.5). In seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseTimes {
+    valid_seconds: u32,
+    renew_seconds: Option<u32>,
+    rebind_seconds: Option<u32>,
+}
+
+impl LeaseTimes {
+    /// Shortest lease, in seconds.
+    pub const VALID_SECONDS_MIN: u32 = 10;
+    /// Longest finite lease, in seconds: one year.
+    pub const VALID_SECONDS_MAX: u32 = 31_536_000;
+
+    /// Times that fit together: renew < rebind < valid. Where one is absent the server decides.
+    pub fn new(valid_seconds: u32, renew_seconds: Option<u32>, rebind_seconds: Option<u32>) -> Result<Self, Refusal> {
+        let refuse = |field: &str, why: String| Err(Refusal::new(Reason::InvalidLeaseTime, why).at(field));
+        if !(Self::VALID_SECONDS_MIN..=Self::VALID_SECONDS_MAX).contains(&valid_seconds) {
+            return refuse(
+                "valid_seconds",
+                format!(
+                    "a lease of {valid_seconds} s: give {} to {} seconds",
+                    Self::VALID_SECONDS_MIN,
+                    Self::VALID_SECONDS_MAX
+                ),
+            );
+        }
+        let rebind_before = rebind_seconds.unwrap_or(valid_seconds);
+        if rebind_seconds.is_some_and(|rebind| rebind == 0 || rebind >= valid_seconds) {
+            return refuse(
+                "rebind_seconds",
+                format!("rebinding after {rebind_before} s does not lie within a lease of {valid_seconds} s"),
+            );
+        }
+        if let Some(renew) = renew_seconds.filter(|renew| *renew == 0 || *renew >= rebind_before) {
+            return refuse(
+                "renew_seconds",
+                format!(
+                    "renewing after {renew} s does not lie before {rebind_before} s, when the client rebinds or the lease ends"
+                ),
+            );
+        }
+        Ok(Self { valid_seconds, renew_seconds, rebind_seconds })
+    }
+
+    /// Length of a lease (option 51).
+    pub fn valid_seconds(&self) -> u32 {
+        self.valid_seconds
+    }
+
+    /// When the client first renews (T1, option 58).
+    pub fn renew_seconds(&self) -> Option<u32> {
+        self.renew_seconds
+    }
+
+    /// When the client asks any server (T2, option 59).
+    pub fn rebind_seconds(&self) -> Option<u32> {
+        self.rebind_seconds
+    }
+}
+
+impl Default for LeaseTimes {
+    /// An hour; the server decides when to renew.
+    fn default() -> Self {
+        Self { valid_seconds: 3600, renew_seconds: None, rebind_seconds: None }
+    }
+}
+
+/// The DHCP-served part of one network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name.
+    pub name: ScopeName,
+    /// The space of its network.
+    pub space: SpaceName,
+    /// The network prefix that it serves; a scope to a network.
+    pub network: Cidr,
+    /// The number that servers know it by.
+    pub subnet_id: SubnetId,
+    /// What may be leased, sorted, disjoint; empty where only reservations are served.
+    pub ranges: Vec<AddressRange>,
+    /// What in the ranges may not, sorted, disjoint.
+    pub exclusions: Vec<Exclusion>,
+    /// Options that its clients get.
+    pub options: Options,
+    /// Lease times.
+    pub lease_times: LeaseTimes,
+    /// Whether it leases.
+    pub status: ScopeStatus,
+    /// The server that serves it.
+    pub server: Option<ServerName>,
+    /// What it is for.
+    pub description: Text,
+    /// When it was made and changed.
+    pub stamp: Stamp,
+}
+
+impl Scope {
+    /// The name of its network in the plan.
+    pub fn prefix(&self) -> PrefixName {
+        PrefixName { space: self.space.clone(), cidr: self.network }
+    }
+
+    /// Whether an exclusion covers `address`.
+    pub fn excludes(&self, address: IpAddr) -> bool {
+        self.exclusions.iter().any(|exclusion| exclusion.range.contains(address))
+    }
+
+    /// What may be leased: the ranges less the exclusions and the routers.
+    pub fn pools(&self) -> Vec<AddressRange> {
+        let routers = self
+            .options
+            .routers()
+            .iter()
+            .filter_map(|router| AddressRange::new((*router).into(), (*router).into()).ok());
+        let holes: Vec<_> = self.exclusions.iter().map(|exclusion| exclusion.range).chain(routers).collect();
+        crate::net::subtract(&self.ranges, &holes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lease_times_fit_together() {
+        let reason = |valid, renew, rebind| LeaseTimes::new(valid, renew, rebind).map(|_| ()).map_err(|r| r.field);
+        assert_eq!(reason(3600, Some(900), Some(1800)), Ok(()));
+        assert_eq!(reason(3600, None, None), Ok(()));
+        for (valid, renew, rebind, field) in [
+            (0, None, None, "valid_seconds"),
+            (9, None, None, "valid_seconds"),
+            (u32::MAX, None, None, "valid_seconds"),
+            (3600, Some(3600), None, "renew_seconds"),
+            (3600, Some(0), None, "renew_seconds"),
+            (3600, Some(1800), Some(1800), "renew_seconds"),
+            (3600, None, Some(3600), "rebind_seconds"),
+        ] {
+            assert_eq!(reason(valid, renew, rebind), Err(field.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use super::Stamp;
+use crate::bundle::{Digest, Hash, ResourceKey};
+use crate::name::ServerName;
+use crate::net::Cidr;
+use crate::text::Text;
+use crate::time::{Revision, Timestamp};
+use std::collections::BTreeMap;
+
+/// The software of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerKind {
+    /// ISC Kea, DHCPv4.
+    KeaDhcp4,
+}
+
+/// Whether Freehold changes a server's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Management {
+    /// Seen and reported; never changed. So is every server until an operator says otherwise.
+    Unmanaged,
+    /// Freehold's parts of its configuration follow the plan.
+    Managed,
+}
+
+/// A subnet that the server's own configuration has and Freehold does not own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForeignSubnet {
+    /// Its network.
+    pub network: Cidr,
+    /// The id that the server knows it by.
+    pub subnet_id: u32,
+}
+
+/// A DHCP server on the host of an agent. The agent reports it; an operator manages it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its agent and short id.
+    pub name: ServerName,
+    /// Its software.
+    pub kind: ServerKind,
+    /// Its version, in its own words.
+    pub version: Text,
+    /// Whether Freehold changes it.
+    pub management: Management,
+    /// Subnets of its own, kept as they are; sorted.
+    pub foreign_subnets: Vec<ForeignSubnet>,
+    /// What it is for.
+    pub description: Text,
+    /// When it was made and changed.
+    pub stamp: Stamp,
+}
+
+/// The bundle that a server was last proven to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The revision of the state that the bundle was made from.
+    pub revision: Revision,
+    /// The bundle's digest, as read back from the server.
+    pub digest: Digest,
+    /// When the controller was told.
+    pub at: Timestamp,
+    /// From the commit of that revision to the proof, in milliseconds.
+    pub took_ms: u64,
+    /// The lease spool's position at that instant: the barrier.
+    pub lease_seq: u64,
+}
+
+/// A resource that a server refused, kept out of its bundle until it is edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// The refused form; another form is tried.
+    pub hash: Hash,
+    /// The field at fault, if the server says.
+    pub field: Text,
+    /// The server's own message.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is known of a server's obedience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerStatus {
+    /// Whose.
+    pub server: ServerName,
+    /// What it was last proven to run.
+    pub applied: Option<Applied>,
+    /// What it refused.
+    pub quarantine: BTreeMap<ResourceKey, Rejection>,
+    /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
+    pub last_error: String,
+    /// When it was made and changed.
+    pub stamp: Stamp,
+}

@@ -1,0 +1,17 @@
+use super::Stamp;
+use crate::name::SpaceName;
+use crate::text::Text;
+
+/// A realm in which every address is unique: a VRF, a tenant, a virtual network. `spaces/default`
+/// always exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Space {
+    /// Its name.
+    pub name: SpaceName,
+    /// A heading for people.
+    pub title: Text,
+    /// What it is for.
+    pub description: Text,
+    /// When it was made and changed.
+    pub stamp: Stamp,
+}

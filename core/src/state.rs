@@ -1,0 +1,459 @@
+//! Everything at one revision.
+//!
+//! A state is made of persistent maps: copying one costs a few pointers, so a reader takes a copy and
+//! keeps a consistent picture for as long as it likes while the writer goes on. It changes in one way
+//! only: by applying the next [`Entry`].
+
+use crate::change::{Change, Entry, Record, RecordKey, RequestMark};
+use crate::client::ClientIdentity;
+use crate::model::{
+    Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+};
+use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::net::Cidr;
+use crate::time::{Revision, Timestamp};
+use imbl::{OrdMap, OrdSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How long a request id is remembered, in seconds.
+pub const REQUEST_SECONDS: i64 = 24 * 3600;
+
+/// A request that was carried out, as long as its id is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RememberedRequest {
+    /// A hash of what was asked.
+    pub fingerprint: [u8; 16],
+    /// The entry that carried it out.
+    pub revision: Revision,
+    /// When.
+    pub at: Timestamp,
+    /// The record that it was about.
+    pub about: Option<RecordKey>,
+}
+
+/// Everything at one revision.
+#[derive(Debug, Clone)]
+pub struct State {
+    revision: Revision,
+    next_subnet_id: SubnetId,
+    spaces: OrdMap<SpaceName, Arc<Space>>,
+    prefixes: OrdMap<PrefixName, Arc<Prefix>>,
+    scopes: OrdMap<ScopeName, Arc<Scope>>,
+    reservations: OrdMap<ReservationName, Arc<Reservation>>,
+    servers: OrdMap<ServerName, Arc<Server>>,
+    statuses: OrdMap<ServerName, Arc<ServerStatus>>,
+    agents: OrdMap<AgentName, Arc<Agent>>,
+    tokens: OrdMap<TokenName, Arc<EnrolmentToken>>,
+    operators: OrdMap<OperatorName, Arc<Operator>>,
+    // Indexes: kept by `put` and `take`, tested by `check`.
+    scope_by_network: OrdMap<PrefixName, ScopeName>,
+    scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
+    scopes_by_server: OrdSet<(ServerName, ScopeName)>,
+    reservation_by_client: OrdMap<(ScopeName, ClientIdentity), IpAddr>,
+    agent_by_id: OrdMap<[u8; 16], AgentName>,
+    // Requests by principal and id, and the same in the order of their age.
+    requests: OrdMap<(String, String), RememberedRequest>,
+    requests_by_age: OrdSet<(Timestamp, String, String)>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            revision: Revision::default(),
+            next_subnet_id: SubnetId::FIRST,
+            spaces: OrdMap::new(),
+            prefixes: OrdMap::new(),
+            scopes: OrdMap::new(),
+            reservations: OrdMap::new(),
+            servers: OrdMap::new(),
+            statuses: OrdMap::new(),
+            agents: OrdMap::new(),
+            tokens: OrdMap::new(),
+            operators: OrdMap::new(),
+            scope_by_network: OrdMap::new(),
+            scope_by_subnet_id: OrdMap::new(),
+            scopes_by_server: OrdSet::new(),
+            reservation_by_client: OrdMap::new(),
+            agent_by_id: OrdMap::new(),
+            requests: OrdMap::new(),
+            requests_by_age: OrdSet::new(),
+        }
+    }
+}
+
+/// Reading.
+impl State {
+    /// The last entry that is in it.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The number that the next scope gets.
+    pub fn next_subnet_id(&self) -> SubnetId {
+        self.next_subnet_id
+    }
+
+    /// The record of this name, of any kind.
+    pub fn record(&self, key: &RecordKey) -> Option<Record> {
+        match key {
+            RecordKey::Space(name) => self.spaces.get(name).cloned().map(Record::Space),
+            RecordKey::Prefix(name) => self.prefixes.get(name).cloned().map(Record::Prefix),
+            RecordKey::Scope(name) => self.scopes.get(name).cloned().map(Record::Scope),
+            RecordKey::Reservation(name) => self.reservations.get(name).cloned().map(Record::Reservation),
+            RecordKey::Server(name) => self.servers.get(name).cloned().map(Record::Server),
+            RecordKey::ServerStatus(name) => self.statuses.get(name).cloned().map(Record::ServerStatus),
+            RecordKey::Agent(name) => self.agents.get(name).cloned().map(Record::Agent),
+            RecordKey::Token(name) => self.tokens.get(name).cloned().map(Record::Token),
+            RecordKey::Operator(name) => self.operators.get(name).cloned().map(Record::Operator),
+            RecordKey::NextSubnetId => Some(Record::NextSubnetId(self.next_subnet_id)),
+        }
+    }
+
+    /// Every record, kind by kind, each in the order of its names.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let plan = self
+            .spaces
+            .values()
+            .cloned()
+            .map(Record::Space)
+            .chain(self.prefixes.values().cloned().map(Record::Prefix))
+            .chain(self.scopes.values().cloned().map(Record::Scope))
+            .chain(self.reservations.values().cloned().map(Record::Reservation));
+        let hosts = self
+            .servers
+            .values()
+            .cloned()
+            .map(Record::Server)
+            .chain(self.statuses.values().cloned().map(Record::ServerStatus))
+            .chain(self.agents.values().cloned().map(Record::Agent))
+            .chain(self.tokens.values().cloned().map(Record::Token))
+            .chain(self.operators.values().cloned().map(Record::Operator));
+        plan.chain(hosts).chain(std::iter::once(Record::NextSubnetId(self.next_subnet_id)))
+    }
+
+    /// The space of this name.
+    pub fn space(&self, name: &SpaceName) -> Option<&Arc<Space>> {
+        self.spaces.get(name)
+    }
+
+    /// Spaces by name.
+    pub fn spaces(&self) -> &OrdMap<SpaceName, Arc<Space>> {
+        &self.spaces
+    }
+
+    /// The prefix of this name.
+    pub fn prefix(&self, name: &PrefixName) -> Option<&Arc<Prefix>> {
+        self.prefixes.get(name)
+    }
+
+    /// Prefixes by name: by space, then by first address, then by length.
+    pub fn prefixes(&self) -> &OrdMap<PrefixName, Arc<Prefix>> {
+        &self.prefixes
+    }
+
+    /// The longest prefix that covers `name` and is not `name`.
+    pub fn parent_of(&self, name: &PrefixName) -> Option<&Arc<Prefix>> {
+        name.cidr.ancestors().find_map(|cidr| self.prefixes.get(&PrefixName { space: name.space.clone(), cidr }))
+    }
+
+    /// The prefixes that `name` covers, `name` itself not among them, in order.
+    pub fn inside_of<'a>(&'a self, name: &'a PrefixName) -> impl Iterator<Item = &'a Arc<Prefix>> {
+        let from = PrefixName { space: name.space.clone(), cidr: name.cidr };
+        self.prefixes
+            .range(from..)
+            .take_while(move |(other, _)| other.space == name.space && name.cidr.contains(other.cidr.network()))
+            .filter(move |(other, _)| other.cidr != name.cidr && name.cidr.covers(&other.cidr))
+            .map(|(_, prefix)| prefix)
+    }
+
+    /// The scope of this name.
+    pub fn scope(&self, name: &ScopeName) -> Option<&Arc<Scope>> {
+        self.scopes.get(name)
+    }
+
+    /// Scopes by name.
+    pub fn scopes(&self) -> &OrdMap<ScopeName, Arc<Scope>> {
+        &self.scopes
+    }
+
+    /// The scope that serves `network`.
+    pub fn scope_of_network(&self, network: &PrefixName) -> Option<&Arc<Scope>> {
+        self.scope_by_network.get(network).and_then(|name| self.scopes.get(name))
+    }
+
+    /// The scope with this subnet id.
+    pub fn scope_of_subnet_id(&self, id: SubnetId) -> Option<&Arc<Scope>> {
+        self.scope_by_subnet_id.get(&id).and_then(|name| self.scopes.get(name))
+    }
+
+    /// A scope of `space` that shares an address with `network`.
+    pub fn scope_overlapping(&self, space: &SpaceName, network: &Cidr) -> Option<&Arc<Scope>> {
+        let at = |cidr: Cidr| self.scope_of_network(&PrefixName { space: space.clone(), cidr });
+        let first = PrefixName { space: space.clone(), cidr: *network };
+        let inside = self
+            .scope_by_network
+            .range(first..)
+            .next()
+            .filter(|(name, _)| name.space == *space && network.covers(&name.cidr))
+            .and_then(|(_, name)| self.scopes.get(name));
+        inside.or_else(|| network.ancestors().find_map(at))
+    }
+
+    /// The scopes that `server` serves, by name.
+    pub fn scopes_of<'a>(&'a self, server: &'a ServerName) -> impl Iterator<Item = &'a Arc<Scope>> {
+        self.scopes_by_server
+            .range((server.clone(), first_scope_name())..)
+            .take_while(move |(of, _)| of == server)
+            .filter_map(|(_, name)| self.scopes.get(name))
+    }
+
+    /// The reservation of this name.
+    pub fn reservation(&self, name: &ReservationName) -> Option<&Arc<Reservation>> {
+        self.reservations.get(name)
+    }
+
+    /// Reservations by scope and address.
+    pub fn reservations(&self) -> &OrdMap<ReservationName, Arc<Reservation>> {
+        &self.reservations
+    }
+
+    /// The reservations in `scope`, by address.
+    pub fn reservations_in<'a>(&'a self, scope: &'a ScopeName) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        let first = ReservationName { scope: scope.clone(), address: IpAddr::V4(0.into()) };
+        self.reservations.range(first..).take_while(move |(name, _)| name.scope == *scope).map(|(_, r)| r)
+    }
+
+    /// The address that `scope` reserves for `client`.
+    pub fn reserved_for(&self, scope: &ScopeName, client: &ClientIdentity) -> Option<IpAddr> {
+        self.reservation_by_client.get(&(scope.clone(), client.clone())).copied()
+    }
+
+    /// The server of this name.
+    pub fn server(&self, name: &ServerName) -> Option<&Arc<Server>> {
+        self.servers.get(name)
+    }
+
+    /// Servers by name.
+    pub fn servers(&self) -> &OrdMap<ServerName, Arc<Server>> {
+        &self.servers
+    }
+
+    /// The servers that `agent` fronts.
+    pub fn servers_of<'a>(&'a self, agent: &'a AgentName) -> impl Iterator<Item = &'a Arc<Server>> {
+        self.servers.values().filter(move |server| server.name.agent() == agent)
+    }
+
+    /// What is known of a server's obedience.
+    pub fn status(&self, name: &ServerName) -> Option<&Arc<ServerStatus>> {
+        self.statuses.get(name)
+    }
+
+    /// The agent of this name.
+    pub fn agent(&self, name: &AgentName) -> Option<&Arc<Agent>> {
+        self.agents.get(name)
+    }
+
+    /// The agent with this identity.
+    pub fn agent_by_id(&self, id: &[u8; 16]) -> Option<&Arc<Agent>> {
+        self.agent_by_id.get(id).and_then(|name| self.agents.get(name))
+    }
+
+    /// Agents by name.
+    pub fn agents(&self) -> &OrdMap<AgentName, Arc<Agent>> {
+        &self.agents
+    }
+
+    /// The enrolment token of this name.
+    pub fn token(&self, name: &TokenName) -> Option<&Arc<EnrolmentToken>> {
+        self.tokens.get(name)
+    }
+
+    /// Enrolment tokens by name.
+    pub fn tokens(&self) -> &OrdMap<TokenName, Arc<EnrolmentToken>> {
+        &self.tokens
+    }
+
+    /// The operator of this name.
+    pub fn operator(&self, name: &OperatorName) -> Option<&Arc<Operator>> {
+        self.operators.get(name)
+    }
+
+    /// Operators by name.
+    pub fn operators(&self) -> &OrdMap<OperatorName, Arc<Operator>> {
+        &self.operators
+    }
+
+    /// What `principal` asked under the request id `id`, while it is remembered.
+    pub fn request(&self, principal: &str, id: &str) -> Option<&RememberedRequest> {
+        self.requests.get(&(principal.to_owned(), id.to_owned()))
+    }
+
+    /// Every remembered request, as (principal, id) and what is remembered.
+    pub fn requests(&self) -> &OrdMap<(String, String), RememberedRequest> {
+        &self.requests
+    }
+}
+
+/// Sorts before every real scope name of the same server.
+fn first_scope_name() -> ScopeName {
+    ScopeName::from_id("0").expect("0 is a name, and no id sorts before it")
+}
+
+/// Changing.
+impl State {
+    /// Carries out the next entry.
+    ///
+    /// # Panics
+    /// If `entry` is not the next one: the ledger is contiguous by construction, so a gap here is a bug.
+    pub fn apply(&mut self, entry: &Entry) {
+        assert_eq!(entry.revision, self.revision.next(), "entries are applied in order, none left out");
+        self.revision = entry.revision;
+        self.forget_requests(entry.at);
+        if let Some(RequestMark { id, fingerprint }) = &entry.request {
+            let remembered = RememberedRequest {
+                fingerprint: *fingerprint,
+                revision: entry.revision,
+                at: entry.at,
+                about: entry.changes().first().map(Change::key),
+            };
+            self.remember(entry.actor.principal.clone(), id.clone(), remembered);
+        }
+        self.apply_changes(entry.changes());
+    }
+
+    /// Carries out changes alone, without an entry: for building the picture that the next command of
+    /// the same frame is decided on, and for plans that are shown and thrown away.
+    pub fn apply_changes(&mut self, changes: &[Change]) {
+        for change in changes {
+            if let Some(before) = change.before() {
+                self.take(before);
+            }
+            if let Some(after) = change.after() {
+                self.put(after.clone());
+            }
+        }
+    }
+
+    /// Puts a record where it was, when a stored state is loaded.
+    pub fn load(&mut self, record: Record) {
+        self.put(record);
+    }
+
+    /// Remembers a request, when a stored state is loaded or an entry is applied.
+    pub fn remember(&mut self, principal: String, id: String, request: RememberedRequest) {
+        self.requests_by_age.insert((request.at, principal.clone(), id.clone()));
+        self.requests.insert((principal, id), request);
+    }
+
+    /// Says up to which entry the records loaded so far are.
+    pub fn loaded_to(&mut self, revision: Revision) {
+        self.revision = revision;
+    }
+
+    fn forget_requests(&mut self, now: Timestamp) {
+        let oldest = now.plus_seconds(-REQUEST_SECONDS);
+        while let Some((at, principal, id)) = self.requests_by_age.get_min().cloned() {
+            if at >= oldest {
+                break;
+            }
+            self.requests_by_age.remove(&(at, principal.clone(), id.clone()));
+            self.requests.remove(&(principal, id));
+        }
+    }
+
+    fn put(&mut self, record: Record) {
+        match record {
+            Record::Space(space) => {
+                self.spaces.insert(space.name.clone(), space);
+            }
+            Record::Prefix(prefix) => {
+                self.prefixes.insert(prefix.name.clone(), prefix);
+            }
+            Record::Scope(scope) => {
+                self.scope_by_network.insert(scope.prefix(), scope.name.clone());
+                self.scope_by_subnet_id.insert(scope.subnet_id, scope.name.clone());
+                if let Some(server) = &scope.server {
+                    self.scopes_by_server.insert((server.clone(), scope.name.clone()));
+                }
+                self.scopes.insert(scope.name.clone(), scope);
+            }
+            Record::Reservation(reservation) => {
+                let client = (reservation.name.scope.clone(), reservation.client.clone());
+                self.reservation_by_client.insert(client, reservation.name.address);
+                self.reservations.insert(reservation.name.clone(), reservation);
+            }
+            Record::Server(server) => {
+                self.servers.insert(server.name.clone(), server);
+            }
+            Record::ServerStatus(status) => {
+                self.statuses.insert(status.server.clone(), status);
+            }
+            Record::Agent(agent) => {
+                self.agent_by_id.insert(agent.id, agent.name.clone());
+                self.agents.insert(agent.name.clone(), agent);
+            }
+            Record::Token(token) => {
+                self.tokens.insert(token.name.clone(), token);
+            }
+            Record::Operator(operator) => {
+                self.operators.insert(operator.name.clone(), operator);
+            }
+            Record::NextSubnetId(id) => self.next_subnet_id = id,
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        match record {
+            Record::Space(space) => {
+                self.spaces.remove(&space.name);
+            }
+            Record::Prefix(prefix) => {
+                self.prefixes.remove(&prefix.name);
+            }
+            Record::Scope(scope) => {
+                self.scope_by_network.remove(&scope.prefix());
+                self.scope_by_subnet_id.remove(&scope.subnet_id);
+                if let Some(server) = &scope.server {
+                    self.scopes_by_server.remove(&(server.clone(), scope.name.clone()));
+                }
+                self.scopes.remove(&scope.name);
+            }
+            Record::Reservation(reservation) => {
+                self.reservation_by_client.remove(&(reservation.name.scope.clone(), reservation.client.clone()));
+                self.reservations.remove(&reservation.name);
+            }
+            Record::Server(server) => {
+                self.servers.remove(&server.name);
+            }
+            Record::ServerStatus(status) => {
+                self.statuses.remove(&status.server);
+            }
+            Record::Agent(agent) => {
+                self.agent_by_id.remove(&agent.id);
+                self.agents.remove(&agent.name);
+            }
+            Record::Token(token) => {
+                self.tokens.remove(&token.name);
+            }
+            Record::Operator(operator) => {
+                self.operators.remove(&operator.name);
+            }
+            Record::NextSubnetId(_) => {}
+        }
+    }
+}
+
+/// Indexes, for `check` alone.
+impl State {
+    pub(crate) fn index_sizes(&self) -> [(&'static str, usize, usize); 5] {
+        let served = self.scopes.values().filter(|scope| scope.server.is_some()).count();
+        [
+            ("scopes by network", self.scope_by_network.len(), self.scopes.len()),
+            ("scopes by subnet id", self.scope_by_subnet_id.len(), self.scopes.len()),
+            ("scopes by server", self.scopes_by_server.len(), served),
+            ("reservations by client", self.reservation_by_client.len(), self.reservations.len()),
+            ("agents by id", self.agent_by_id.len(), self.agents.len()),
+        ]
+    }
+}
