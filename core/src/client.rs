@@ -115,6 +115,19 @@ impl Duid {
     }
 }
 
+impl FromStr for Duid {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
+            Refusal::new(
+                Reason::InvalidClientIdentifier,
+                "not a DUID: give 3 to 130 bytes in hexadecimal, such as 00:01:00:01:2a:…",
+            )
+        })
+    }
+}
+
 impl fmt::Display for Duid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_hex(f, &self.0)

@@ -1,1 +1,134 @@
-//! Bundles.
+//! Desired state as canonical bytes, and bundles on the wire.
+//!
+//! The canonical bytes of a resource are its message as prost writes it: fields in order, defaults
+//! left out, lists sorted by core. Both sides hash those bytes and nothing else.
+
+use crate::convert::option;
+use crate::sync;
+use freehold_core::bundle::{Bundle, Hash, Resource, ResourceKey, ResourceKind};
+use freehold_core::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
+use freehold_core::desired::Desired;
+use freehold_core::model::{Reservation, Scope};
+use freehold_core::refusal::Refusal;
+use prost::Message;
+
+/// Features that this version's agents speak; a resource may require some of them.
+pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1"];
+
+/// The bundle of what a server should run.
+pub fn bundle(desired: &Desired) -> Bundle {
+    let scopes = desired.scopes.iter().map(|scope| scope_resource(scope));
+    let reservations = desired.reservations.iter().map(|reservation| reservation_resource(reservation));
+    Bundle::new(scopes.chain(reservations).collect())
+}
+
+/// A scope's key and canonical form.
+pub fn scope_resource(scope: &Scope) -> (ResourceKey, Resource) {
+    let pool = |range: &freehold_core::net::AddressRange| sync::PoolRange {
+        start: range.start().to_string(),
+        end: range.end().to_string(),
+    };
+    let body = sync::ScopeResource {
+        id: scope.name.id().to_owned(),
+        subnet_id: scope.subnet_id.number(),
+        network: scope.network.to_string(),
+        pools: scope.pools().iter().map(pool).collect(),
+        options: option::resources(&scope.options),
+        valid_seconds: scope.lease_times.valid_seconds(),
+        renew_seconds: scope.lease_times.renew_seconds().unwrap_or_default(),
+        rebind_seconds: scope.lease_times.rebind_seconds().unwrap_or_default(),
+    };
+    let key = ResourceKey { kind: ResourceKind::Scope, id: body.id.clone() };
+    (key, Resource::new(body.encode_to_vec()))
+}
+
+/// A reservation's key and canonical form.
+pub fn reservation_resource(reservation: &Reservation) -> (ResourceKey, Resource) {
+    use sync::reservation_resource::Client;
+    let body = sync::ReservationResource {
+        scope: reservation.name.scope.id().to_owned(),
+        address: reservation.name.address.to_string(),
+        client: Some(match &reservation.client {
+            ClientIdentity::Hardware(address) => Client::Hardware(address.as_bytes().to_vec()),
+            ClientIdentity::ClientId(id) => Client::ClientId(id.as_bytes().to_vec()),
+            ClientIdentity::Duid(duid) => Client::Duid(duid.as_bytes().to_vec()),
+        }),
+        host_name: reservation.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+    };
+    let key = ResourceKey { kind: ResourceKind::Reservation, id: format!("{}/{}", body.scope, body.address) };
+    (key, Resource::new(body.encode_to_vec()))
+}
+
+/// Whom a reservation's canonical form is for; `None` if it does not say.
+pub fn reserved_client(resource: &sync::ReservationResource) -> Result<Option<ClientIdentity>, Refusal> {
+    use sync::reservation_resource::Client;
+    let client = |client: &Client| {
+        Ok(match client {
+            Client::Hardware(bytes) => ClientIdentity::Hardware(HardwareAddress::from_bytes(bytes)?),
+            Client::ClientId(bytes) => ClientIdentity::ClientId(ClientId::from_bytes(bytes)?),
+            Client::Duid(bytes) => ClientIdentity::Duid(Duid::from_bytes(bytes)?),
+        })
+    };
+    resource.client.as_ref().map(client).transpose()
+}
+
+/// A resource on the wire.
+pub fn wire(key: &ResourceKey, resource: &Resource) -> sync::Resource {
+    let feature = match key.kind {
+        ResourceKind::Scope => "scope.v1",
+        ResourceKind::Reservation => "reservation.v1",
+    };
+    sync::Resource {
+        kind: key.kind.as_str().to_owned(),
+        id: key.id.clone(),
+        hash: resource.hash().0.to_vec(),
+        body: resource.body().to_vec(),
+        required_features: vec![feature.to_owned()],
+    }
+}
+
+/// A resource's name on the wire.
+pub fn wire_ref(key: &ResourceKey) -> sync::ResourceRef {
+    sync::ResourceRef { kind: key.kind.as_str().to_owned(), id: key.id.clone() }
+}
+
+/// Why a resource from the wire cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Untakeable {
+    /// It is of a kind, or needs a feature, that this version does not have.
+    #[error("it needs {0}, which this version does not have")]
+    Unsupported(String),
+    /// Its bytes do not have the hash that it names.
+    #[error("its bytes do not have the hash that it names")]
+    Damaged,
+}
+
+/// The key of a resource's name on the wire.
+pub fn parse_ref(kind: &str, id: &str) -> Result<ResourceKey, Untakeable> {
+    let kind =
+        ResourceKind::from_wire(kind).ok_or_else(|| Untakeable::Unsupported(format!("resources of kind {kind:?}")))?;
+    Ok(ResourceKey { kind, id: id.to_owned() })
+}
+
+/// A resource from the wire, with features understood and hash right.
+pub fn parse_wire(message: &sync::Resource) -> Result<(ResourceKey, Resource), Untakeable> {
+    if let Some(feature) = message.required_features.iter().find(|feature| !FEATURES.contains(&feature.as_str())) {
+        return Err(Untakeable::Unsupported(format!("the feature {feature:?}")));
+    }
+    let key = parse_ref(&message.kind, &message.id)?;
+    let resource = Resource::new(message.body.clone());
+    if resource.hash().0 != message.hash.as_slice() {
+        return Err(Untakeable::Damaged);
+    }
+    Ok((key, resource))
+}
+
+/// A hash from the wire; `None` if it has another length.
+pub fn parse_hash(bytes: &[u8]) -> Option<Hash> {
+    bytes.try_into().ok().map(Hash)
+}
+
+/// A digest from the wire; `None` if it has another length.
+pub fn parse_digest(bytes: &[u8]) -> Option<freehold_core::bundle::Digest> {
+    bytes.try_into().ok().map(freehold_core::bundle::Digest)
+}

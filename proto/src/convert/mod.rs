@@ -1,1 +1,14 @@
-//! Conversions.
+//! Core's types and their messages, a file a noun.
+//!
+//! `message` makes the frozen form out of a core value and cannot fail. `parse` makes the core value
+//! out of a message, or says which field is wrong and why; it is the only way in.
+
+pub mod client;
+pub mod event;
+pub mod hosts;
+pub mod lease;
+pub mod option;
+pub mod plan;
+pub mod scope;
+pub mod stored;
+pub mod time;

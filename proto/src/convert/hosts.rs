@@ -1,0 +1,168 @@
+//! Servers, agents, enrolment tokens and operators, as the API shows them.
+
+use super::plan::text;
+use super::time;
+use crate::v1;
+use data_encoding::HEXLOWER;
+use freehold_core::access::Permission;
+use freehold_core::bundle::{ResourceKey, ResourceKind};
+use freehold_core::model::{
+    Agent, AgentState, CertificateRecord, EnrolmentToken, ForeignSubnet, Management, Operator, Rejection, Server,
+    ServerKind, ServerStatus,
+};
+use freehold_core::name::ServerName;
+use freehold_core::refusal::{Reason, Refusal};
+
+/// The message of a server, without its status.
+pub fn server_message(server: &Server) -> v1::Server {
+    let kind = match server.kind {
+        ServerKind::KeaDhcp4 => v1::server::Kind::KeaDhcp4,
+    };
+    let management = match server.management {
+        Management::Unmanaged => v1::server::Management::Unmanaged,
+        Management::Managed => v1::server::Management::Managed,
+    };
+    let foreign =
+        |subnet: &ForeignSubnet| v1::ForeignSubnet { network: subnet.network.to_string(), subnet_id: subnet.subnet_id };
+    v1::Server {
+        name: server.name.to_string(),
+        kind: kind.into(),
+        version: server.version.to_string(),
+        management: management.into(),
+        foreign_subnets: server.foreign_subnets.iter().map(foreign).collect(),
+        description: server.description.to_string(),
+        status: None,
+        create_time: Some(time::message(server.stamp.created)),
+        update_time: Some(time::message(server.stamp.updated)),
+        etag: time::etag(server.stamp.revision),
+    }
+}
+
+/// The server of a message, as it was stored.
+pub fn parse_server(message: &v1::Server) -> Result<Server, Refusal> {
+    let kind = match message.kind() {
+        v1::server::Kind::KeaDhcp4 => ServerKind::KeaDhcp4,
+        v1::server::Kind::Unspecified => {
+            return Err(Refusal::new(
+                Reason::InvalidValue,
+                format!("no kind of server has the number {}", message.kind),
+            )
+            .at("kind"));
+        }
+    };
+    let foreign = |subnet: &v1::ForeignSubnet| {
+        Ok(ForeignSubnet { network: subnet.network.parse()?, subnet_id: subnet.subnet_id })
+    };
+    Ok(Server {
+        name: message.name.parse::<ServerName>().map_err(|r| r.at("name"))?,
+        kind,
+        version: text(&message.version, "version")?,
+        management: parse_management(message.management)?,
+        foreign_subnets: message
+            .foreign_subnets
+            .iter()
+            .map(foreign)
+            .collect::<Result<_, Refusal>>()
+            .map_err(|refusal| refusal.at("foreign_subnets"))?,
+        description: text(&message.description, "description")?,
+        stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
+    })
+}
+
+/// Whether a server is managed, which must be said.
+pub fn parse_management(management: i32) -> Result<Management, Refusal> {
+    match v1::server::Management::try_from(management) {
+        Ok(v1::server::Management::Unmanaged) => Ok(Management::Unmanaged),
+        Ok(v1::server::Management::Managed) => Ok(Management::Managed),
+        Ok(v1::server::Management::Unspecified) | Err(_) => {
+            Err(Refusal::new(Reason::InvalidValue, "say MANAGEMENT_MANAGED or MANAGEMENT_UNMANAGED").at("management"))
+        }
+    }
+}
+
+/// The message of what a server runs and refused, as far as the state knows.
+pub fn status_message(status: &ServerStatus) -> v1::ServerStatus {
+    let applied = status.applied.as_ref();
+    v1::ServerStatus {
+        applied_revision: applied.map(|a| a.revision.0).unwrap_or_default(),
+        applied_digest: applied.map(|a| a.digest.to_string()).unwrap_or_default(),
+        applied_time: applied.map(|a| time::message(a.at)),
+        took_ms: applied.map(|a| a.took_ms).unwrap_or_default(),
+        rejected: status.quarantine.iter().map(|(key, rejection)| rejection_message(key, rejection)).collect(),
+        last_error: status.last_error.clone(),
+        ..v1::ServerStatus::default()
+    }
+}
+
+fn rejection_message(key: &ResourceKey, rejection: &Rejection) -> v1::RejectedResource {
+    v1::RejectedResource {
+        resource: resource_name(key),
+        field: rejection.field.to_string(),
+        message: rejection.message.clone(),
+        time: Some(time::message(rejection.at)),
+    }
+}
+
+/// The API's name of a resource in a bundle.
+pub fn resource_name(key: &ResourceKey) -> String {
+    match (key.kind, key.id.split_once('/')) {
+        (ResourceKind::Reservation, Some((scope, address))) => format!("scopes/{scope}/reservations/{address}"),
+        (ResourceKind::Scope | ResourceKind::Reservation, _) => format!("scopes/{}", key.id),
+    }
+}
+
+/// The message of an agent, without what only a live session knows.
+pub fn agent_message(agent: &Agent) -> v1::Agent {
+    let state = match agent.state {
+        AgentState::Active => v1::agent::State::Active,
+        AgentState::Revoked => v1::agent::State::Revoked,
+    };
+    v1::Agent {
+        name: agent.name.to_string(),
+        uid: uuid(&agent.id),
+        state: state.into(),
+        connected: false,
+        seen_time: None,
+        certificates: agent.certificates.iter().map(certificate_message).collect(),
+        create_time: Some(time::message(agent.stamp.created)),
+        update_time: Some(time::message(agent.stamp.updated)),
+        etag: time::etag(agent.stamp.revision),
+    }
+}
+
+/// 16 bytes in the notation of a UUID (RFC 9562 §4).
+pub fn uuid(id: &[u8; 16]) -> String {
+    let hex = HEXLOWER.encode(id);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+fn certificate_message(certificate: &CertificateRecord) -> v1::Certificate {
+    v1::Certificate { serial: certificate.serial.clone(), expire_time: Some(time::message(certificate.not_after)) }
+}
+
+/// The message of an enrolment token, without the token itself.
+pub fn token_message(token: &EnrolmentToken) -> v1::EnrolmentToken {
+    v1::EnrolmentToken {
+        name: token.name.to_string(),
+        agent: token.agent.to_string(),
+        token: String::new(),
+        expire_time: Some(time::message(token.expires)),
+        use_time: token.used.as_ref().map(|used| time::message(used.at)),
+        wrong_secrets: token.wrong_secrets,
+    }
+}
+
+/// The message of an operator.
+pub fn operator_message(operator: &Operator) -> v1::Operator {
+    let held = Permission::ALL.iter().filter(|permission| operator.may(**permission));
+    v1::Operator {
+        name: operator.name.to_string(),
+        roles: operator.roles.iter().map(ToString::to_string).collect(),
+        disabled: operator.disabled,
+        certificates: operator.certificates.iter().map(certificate_message).collect(),
+        permissions: held.map(ToString::to_string).collect(),
+        create_time: Some(time::message(operator.stamp.created)),
+        update_time: Some(time::message(operator.stamp.updated)),
+        etag: time::etag(operator.stamp.revision),
+    }
+}

@@ -1,0 +1,114 @@
+//! DHCPv4 options, in the API's form and in the form that agents get.
+
+use crate::{sync, v1};
+use freehold_core::option::{OptionCode, OptionValue, Options};
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::{HostName, Text};
+use std::fmt::Display;
+use std::net::Ipv4Addr;
+
+fn strings<T: Display>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+fn addresses(items: &[String]) -> Result<Vec<Ipv4Addr>, Refusal> {
+    let parse = |text: &String| {
+        text.parse().map_err(|_| {
+            Refusal::new(Reason::InvalidOption, format!("{text:?} is not an IPv4 address")).at("addresses.items")
+        })
+    };
+    items.iter().map(parse).collect()
+}
+
+fn names(items: &[String]) -> Result<Vec<HostName>, Refusal> {
+    let parse = |text: &String| {
+        HostName::parse(text).map_err(|refusal| Refusal { reason: Reason::InvalidOption, ..refusal }.at("names.items"))
+    };
+    items.iter().map(parse).collect()
+}
+
+fn option_text(text: &str) -> Result<Text, Refusal> {
+    Text::parse(text).map_err(|refusal| Refusal { reason: Reason::InvalidOption, ..refusal }.at("text"))
+}
+
+/// The messages of options, by code.
+pub fn messages(options: &Options) -> Vec<v1::DhcpOption> {
+    use v1::dhcp_option::Value;
+    let message = |(code, value): (OptionCode, &OptionValue)| v1::DhcpOption {
+        code: code.number().into(),
+        name: code.name().unwrap_or_default().to_owned(),
+        value: Some(match value {
+            OptionValue::Addresses(items) => Value::Addresses(v1::AddressList { items: strings(items) }),
+            OptionValue::Text(text) => Value::Text(text.to_string()),
+            OptionValue::Names(items) => Value::Names(v1::NameList { items: strings(items) }),
+            OptionValue::Unsigned(number) => Value::Unsigned(*number),
+            OptionValue::Signed(number) => Value::Signed(*number),
+            OptionValue::Flag(flag) => Value::Flag(*flag),
+            OptionValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        }),
+    };
+    options.iter().map(message).collect()
+}
+
+/// The options of messages.
+pub fn parse(messages: &[v1::DhcpOption]) -> Result<Options, Refusal> {
+    use v1::dhcp_option::Value;
+    let mut options = Options::default();
+    for (i, message) in messages.iter().enumerate() {
+        let mut add = || {
+            let code = OptionCode::new(message.code).map_err(|refusal| refusal.at("code"))?;
+            let value = match &message.value {
+                None => return Err(Refusal::new(Reason::InvalidOption, format!("option {code} has no value"))),
+                Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(&list.items)?),
+                Some(Value::Text(text)) => OptionValue::Text(option_text(text)?),
+                Some(Value::Names(list)) => OptionValue::Names(names(&list.items)?),
+                Some(Value::Unsigned(number)) => OptionValue::Unsigned(*number),
+                Some(Value::Signed(number)) => OptionValue::Signed(*number),
+                Some(Value::Flag(flag)) => OptionValue::Flag(*flag),
+                Some(Value::Bytes(bytes)) => OptionValue::Bytes(bytes.clone()),
+            };
+            options.add(code, value)
+        };
+        add().map_err(|refusal| refusal.under(&format!("options[{i}]")))?;
+    }
+    Ok(options)
+}
+
+/// The resources of options, by code, for agents.
+pub fn resources(options: &Options) -> Vec<sync::OptionResource> {
+    use sync::option_resource::Value;
+    let resource = |(code, value): (OptionCode, &OptionValue)| sync::OptionResource {
+        code: code.number().into(),
+        value: Some(match value {
+            OptionValue::Addresses(items) => Value::Addresses(sync::Addresses { items: strings(items) }),
+            OptionValue::Text(text) => Value::Text(text.to_string()),
+            OptionValue::Names(items) => Value::Names(sync::Names { items: strings(items) }),
+            OptionValue::Unsigned(number) => Value::Unsigned(*number),
+            OptionValue::Signed(number) => Value::Signed(*number),
+            OptionValue::Flag(flag) => Value::Flag(*flag),
+            OptionValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        }),
+    };
+    options.iter().map(resource).collect()
+}
+
+/// The options of resources, at the agent.
+pub fn parse_resources(resources: &[sync::OptionResource]) -> Result<Options, Refusal> {
+    use sync::option_resource::Value;
+    let mut options = Options::default();
+    for resource in resources {
+        let code = OptionCode::new(resource.code)?;
+        let value = match &resource.value {
+            None => return Err(Refusal::new(Reason::InvalidOption, format!("option {code} has no value"))),
+            Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(&list.items)?),
+            Some(Value::Text(text)) => OptionValue::Text(option_text(text)?),
+            Some(Value::Names(list)) => OptionValue::Names(names(&list.items)?),
+            Some(Value::Unsigned(number)) => OptionValue::Unsigned(*number),
+            Some(Value::Signed(number)) => OptionValue::Signed(*number),
+            Some(Value::Flag(flag)) => OptionValue::Flag(*flag),
+            Some(Value::Bytes(bytes)) => OptionValue::Bytes(bytes.clone()),
+        };
+        options.add(code, value)?;
+    }
+    Ok(options)
+}

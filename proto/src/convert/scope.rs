@@ -1,0 +1,141 @@
+//! Scopes, with their ranges, exclusions and lease times.
+
+use super::plan::text;
+use super::{option, time};
+use crate::v1;
+use freehold_core::model::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
+use freehold_core::name::{PrefixName, ScopeName, ServerName};
+use freehold_core::net::{AddressRange, parse_address};
+use freehold_core::refusal::{Reason, Refusal};
+
+/// The message of a scope, without how far it has come on its server.
+pub fn message(scope: &Scope) -> v1::Scope {
+    v1::Scope {
+        name: scope.name.to_string(),
+        network: scope.prefix().to_string(),
+        subnet_id: scope.subnet_id.number(),
+        ranges: scope.ranges.iter().map(range_message).collect(),
+        exclusions: scope.exclusions.iter().map(exclusion_message).collect(),
+        options: option::messages(&scope.options),
+        lease_times: Some(lease_times_message(scope.lease_times)),
+        status: status_message(scope.status).into(),
+        server: scope.server.as_ref().map(ToString::to_string).unwrap_or_default(),
+        description: scope.description.to_string(),
+        sync: Vec::new(),
+        create_time: Some(time::message(scope.stamp.created)),
+        update_time: Some(time::message(scope.stamp.updated)),
+        etag: time::etag(scope.stamp.revision),
+    }
+}
+
+/// The scope of a message, as it was stored.
+pub fn parse(message: &v1::Scope) -> Result<Scope, Refusal> {
+    let network = parse_network(message)?;
+    Ok(Scope {
+        name: message.name.parse::<ScopeName>().map_err(|r| r.at("name"))?,
+        space: network.space,
+        network: network.cidr,
+        subnet_id: SubnetId::new(message.subnet_id).ok_or_else(|| {
+            Refusal::new(Reason::InvalidValue, format!("{} is not a subnet id", message.subnet_id)).at("subnet_id")
+        })?,
+        ranges: parse_ranges(message)?,
+        exclusions: parse_exclusions(message)?,
+        options: option::parse(&message.options)?,
+        lease_times: parse_lease_times(message)?,
+        status: parse_status(message)?,
+        server: parse_server(message)?,
+        description: text(&message.description, "description")?,
+        stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
+    })
+}
+
+/// The network of a scope, which must be said.
+pub fn parse_network(message: &v1::Scope) -> Result<PrefixName, Refusal> {
+    if message.network.is_empty() {
+        return Err(Refusal::new(
+            Reason::FieldRequired,
+            "say which network the scope serves, such as spaces/default/prefixes/10.1.2.0-24",
+        )
+        .at("network"));
+    }
+    message.network.parse().map_err(|refusal: Refusal| refusal.at("network"))
+}
+
+/// The ranges of a scope.
+pub fn parse_ranges(message: &v1::Scope) -> Result<Vec<AddressRange>, Refusal> {
+    let parse = |(i, range)| parse_range(range).map_err(|refusal| refusal.under(&format!("ranges[{i}]")));
+    message.ranges.iter().enumerate().map(parse).collect()
+}
+
+/// The exclusions of a scope.
+pub fn parse_exclusions(message: &v1::Scope) -> Result<Vec<Exclusion>, Refusal> {
+    let parse = |(i, exclusion): (usize, &v1::Exclusion)| {
+        let inner = || {
+            let range = exclusion
+                .range
+                .as_ref()
+                .ok_or_else(|| Refusal::new(Reason::FieldRequired, "an exclusion needs a range").at("range"))?;
+            Ok(Exclusion {
+                range: parse_range(range).map_err(|refusal| refusal.under("range"))?,
+                comment: text(&exclusion.comment, "comment")?,
+            })
+        };
+        inner().map_err(|refusal: Refusal| refusal.under(&format!("exclusions[{i}]")))
+    };
+    message.exclusions.iter().enumerate().map(parse).collect()
+}
+
+/// The lease times of a scope; the default where none are given.
+pub fn parse_lease_times(message: &v1::Scope) -> Result<LeaseTimes, Refusal> {
+    let given = |seconds: u32| (seconds > 0).then_some(seconds);
+    message.lease_times.as_ref().map_or(Ok(LeaseTimes::default()), |times| {
+        LeaseTimes::new(times.valid_seconds, given(times.renew_seconds), given(times.rebind_seconds))
+            .map_err(|refusal| refusal.under("lease_times"))
+    })
+}
+
+/// The status of a scope; active where none is given.
+pub fn parse_status(message: &v1::Scope) -> Result<ScopeStatus, Refusal> {
+    match v1::scope::Status::try_from(message.status) {
+        Ok(v1::scope::Status::Unspecified | v1::scope::Status::Active) => Ok(ScopeStatus::Active),
+        Ok(v1::scope::Status::Inactive) => Ok(ScopeStatus::Inactive),
+        Err(_) => {
+            Err(Refusal::new(Reason::InvalidValue, format!("no status has the number {}", message.status)).at("status"))
+        }
+    }
+}
+
+/// The server of a scope, if it has one.
+pub fn parse_server(message: &v1::Scope) -> Result<Option<ServerName>, Refusal> {
+    let given = (!message.server.is_empty()).then_some(&message.server);
+    given.map(|name| name.parse().map_err(|refusal: Refusal| refusal.at("server"))).transpose()
+}
+
+fn range_message(range: &AddressRange) -> v1::AddressRange {
+    v1::AddressRange { start: range.start().to_string(), end: range.end().to_string() }
+}
+
+fn parse_range(message: &v1::AddressRange) -> Result<AddressRange, Refusal> {
+    let start = parse_address(&message.start).map_err(|refusal| refusal.at("start"))?;
+    let end = parse_address(&message.end).map_err(|refusal| refusal.at("end"))?;
+    AddressRange::new(start, end)
+}
+
+fn exclusion_message(exclusion: &Exclusion) -> v1::Exclusion {
+    v1::Exclusion { range: Some(range_message(&exclusion.range)), comment: exclusion.comment.to_string() }
+}
+
+fn lease_times_message(times: LeaseTimes) -> v1::LeaseTimes {
+    v1::LeaseTimes {
+        valid_seconds: times.valid_seconds(),
+        renew_seconds: times.renew_seconds().unwrap_or_default(),
+        rebind_seconds: times.rebind_seconds().unwrap_or_default(),
+    }
+}
+
+fn status_message(status: ScopeStatus) -> v1::scope::Status {
+    match status {
+        ScopeStatus::Active => v1::scope::Status::Active,
+        ScopeStatus::Inactive => v1::scope::Status::Inactive,
+    }
+}
