@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             slowest.as_secs_f64() * 1e3,
         )?;
     }
+    let rate = median(|| opening(&base))?;
+    writeln!(
+        out,
+        "opening checks {:.0} MB/s, {rate:.0} frames/s",
+        rate * PAYLOAD_BYTES as f64 / 1e6
+    )?;
     Ok(())
 }
 
@@ -46,7 +52,7 @@ fn median(mut run: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<f64, B
     Ok(rates[1])
 }
 
-fn raw_syncs(base: &std::path::Path) -> Result<f64, Box<dyn Error>> {
+fn raw_syncs(base: &Path) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(base)?;
     let file = RealDisk::open(folder.path())?.create("raw", Access::Private)?;
     file.write_all_at(&vec![0; 1 << 20], 0)?;
@@ -60,17 +66,9 @@ fn raw_syncs(base: &std::path::Path) -> Result<f64, Box<dyn Error>> {
     Ok(count as f64 / start.elapsed().as_secs_f64())
 }
 
-fn appends(
-    base: &std::path::Path,
-    group: usize,
-    slowest: &mut Duration,
-) -> Result<f64, Box<dyn Error>> {
+fn appends(base: &Path, group: usize, slowest: &mut Duration) -> Result<f64, Box<dyn Error>> {
     let folder = tempfile::tempdir_in(base)?;
-    let options = Options {
-        segment_bytes: SEGMENT_BYTES,
-        restore: "start again".to_owned(),
-    };
-    let mut journal = Journal::open(Arc::new(RealDisk::open(folder.path())?), options)?;
+    let mut journal = open(folder.path())?;
     let payloads = vec![[0x5A; PAYLOAD_BYTES]; group];
     let start = Instant::now();
     while start.elapsed() < RUN {
@@ -79,4 +77,24 @@ fn appends(
         *slowest = before.elapsed().max(*slowest);
     }
     Ok(journal.head().0 as f64 / start.elapsed().as_secs_f64())
+}
+
+fn opening(base: &Path) -> Result<f64, Box<dyn Error>> {
+    let folder = tempfile::tempdir_in(base)?;
+    let mut journal = open(folder.path())?;
+    for _ in 0..200 {
+        journal.append(&vec![[0x5A; PAYLOAD_BYTES]; 1000])?;
+    }
+    drop(journal);
+    let start = Instant::now();
+    let frames = open(folder.path())?.recovery().frames;
+    Ok(frames as f64 / start.elapsed().as_secs_f64())
+}
+
+fn open(folder: &Path) -> Result<Journal, Box<dyn Error>> {
+    let options = Options {
+        segment_bytes: SEGMENT_BYTES,
+        restore: "start again".to_owned(),
+    };
+    Ok(Journal::open(Arc::new(RealDisk::open(folder)?), options)?)
 }

@@ -4,6 +4,9 @@ use std::io;
 
 use crate::disk::{Access, Disk};
 
+/// What the name of a file that is not complete ends on.
+pub(crate) const TEMPORARY: &str = ".new";
+
 /// Replaces (or makes) the file `name` with these bytes: a temporary file, synced, renamed, the directory synced.
 ///
 /// When this returns, the new content is durable. A crash, or an error, leaves the old or the new content; it may also
@@ -27,5 +30,5 @@ pub fn write_atomically(
 
 /// What a file is called until it is complete.
 pub(crate) fn temporary_name(name: &str) -> String {
-    format!("{name}.new")
+    format!("{name}{TEMPORARY}")
 }

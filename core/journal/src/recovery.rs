@@ -4,9 +4,10 @@
 //! are not on the disk. So what is read here is not yet durable. All groups but the last were synced before the next
 //! one was written; the last one is written again, as it is, and synced before anyone sees it.
 
+use std::io;
 use std::sync::Arc;
 
-use crate::atomic_file::temporary_name;
+use crate::atomic_file::TEMPORARY;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Damage, JournalError};
 use crate::group::{Hash, SECTOR, is_zero};
@@ -38,10 +39,10 @@ pub struct Cut {
 
 pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, JournalError> {
     let lock = disk.lock().map_err(|source| match source.kind() {
-        std::io::ErrorKind::WouldBlock => JournalError::InUse(source),
+        io::ErrorKind::WouldBlock => JournalError::InUse(source),
         _ => JournalError::io("lock", "the directory")(source),
     })?;
-    let names = segment_names(&*disk)?;
+    let segments = segments(&*disk)?;
     let mut walk = Walk {
         disk: &*disk,
         restore: &options.restore,
@@ -49,7 +50,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, Jou
         last_group: None,
     };
     let mut recovery = Recovery::default();
-    let active = match names.split_last() {
+    let active = match segments.split_last() {
         None => {
             let started = start_segment(&*disk, 1, Hash::START, options.segment_bytes)?;
             walk.index.segments.push(Segment::new(1));
@@ -63,6 +64,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, Jou
         }
     };
     let index = walk.index;
+    remove_unfinished(&*disk)?;
     recovery.frames = index.head.0 + 1 - index.first_seq();
     let shared = Arc::new(Shared::new(disk, options.restore.clone(), index));
     Ok(Journal {
@@ -76,26 +78,31 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, Jou
     })
 }
 
-/// The first frames of all segments, in order. Removes segments that never got their name.
-fn segment_names(disk: &dyn Disk) -> Result<Vec<u64>, JournalError> {
-    let mut segments = Vec::new();
-    for name in disk
-        .list()
-        .map_err(JournalError::io("list", "the directory"))?
-    {
-        if let Some(first_seq) = parse_file_name(&name) {
-            segments.push(first_seq);
-        } else if name
-            .strip_suffix(".new")
-            .and_then(parse_file_name)
-            .is_some_and(|seq| name == temporary_name(&file_name(seq)))
-        {
+/// The first frames of all segments, in order.
+fn segments(disk: &dyn Disk) -> Result<Vec<u64>, JournalError> {
+    let mut segments: Vec<u64> = list(disk)?
+        .iter()
+        .filter_map(|name| parse_file_name(name))
+        .collect();
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Removes segments that a crash kept from getting their name.
+fn remove_unfinished(disk: &dyn Disk) -> Result<(), JournalError> {
+    for name in list(disk)? {
+        let unfinished = name.strip_suffix(TEMPORARY).and_then(parse_file_name);
+        if unfinished.is_some() {
             disk.remove(&name)
                 .map_err(JournalError::io("remove", &name))?;
         }
     }
-    segments.sort_unstable();
-    Ok(segments)
+    Ok(())
+}
+
+fn list(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
+    disk.list()
+        .map_err(JournalError::io("list", "the directory"))
 }
 
 struct Walk<'a> {
@@ -181,7 +188,10 @@ impl Walk<'_> {
         let read = file
             .read_up_to(&mut bytes, start)
             .map_err(JournalError::io("read", name))?;
-        debug_assert_eq!(read, bytes.len(), "the group was just read");
+        if read != bytes.len() {
+            let shrunk = io::ErrorKind::UnexpectedEof.into();
+            return Err(JournalError::io("read", name)(shrunk));
+        }
         if !active(Bug::KeepRemains) {
             bytes.resize(
                 bytes.len() + usize::try_from(cut_bytes).expect("it was just read"),

@@ -125,7 +125,7 @@ fn a_shortened_or_missing_sealed_segment_is_refused() {
         .rposition(|&byte| byte != 0)
         .expect("it has groups")
         + 1;
-    for length in end - 300..end {
+    for length in end - 2047..end {
         assert!(
             !accepted_as_something_else(
                 &with_file(&disk, last, bytes[..length].to_vec()),
