@@ -1,2 +1,3 @@
 //! Freehold.
+pub mod engine;
 pub mod ledger;

@@ -28,19 +28,14 @@ impl Identity {
     /// # Errors
     /// `Identity`, `IdentityDamaged`.
     pub fn load(disk: &dyn Disk) -> Result<Option<Self>, LedgerError> {
-        let failed = |source| LedgerError::Identity {
-            action: "read",
-            source,
-        };
+        let failed = |source| LedgerError::Identity { action: "read", source };
         let file = match disk.open(FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(failed)?,
         };
         let mut bytes = [0; BYTES + 1];
         let read = file.read_up_to(&mut bytes, 0).map_err(failed)?;
-        Self::decode(&bytes[..read])
-            .map_err(LedgerError::IdentityDamaged)
-            .map(Some)
+        Self::decode(&bytes[..read]).map_err(LedgerError::IdentityDamaged).map(Some)
     }
 
     /// Makes this the identity of the ledger in this directory, durably.
@@ -48,12 +43,8 @@ impl Identity {
     /// # Errors
     /// `Identity`; the old one or the new one is then there.
     pub fn store(&self, disk: &dyn Disk) -> Result<(), LedgerError> {
-        write_atomically(disk, FILE, &self.encode(), Access::Private).map_err(|source| {
-            LedgerError::Identity {
-                action: "write",
-                source,
-            }
-        })
+        write_atomically(disk, FILE, &self.encode(), Access::Private)
+            .map_err(|source| LedgerError::Identity { action: "write", source })
     }
 
     fn encode(self) -> [u8; BYTES] {
@@ -86,10 +77,7 @@ mod tests {
     use super::*;
     use freehold_journal::sim::SimDisk;
 
-    const IDENTITY: Identity = Identity {
-        store_id: *b"0123456789abcdef",
-        incarnation: 0x0102,
-    };
+    const IDENTITY: Identity = Identity { store_id: *b"0123456789abcdef", incarnation: 0x0102 };
     const STORED: &[u8; BYTES] = b"FhIdent10123456789abcdef\x02\x01\0\0\0\0\0\0\x0a\xbf\x9d\x65";
 
     #[test]
@@ -108,18 +96,11 @@ mod tests {
             bytes[at] ^= 0x40;
             bytes
         });
-        let lengths = [
-            STORED[..BYTES - 1].to_vec(),
-            [&STORED[..], &[0]].concat(),
-            Vec::new(),
-        ];
+        let lengths = [STORED[..BYTES - 1].to_vec(), [&STORED[..], &[0]].concat(), Vec::new()];
         for bytes in changed.chain(lengths) {
             let disk = SimDisk::new();
             disk.put(FILE, bytes.clone());
-            assert!(
-                matches!(Identity::load(&disk), Err(LedgerError::IdentityDamaged(_))),
-                "{bytes:x?}"
-            );
+            assert!(matches!(Identity::load(&disk), Err(LedgerError::IdentityDamaged(_))), "{bytes:x?}");
         }
     }
 }

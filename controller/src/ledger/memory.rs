@@ -36,16 +36,8 @@ impl MemoryLedger {
     #[must_use]
     pub fn new(identity: Identity) -> Self {
         let (heads, receiver) = watch::channel(0);
-        let history = Arc::new(MemoryHistory {
-            frames: RwLock::default(),
-            heads: receiver,
-        });
-        Self {
-            history,
-            heads: Arc::new(heads),
-            identity,
-            lost_answer: None,
-        }
+        let history = Arc::new(MemoryHistory { frames: RwLock::default(), heads: receiver });
+        Self { history, heads: Arc::new(heads), identity, lost_answer: None }
     }
 
     /// Another controller's hand on the same ledger.
@@ -67,19 +59,13 @@ impl MemoryLedger {
 
 impl MemoryHistory {
     fn frames(&self) -> RwLockReadGuard<'_, Vec<Frame>> {
-        self.frames
-            .read()
-            .expect("nobody panics while holding the frames")
+        self.frames.read().expect("nobody panics while holding the frames")
     }
 }
 
 impl Ledger for MemoryLedger {
     fn append(&mut self, expected_seq: u64, frame: &[u8]) -> Result<Append, LedgerError> {
-        let mut frames = self
-            .history
-            .frames
-            .write()
-            .expect("nobody panics while holding the frames");
+        let mut frames = self.history.frames.write().expect("nobody panics while holding the frames");
         let (head_seq, previous) = head_of(&frames);
         if expected_seq != head_seq + 1 {
             return Ok(Append::Taken);
@@ -89,18 +75,9 @@ impl Ledger for MemoryLedger {
             return Ok(Append::Unknown);
         }
         let hash = previous.next(expected_seq, frame);
-        frames.push(Frame {
-            seq: expected_seq,
-            previous,
-            hash,
-            payload: frame.to_vec(),
-        });
+        frames.push(Frame { seq: expected_seq, previous, hash, payload: frame.to_vec() });
         self.heads.send_replace(expected_seq);
-        Ok(if lost.is_some() {
-            Append::Unknown
-        } else {
-            Append::Appended { hash }
-        })
+        Ok(if lost.is_some() { Append::Unknown } else { Append::Appended { hash } })
     }
 
     fn history(&self) -> Arc<dyn History> {
@@ -115,11 +92,7 @@ impl Ledger for MemoryLedger {
 impl History for MemoryHistory {
     fn read(&self, from: u64) -> Result<Frames, LedgerError> {
         if from == 0 {
-            return Err(JournalError::Gone {
-                wanted: 0,
-                first: 1,
-            }
-            .into());
+            return Err(JournalError::Gone { wanted: 0, first: 1 }.into());
         }
         let frames = self.frames();
         let start = usize::try_from(from - 1).map_or(frames.len(), |start| start.min(frames.len()));
@@ -137,7 +110,5 @@ impl History for MemoryHistory {
 }
 
 fn head_of(frames: &[Frame]) -> (u64, Hash) {
-    frames
-        .last()
-        .map_or((0, Hash::START), |last| (last.seq, last.hash))
+    frames.last().map_or((0, Hash::START), |last| (last.seq, last.hash))
 }

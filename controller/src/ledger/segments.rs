@@ -31,11 +31,7 @@ impl SegmentLedger {
     ///
     /// # Errors
     /// `Exists`, `Incomplete`, `Identity`, `Journal`.
-    pub fn create(
-        disk: Arc<dyn Disk>,
-        store_id: [u8; 16],
-        segment_bytes: u64,
-    ) -> Result<Self, LedgerError> {
+    pub fn create(disk: Arc<dyn Disk>, store_id: [u8; 16], segment_bytes: u64) -> Result<Self, LedgerError> {
         if Identity::load(&*disk)?.is_some() {
             return Err(LedgerError::Exists);
         }
@@ -43,10 +39,7 @@ impl SegmentLedger {
         if journal.head().0 != 0 {
             return Err(LedgerError::Incomplete("there are frames, but no identity"));
         }
-        let identity = Identity {
-            store_id,
-            incarnation: 1,
-        };
+        let identity = Identity { store_id, incarnation: 1 };
         identity.store(&*disk)?;
         Ok(Self::new(journal, identity))
     }
@@ -56,19 +49,12 @@ impl SegmentLedger {
     /// # Errors
     /// `Missing`, `Incomplete`, `Beheaded`, `Identity`, `IdentityDamaged`, `Journal`.
     pub fn open(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<Self, LedgerError> {
-        let names = disk.list().map_err(|source| LedgerError::Identity {
-            action: "look for",
-            source,
-        })?;
-        let has_segments = names
-            .iter()
-            .any(|name| segment::parse_file_name(name).is_some());
+        let names = disk.list().map_err(|source| LedgerError::Identity { action: "look for", source })?;
+        let has_segments = names.iter().any(|name| segment::parse_file_name(name).is_some());
         let identity = match (Identity::load(&*disk)?, has_segments) {
             (Some(identity), true) => identity,
             (Some(_), false) => {
-                return Err(LedgerError::Incomplete(
-                    "there is an identity, but no segment",
-                ));
+                return Err(LedgerError::Incomplete("there is an identity, but no segment"));
             }
             (None, _) => return Err(LedgerError::Missing),
         };
@@ -87,24 +73,13 @@ impl SegmentLedger {
 
     fn new(journal: Journal, identity: Identity) -> Self {
         let (heads, receiver) = watch::channel(journal.head().0);
-        let history = Arc::new(SegmentHistory {
-            reader: journal.reader(),
-            heads: receiver,
-        });
-        Self {
-            journal,
-            identity,
-            heads,
-            history,
-        }
+        let history = Arc::new(SegmentHistory { reader: journal.reader(), heads: receiver });
+        Self { journal, identity, heads, history }
     }
 }
 
 fn options(segment_bytes: u64) -> Options {
-    Options {
-        segment_bytes,
-        restore: RESTORE.to_owned(),
-    }
+    Options { segment_bytes, restore: RESTORE.to_owned() }
 }
 
 impl Ledger for SegmentLedger {
@@ -130,9 +105,7 @@ impl Ledger for SegmentLedger {
 impl History for SegmentHistory {
     fn read(&self, from: u64) -> Result<Frames, LedgerError> {
         let frames = self.reader.read(from)?;
-        Ok(Box::new(
-            frames.map(|frame| frame.map_err(LedgerError::from)),
-        ))
+        Ok(Box::new(frames.map(|frame| frame.map_err(LedgerError::from))))
     }
 
     fn head(&self) -> (u64, Hash) {

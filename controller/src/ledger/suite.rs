@@ -10,10 +10,7 @@ use super::*;
 
 const SEGMENT_BYTES: u64 = 8192;
 const STORE_ID: [u8; 16] = *b"the test's store";
-const IDENTITY: Identity = Identity {
-    store_id: STORE_ID,
-    incarnation: 1,
-};
+const IDENTITY: Identity = Identity { store_id: STORE_ID, incarnation: 1 };
 
 /// Runs a check on an empty ledger of each kind.
 fn on_each(check: impl Fn(&mut dyn Ledger)) {
@@ -41,12 +38,7 @@ fn chain(payloads: &[Vec<u8>]) -> Vec<Frame> {
     let mut previous = Hash::START;
     let frame = |(seq, payload): (u64, &Vec<u8>)| {
         let hash = previous.next(seq, payload);
-        let frame = Frame {
-            seq,
-            previous,
-            hash,
-            payload: payload.clone(),
-        };
+        let frame = Frame { seq, previous, hash, payload: payload.clone() };
         previous = hash;
         frame
     };
@@ -61,10 +53,7 @@ fn an_empty_ledger() {
         assert_eq!(ledger.identity(), IDENTITY);
         assert!(matches!(
             ledger.history().read(0).err(),
-            Some(LedgerError::Journal(JournalError::Gone {
-                wanted: 0,
-                first: 1
-            }))
+            Some(LedgerError::Journal(JournalError::Gone { wanted: 0, first: 1 }))
         ));
     });
 }
@@ -74,20 +63,11 @@ fn only_the_next_number_is_free() {
     on_each(|ledger| {
         let history = ledger.history();
         for seq in [0, 2, u64::MAX] {
-            assert_eq!(
-                ledger.append(seq, b"early").expect("a sound ledger"),
-                Append::Taken
-            );
+            assert_eq!(ledger.append(seq, b"early").expect("a sound ledger"), Append::Taken);
         }
         let hash = Hash::START.next(1, b"one");
-        assert_eq!(
-            ledger.append(1, b"one").expect("a sound ledger"),
-            Append::Appended { hash }
-        );
-        assert_eq!(
-            ledger.append(1, b"again").expect("a sound ledger"),
-            Append::Taken
-        );
+        assert_eq!(ledger.append(1, b"one").expect("a sound ledger"), Append::Appended { hash });
+        assert_eq!(ledger.append(1, b"again").expect("a sound ledger"), Append::Taken);
         assert_eq!(history.head(), (1, hash));
         assert_eq!(read(ledger, 1), chain(&[b"one".to_vec()]));
     });
@@ -95,9 +75,7 @@ fn only_the_next_number_is_free() {
 
 #[test]
 fn a_tail_yields_what_is_there_and_what_comes() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     on_each(|ledger| {
         for seq in 1..=5u8 {
             ledger.append(seq.into(), &[seq]).expect("a sound ledger");
@@ -105,20 +83,10 @@ fn a_tail_yields_what_is_there_and_what_comes() {
         runtime.block_on(async {
             let mut tail = tail(ledger.history(), 2);
             let payloads = |frames: Option<Vec<Frame>>| -> Vec<u8> {
-                frames
-                    .expect("it goes on")
-                    .into_iter()
-                    .flat_map(|frame| frame.payload)
-                    .collect()
+                frames.expect("it goes on").into_iter().flat_map(|frame| frame.payload).collect()
             };
-            assert_eq!(
-                payloads(tail.next_frames(3).await.expect("a sound ledger")),
-                [2, 3, 4]
-            );
-            assert_eq!(
-                payloads(tail.next_frames(3).await.expect("a sound ledger")),
-                [5]
-            );
+            assert_eq!(payloads(tail.next_frames(3).await.expect("a sound ledger")), [2, 3, 4]);
+            assert_eq!(payloads(tail.next_frames(3).await.expect("a sound ledger")), [5]);
             let (come, _) = tokio::join!(tail.next_frames(3), async {
                 tokio::task::yield_now().await;
                 ledger.append(6, &[6]).expect("a sound ledger")
@@ -130,18 +98,13 @@ fn a_tail_yields_what_is_there_and_what_comes() {
 
 #[test]
 fn a_tail_ends_with_its_ledger() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut ledger = create(&SimDisk::new()).expect("an empty disk");
     ledger.append(1, b"one").expect("a sound disk");
     let mut tail = tail(ledger.history(), 1);
     drop(ledger);
     let ends = runtime.block_on(async { (tail.next_frames(9).await, tail.next_frames(9).await) });
-    assert_eq!(
-        ends.0.expect("a sound disk"),
-        Some(chain(&[b"one".to_vec()]))
-    );
+    assert_eq!(ends.0.expect("a sound disk"), Some(chain(&[b"one".to_vec()])));
     assert_eq!(ends.1.expect("a sound disk"), None);
 }
 
@@ -168,14 +131,8 @@ fn a_rival_takes_numbers() {
     let mut rival = ledger.rival();
     rival.append(1, b"rival").expect("memory");
     assert_eq!(ledger.append(1, b"late").expect("memory"), Append::Taken);
-    assert!(matches!(
-        ledger.append(2, b"caught up").expect("memory"),
-        Append::Appended { .. }
-    ));
-    assert_eq!(
-        read(&rival, 1),
-        chain(&[b"rival".to_vec(), b"caught up".to_vec()])
-    );
+    assert!(matches!(ledger.append(2, b"caught up").expect("memory"), Append::Appended { .. }));
+    assert_eq!(read(&rival, 1), chain(&[b"rival".to_vec(), b"caught up".to_vec()]));
 }
 
 #[test]
@@ -183,10 +140,7 @@ fn an_unknown_outcome_is_resolved_by_reading() {
     for (truth, there) in [(LostAnswer::Appended, 1), (LostAnswer::NotAppended, 0)] {
         let mut ledger = MemoryLedger::new(IDENTITY);
         ledger.lose_next_answer(truth);
-        assert_eq!(
-            ledger.append(1, b"perhaps").expect("memory"),
-            Append::Unknown
-        );
+        assert_eq!(ledger.append(1, b"perhaps").expect("memory"), Append::Unknown);
         assert_eq!(read(&ledger, 1).len(), there);
         let fill = ledger.append(1, b"nothing").expect("memory");
         assert_eq!(fill == Append::Taken, there == 1);
@@ -201,16 +155,10 @@ fn a_ledger_is_made_once_and_kept() {
     ledger.append(1, b"one").expect("a sound disk");
     drop(ledger);
     assert!(matches!(create(&disk), Err(LedgerError::Exists)));
-    let restored = Identity {
-        incarnation: 2,
-        ..IDENTITY
-    };
+    let restored = Identity { incarnation: 2, ..IDENTITY };
     restored.store(&disk).expect("a sound disk");
     let ledger = open(&disk).expect("a sound disk");
-    assert_eq!(
-        (ledger.identity(), read(&ledger, 1)),
-        (restored, chain(&[b"one".to_vec()]))
-    );
+    assert_eq!((ledger.identity(), read(&ledger, 1)), (restored, chain(&[b"one".to_vec()])));
 }
 
 #[test]
@@ -231,21 +179,12 @@ fn an_incomplete_ledger_is_refused() {
     };
     let no_identity = without(&|name| name == "identity");
     assert!(matches!(open(&no_identity), Err(LedgerError::Missing)));
-    assert!(matches!(
-        create(&no_identity),
-        Err(LedgerError::Incomplete(_))
-    ));
+    assert!(matches!(create(&no_identity), Err(LedgerError::Incomplete(_))));
     let no_segments = without(&|name| name != "identity");
-    assert!(matches!(
-        open(&no_segments),
-        Err(LedgerError::Incomplete(_))
-    ));
+    assert!(matches!(open(&no_segments), Err(LedgerError::Incomplete(_))));
     assert!(matches!(create(&no_segments), Err(LedgerError::Exists)));
     let beheaded = without(&|name| *name == names[0]);
-    assert!(matches!(
-        open(&beheaded),
-        Err(LedgerError::Beheaded { first: 3 })
-    ));
+    assert!(matches!(open(&beheaded), Err(LedgerError::Beheaded { first: 3 })));
 }
 
 #[test]
@@ -257,10 +196,7 @@ fn a_crash_while_a_ledger_is_made_leaves_none_or_all_of_it() {
             let made = create(&disk).is_ok();
             let image = disk.power_loss(SimRng::new(seed).draw());
             match open(&image) {
-                Ok(ledger) => assert_eq!(
-                    (ledger.identity(), read(&ledger, 1)),
-                    (IDENTITY, Vec::new())
-                ),
+                Ok(ledger) => assert_eq!((ledger.identity(), read(&ledger, 1)), (IDENTITY, Vec::new())),
                 Err(LedgerError::Missing) if !made => {
                     create(&image).expect("making it is taken up again");
                 }
@@ -275,17 +211,8 @@ fn a_failed_sync_is_fatal_and_tells_nobody() {
     let disk = SimDisk::new();
     let mut ledger = create(&disk).expect("an empty disk");
     let history = ledger.history();
-    disk.inject(Fault {
-        operation: Operation::SyncData,
-        after: 0,
-        outcome: Outcome::Error(io::ErrorKind::Other),
-    });
-    assert!(
-        ledger
-            .append(1, b"lost?")
-            .expect_err("the sync fails")
-            .is_fatal()
-    );
+    disk.inject(Fault { operation: Operation::SyncData, after: 0, outcome: Outcome::Error(io::ErrorKind::Other) });
+    assert!(ledger.append(1, b"lost?").expect_err("the sync fails").is_fatal());
     assert!(ledger.append(1, b"again").expect_err("poisoned").is_fatal());
     assert_eq!((history.head().0, *history.heads().borrow()), (0, 0));
 }

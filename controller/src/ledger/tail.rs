@@ -17,11 +17,7 @@ pub struct Tail {
 impl Tail {
     pub(super) fn new(history: Arc<dyn History>, next_seq: u64) -> Self {
         let heads = history.heads();
-        Self {
-            history,
-            heads,
-            next_seq,
-        }
+        Self { history, heads, next_seq }
     }
 
     /// The next frames, at least one and at most `limit`; waits for one to become durable. `None` when the ledger is
@@ -33,18 +29,11 @@ impl Tail {
     /// Those of reading; the same frames are tried again on the next call.
     pub async fn next_frames(&mut self, limit: usize) -> Result<Option<Vec<Frame>>, LedgerError> {
         let next_seq = self.next_seq;
-        if self.heads.wait_for(|&head| head >= next_seq).await.is_err()
-            && self.history.head().0 < next_seq
-        {
+        if self.heads.wait_for(|&head| head >= next_seq).await.is_err() && self.history.head().0 < next_seq {
             return Ok(None);
         }
         let history = Arc::clone(&self.history);
-        let read = move || {
-            history
-                .read(next_seq)?
-                .take(limit)
-                .collect::<Result<Vec<Frame>, LedgerError>>()
-        };
+        let read = move || history.read(next_seq)?.take(limit).collect::<Result<Vec<Frame>, LedgerError>>();
         let frames = match tokio::task::spawn_blocking(read).await {
             Ok(read) => read?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),

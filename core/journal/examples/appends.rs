@@ -16,16 +16,10 @@ const SEGMENT_BYTES: u64 = 16 << 20;
 const RUN: Duration = Duration::from_secs(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let base = std::env::args_os()
-        .nth(1)
-        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let base = std::env::args_os().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let mut out = io::stdout().lock();
     let raw = median(|| raw_syncs(&base))?;
-    writeln!(
-        out,
-        "the disk: {raw:.0} fdatasync/s of 512 bytes over written zeros ({:.0} µs each)",
-        1e6 / raw
-    )?;
+    writeln!(out, "the disk: {raw:.0} fdatasync/s of 512 bytes over written zeros ({:.0} µs each)", 1e6 / raw)?;
     for group in [1, 16, 256] {
         let mut slowest = Duration::ZERO;
         let rate = median(|| appends(&base, group, &mut slowest))?;
@@ -38,11 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     let rate = median(|| opening(&base))?;
-    writeln!(
-        out,
-        "opening checks {:.0} MB/s, {rate:.0} frames/s",
-        rate * PAYLOAD_BYTES as f64 / 1e6
-    )?;
+    writeln!(out, "opening checks {:.0} MB/s, {rate:.0} frames/s", rate * PAYLOAD_BYTES as f64 / 1e6)?;
     Ok(())
 }
 
@@ -92,9 +82,6 @@ fn opening(base: &Path) -> Result<f64, Box<dyn Error>> {
 }
 
 fn open(folder: &Path) -> Result<Journal, Box<dyn Error>> {
-    let options = Options {
-        segment_bytes: SEGMENT_BYTES,
-        restore: "start again".to_owned(),
-    };
+    let options = Options { segment_bytes: SEGMENT_BYTES, restore: "start again".to_owned() };
     Ok(Journal::open(Arc::new(RealDisk::open(folder)?), options)?)
 }

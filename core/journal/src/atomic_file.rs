@@ -14,12 +14,7 @@ pub(crate) const TEMPORARY: &str = ".new";
 ///
 /// # Errors
 /// Those of the disk. After one the content is the old or the new; if a sync failed, call again only in a new process.
-pub fn write_atomically(
-    disk: &dyn Disk,
-    name: &str,
-    bytes: &[u8],
-    access: Access,
-) -> io::Result<()> {
+pub fn write_atomically(disk: &dyn Disk, name: &str, bytes: &[u8], access: Access) -> io::Result<()> {
     let temporary = temporary_name(name);
     let file = disk.create(&temporary, access)?;
     file.write_all_at(bytes, 0)?;

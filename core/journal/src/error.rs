@@ -35,9 +35,7 @@ pub enum JournalError {
     },
 
     /// A write or sync failed: whether the group is durable is unknown until the journal is opened again. End the process.
-    #[error(
-        "cannot {action} {file}; the last append may or may not be durable, this process must end"
-    )]
+    #[error("cannot {action} {file}; the last append may or may not be durable, this process must end")]
     Failed {
         action: &'static str,
         file: String,
@@ -66,19 +64,13 @@ impl JournalError {
     }
 
     pub(crate) fn io(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            file: file.to_owned(),
-            source,
-        }
+        move |source| Self::Io { action, file: file.to_owned(), source }
     }
 }
 
 /// Where a journal is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "segment {segment} is damaged at byte {offset}, frame {seq}: {what}. Nothing was changed; to go on: {restore}"
-)]
+#[error("segment {segment} is damaged at byte {offset}, frame {seq}: {what}. Nothing was changed; to go on: {restore}")]
 pub struct Damage {
     /// The segment's file name.
     pub segment: String,

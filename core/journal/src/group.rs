@@ -128,22 +128,14 @@ impl GroupHeader {
 
 /// The length on disk of a group of these payloads, in bytes.
 pub fn disk_bytes(payloads: &[impl AsRef<[u8]>]) -> u64 {
-    let frames: u64 = payloads
-        .iter()
-        .map(|payload| (FRAME_HEADER_BYTES + payload.as_ref().len()) as u64)
-        .sum();
+    let frames: u64 = payloads.iter().map(|payload| (FRAME_HEADER_BYTES + payload.as_ref().len()) as u64).sum();
     padded(HEADER_BYTES as u64 + frames)
 }
 
 /// Writes the stored form of a group into `out`, which is cleared first, and returns the hash of its last frame.
 ///
 /// The caller has checked that there is at least one payload and that [`disk_bytes`] is within [`GROUP_BYTES_MAX`].
-pub fn encode(
-    first_seq: u64,
-    previous: Hash,
-    payloads: &[impl AsRef<[u8]>],
-    out: &mut Vec<u8>,
-) -> Hash {
+pub fn encode(first_seq: u64, previous: Hash, payloads: &[impl AsRef<[u8]>], out: &mut Vec<u8>) -> Hash {
     out.clear();
     out.resize(HEADER_BYTES, 0);
     let mut hash = previous;
@@ -177,48 +169,25 @@ pub fn decode(header: &GroupHeader, bytes: &[u8]) -> Result<Vec<Frame>, Broken> 
     let mut frames = Vec::with_capacity(header.frames.min(1 << 16) as usize);
     let (mut at, mut previous) = (HEADER_BYTES, header.previous);
     for seq in (header.first_seq..).take(header.frames as usize) {
-        let broken = |what| Broken {
-            seq,
-            offset: at as u64,
-            what,
-        };
-        let head = bytes[..end]
-            .get(at..at + FRAME_HEADER_BYTES)
-            .ok_or(broken("the frame does not fit its group"))?;
+        let broken = |what| Broken { seq, offset: at as u64, what };
+        let head = bytes[..end].get(at..at + FRAME_HEADER_BYTES).ok_or(broken("the frame does not fit its group"))?;
         let body = at + FRAME_HEADER_BYTES;
         let length = u32_at(head, 0) as usize;
-        let payload = bytes[..end]
-            .get(body..body + length)
-            .ok_or(broken("the frame does not fit its group"))?;
+        let payload = bytes[..end].get(body..body + length).ok_or(broken("the frame does not fit its group"))?;
         if u32_at(head, 4) != frame_crc(seq, payload) {
             return Err(broken("the frame's checksum does not match"));
         }
         let hash = previous.next(seq, payload);
-        frames.push(Frame {
-            seq,
-            previous,
-            hash,
-            payload: payload.to_vec(),
-        });
+        frames.push(Frame { seq, previous, hash, payload: payload.to_vec() });
         previous = hash;
         at = body + length;
     }
-    let last = Broken {
-        seq: header.first_seq + u64::from(header.frames) - 1,
-        offset: at as u64,
-        what: "",
-    };
+    let last = Broken { seq: header.first_seq + u64::from(header.frames) - 1, offset: at as u64, what: "" };
     if at != end {
-        return Err(Broken {
-            what: "the group is longer than its frames",
-            ..last
-        });
+        return Err(Broken { what: "the group is longer than its frames", ..last });
     }
     if bytes[end..].iter().any(|&byte| byte != PADDING) {
-        return Err(Broken {
-            what: "the padding is not as written",
-            ..last
-        });
+        return Err(Broken { what: "the padding is not as written", ..last });
     }
     Ok(frames)
 }
@@ -235,10 +204,7 @@ pub struct Broken {
 /// How many whole sectors of these bytes are zero.
 #[must_use]
 pub fn zero_sectors(bytes: &[u8]) -> u32 {
-    let zeros = bytes
-        .chunks(SECTOR)
-        .filter(|sector| is_zero(sector))
-        .count();
+    let zeros = bytes.chunks(SECTOR).filter(|sector| is_zero(sector)).count();
     u32::try_from(zeros).expect("a group has fewer than 2^32 sectors")
 }
 

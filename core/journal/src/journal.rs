@@ -95,10 +95,7 @@ impl Journal {
         }
         let bytes = disk_bytes(payloads);
         if bytes > GROUP_BYTES_MAX {
-            return Err(JournalError::TooLarge {
-                bytes,
-                limit: GROUP_BYTES_MAX,
-            });
+            return Err(JournalError::TooLarge { bytes, limit: GROUP_BYTES_MAX });
         }
         let first_seq = head_seq + 1;
         if self.active.end + bytes > self.active.size {
@@ -148,17 +145,10 @@ impl Journal {
 
     fn truncate_in_one_sync(&mut self, seq: u64) -> Result<u64, JournalError> {
         let mut index = self.shared.index_mut();
-        while index
-            .segments
-            .get(1)
-            .is_some_and(|second| second.first_seq <= seq)
-        {
+        while index.segments.get(1).is_some_and(|second| second.first_seq <= seq) {
             let oldest = index.segments.remove(0);
             let name = file_name(oldest.first_seq);
-            self.shared
-                .disk
-                .remove(&name)
-                .map_err(JournalError::io("remove", &name))?;
+            self.shared.disk.remove(&name).map_err(JournalError::io("remove", &name))?;
         }
         Ok(index.first_seq())
     }
@@ -175,12 +165,7 @@ impl Journal {
     }
 
     /// Seals the active segment and starts the next one. If there is no room for it, the old one stays active.
-    fn rotate(
-        &mut self,
-        first_seq: u64,
-        previous: Hash,
-        group_bytes: u64,
-    ) -> Result<(), JournalError> {
+    fn rotate(&mut self, first_seq: u64, previous: Hash, group_bytes: u64) -> Result<(), JournalError> {
         let name = self.active.name.clone();
         // The zeros are given back; should a crash bring them back, they are still only zeros.
         let trimmed = self.active.file.set_size(self.active.end);
@@ -200,19 +185,10 @@ impl Journal {
         Ok(())
     }
 
-    fn settle(
-        &mut self,
-        action: &'static str,
-        file: &str,
-        result: io::Result<()>,
-    ) -> Result<(), JournalError> {
+    fn settle(&mut self, action: &'static str, file: &str, result: io::Result<()>) -> Result<(), JournalError> {
         result.map_err(|source| {
             self.poisoned = !active(Bug::RetryFailedSync);
-            JournalError::Failed {
-                action,
-                file: file.to_owned(),
-                source,
-            }
+            JournalError::Failed { action, file: file.to_owned(), source }
         })
     }
 }
@@ -231,25 +207,10 @@ pub(crate) fn start_segment(
     let temporary = temporary_name(&name);
     let failed = |action| {
         let file = name.clone();
-        move |source| JournalError::Failed {
-            action,
-            file,
-            source,
-        }
+        move |source| JournalError::Failed { action, file, source }
     };
-    let file = write_segment(
-        disk,
-        &temporary,
-        &SegmentStart {
-            first_seq,
-            previous,
-        },
-        size,
-    )
-    .map_err(|source| JournalError::NotWritten {
-        file: name.clone(),
-        source,
-    })?;
+    let file = write_segment(disk, &temporary, &SegmentStart { first_seq, previous }, size)
+        .map_err(|source| JournalError::NotWritten { file: name.clone(), source })?;
     if !active(Bug::NoSyncOfZeros) {
         file.sync_data().map_err(failed("sync"))?;
     }
@@ -257,28 +218,16 @@ pub(crate) fn start_segment(
     if !active(Bug::NoDirectorySync) {
         disk.sync_dir().map_err(failed("sync the directory of"))?;
     }
-    Ok(Active {
-        name,
-        file,
-        end: START_BYTES,
-        size,
-    })
+    Ok(Active { name, file, end: START_BYTES, size })
 }
 
-fn write_segment(
-    disk: &dyn Disk,
-    name: &str,
-    start: &SegmentStart,
-    size: u64,
-) -> io::Result<Box<dyn DiskFile>> {
+fn write_segment(disk: &dyn Disk, name: &str, start: &SegmentStart, size: u64) -> io::Result<Box<dyn DiskFile>> {
     let file = disk.create(name, Access::Private)?;
     file.write_all_at(&start.encode(), 0)?;
     let zeros = vec![0; ZEROS_BYTES.min(usize::try_from(size).unwrap_or(ZEROS_BYTES))];
     let mut at = START_BYTES;
     while at < size {
-        let length = zeros
-            .len()
-            .min(usize::try_from(size - at).unwrap_or(zeros.len()));
+        let length = zeros.len().min(usize::try_from(size - at).unwrap_or(zeros.len()));
         file.write_all_at(&zeros[..length], at)?;
         at += length as u64;
     }

@@ -41,20 +41,11 @@ impl Reader {
         let index = self.shared.index();
         let first = index.first_seq();
         if from < first {
-            return Err(JournalError::Gone {
-                wanted: from,
-                first,
-            });
+            return Err(JournalError::Gone { wanted: from, first });
         }
         let through = index.head.0;
         drop(index);
-        Ok(Frames {
-            shared: Arc::clone(&self.shared),
-            next_seq: from,
-            through,
-            scan: None,
-            ready: VecDeque::new(),
-        })
+        Ok(Frames { shared: Arc::clone(&self.shared), next_seq: from, through, scan: None, ready: VecDeque::new() })
     }
 }
 
@@ -97,64 +88,39 @@ impl Frames {
         let name = file_name(segment);
         match scan.next_group().map_err(JournalError::io("read", &name))? {
             Found::Group { frames, .. } => {
-                self.ready
-                    .extend(frames.into_iter().skip_while(|frame| frame.seq < next_seq));
+                self.ready.extend(frames.into_iter().skip_while(|frame| frame.seq < next_seq));
                 self.scan = Some((segment, scan));
                 Ok(())
             }
             // The next segment is looked up on the next round.
             Found::Nothing if self.segment_of(next_seq) != Some(segment) => Ok(()),
-            Found::Nothing => {
-                Err(self.damage(name, next_seq, scan.offset, "durable frames are missing"))
-            }
+            Found::Nothing => Err(self.damage(name, next_seq, scan.offset, "durable frames are missing")),
             Found::Broken { seq, offset, what } => Err(self.damage(name, seq, offset, what)),
         }
     }
 
     fn segment_of(&self, seq: u64) -> Option<u64> {
-        self.shared
-            .index()
-            .locate(seq)
-            .map(|(segment, _)| segment.first_seq)
+        self.shared.index().locate(seq).map(|(segment, _)| segment.first_seq)
     }
 
     fn locate(&self) -> Result<(u64, Scan), JournalError> {
         let index = self.shared.index();
-        let gone = JournalError::Gone {
-            wanted: self.next_seq,
-            first: index.first_seq(),
-        };
+        let gone = JournalError::Gone { wanted: self.next_seq, first: index.first_seq() };
         let Some((segment, (group_seq, offset))) = index.locate(self.next_seq) else {
             return Err(gone);
         };
         let (first_seq, end) = (segment.first_seq, segment.end);
         let name = file_name(first_seq);
         // The index is held until the file is open, so that it cannot be dropped in between.
-        let file = self
-            .shared
-            .disk
-            .open(&name)
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::NotFound => {
-                    self.damage(name.clone(), self.next_seq, 0, "the file is missing")
-                }
-                _ => JournalError::Io {
-                    action: "open",
-                    file: name.clone(),
-                    source,
-                },
-            })?;
+        let file = self.shared.disk.open(&name).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => self.damage(name.clone(), self.next_seq, 0, "the file is missing"),
+            _ => JournalError::Io { action: "open", file: name.clone(), source },
+        })?;
         Ok((first_seq, Scan::new(file, offset, end, group_seq, None)))
     }
 
     fn damage(&self, segment: String, seq: u64, offset: u64, what: &'static str) -> JournalError {
         let restore = self.shared.restore.clone();
-        JournalError::Damaged(Box::new(Damage {
-            segment,
-            seq,
-            offset,
-            what,
-            restore,
-        }))
+        JournalError::Damaged(Box::new(Damage { segment, seq, offset, what, restore }))
     }
 }

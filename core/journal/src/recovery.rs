@@ -43,12 +43,7 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, Jou
         _ => JournalError::io("lock", "the directory")(source),
     })?;
     let segments = segments(&*disk)?;
-    let mut walk = Walk {
-        disk: &*disk,
-        restore: &options.restore,
-        index: Index::default(),
-        last_group: None,
-    };
+    let mut walk = Walk { disk: &*disk, restore: &options.restore, index: Index::default(), last_group: None };
     let mut recovery = Recovery::default();
     let active = match segments.split_last() {
         None => {
@@ -67,23 +62,12 @@ pub(crate) fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Journal, Jou
     remove_unfinished(&*disk)?;
     recovery.frames = index.head.0 + 1 - index.first_seq();
     let shared = Arc::new(Shared::new(disk, options.restore.clone(), index));
-    Ok(Journal {
-        shared,
-        active,
-        options,
-        recovery,
-        poisoned: false,
-        buffer: Vec::new(),
-        _lock: lock,
-    })
+    Ok(Journal { shared, active, options, recovery, poisoned: false, buffer: Vec::new(), _lock: lock })
 }
 
 /// The first frames of all segments, in order.
 fn segments(disk: &dyn Disk) -> Result<Vec<u64>, JournalError> {
-    let mut segments: Vec<u64> = list(disk)?
-        .iter()
-        .filter_map(|name| parse_file_name(name))
-        .collect();
+    let mut segments: Vec<u64> = list(disk)?.iter().filter_map(|name| parse_file_name(name)).collect();
     segments.sort_unstable();
     Ok(segments)
 }
@@ -93,16 +77,14 @@ fn remove_unfinished(disk: &dyn Disk) -> Result<(), JournalError> {
     for name in list(disk)? {
         let unfinished = name.strip_suffix(TEMPORARY).and_then(parse_file_name);
         if unfinished.is_some() {
-            disk.remove(&name)
-                .map_err(JournalError::io("remove", &name))?;
+            disk.remove(&name).map_err(JournalError::io("remove", &name))?;
         }
     }
     Ok(())
 }
 
 fn list(disk: &dyn Disk) -> Result<Vec<String>, JournalError> {
-    disk.list()
-        .map_err(JournalError::io("list", "the directory"))
+    disk.list().map_err(JournalError::io("list", "the directory"))
 }
 
 struct Walk<'a> {
@@ -120,16 +102,8 @@ impl Walk<'_> {
         if let Some(Found::Broken { seq, offset, what }) = self.groups(first_seq, &mut scan)? {
             return Err(self.damage(first_seq, seq, offset, what));
         }
-        if !is_zero(
-            scan.rest()
-                .map_err(JournalError::io("read", &file_name(first_seq)))?,
-        ) {
-            return Err(self.damage(
-                first_seq,
-                scan.next_seq,
-                scan.offset,
-                "there is something behind the last group",
-            ));
+        if !is_zero(scan.rest().map_err(JournalError::io("read", &file_name(first_seq)))?) {
+            return Err(self.damage(first_seq, scan.next_seq, scan.offset, "there is something behind the last group"));
         }
         Ok(())
     }
@@ -142,11 +116,7 @@ impl Walk<'_> {
         let (end, next_seq, (_, previous)) = (scan.offset, scan.next_seq, self.index.head);
         let rest = scan.rest().map_err(JournalError::io("read", &name))?;
         let rest_bytes = rest.len() as u64;
-        let cut = Cut {
-            segment: name.clone(),
-            seq: next_seq,
-            offset: end,
-        };
+        let cut = Cut { segment: name.clone(), seq: next_seq, offset: end };
         match judge(rest, next_seq, previous) {
             Verdict::Clean => debug_assert!(broken.is_none(), "zeros are not broken"),
             Verdict::Torn => recovery.cut = Some(cut),
@@ -155,116 +125,60 @@ impl Walk<'_> {
                 return Err(self.damage(first_seq, seq, end + offset, what));
             }
         }
-        let file = self
-            .disk
-            .open(&name)
-            .map_err(JournalError::io("open", &name))?;
-        self.make_durable(
-            &name,
-            &*file,
-            recovery.cut.as_ref().map_or(0, |_| rest_bytes),
-        )?;
-        Ok(Active {
-            name,
-            file,
-            end,
-            size: end + rest_bytes,
-        })
+        let file = self.disk.open(&name).map_err(JournalError::io("open", &name))?;
+        self.make_durable(&name, &*file, recovery.cut.as_ref().map_or(0, |_| rest_bytes))?;
+        Ok(Active { name, file, end, size: end + rest_bytes })
     }
 
     /// Writes the last group again, overwrites what is to be cut, and syncs file and directory.
-    fn make_durable(
-        &self,
-        name: &str,
-        file: &dyn DiskFile,
-        cut_bytes: u64,
-    ) -> Result<(), JournalError> {
+    fn make_durable(&self, name: &str, file: &dyn DiskFile, cut_bytes: u64) -> Result<(), JournalError> {
         if active(Bug::NoRewriteOnOpen) {
             return Ok(());
         }
         let end = self.index.segments.last().expect("just pushed").end;
         let start = self.last_group.unwrap_or(end);
         let mut bytes = vec![0; usize::try_from(end - start).expect("a group fits in memory")];
-        let read = file
-            .read_up_to(&mut bytes, start)
-            .map_err(JournalError::io("read", name))?;
+        let read = file.read_up_to(&mut bytes, start).map_err(JournalError::io("read", name))?;
         if read != bytes.len() {
             let shrunk = io::ErrorKind::UnexpectedEof.into();
             return Err(JournalError::io("read", name)(shrunk));
         }
         if !active(Bug::KeepRemains) {
-            bytes.resize(
-                bytes.len() + usize::try_from(cut_bytes).expect("it was just read"),
-                0,
-            );
+            bytes.resize(bytes.len() + usize::try_from(cut_bytes).expect("it was just read"), 0);
         }
-        file.write_all_at(&bytes, start)
-            .map_err(JournalError::io("write", name))?;
+        file.write_all_at(&bytes, start).map_err(JournalError::io("write", name))?;
         file.sync_data().map_err(JournalError::io("sync", name))?;
-        self.disk
-            .sync_dir()
-            .map_err(JournalError::io("sync the directory of", name))
+        self.disk.sync_dir().map_err(JournalError::io("sync the directory of", name))
     }
 
     /// Opens a segment and checks that it starts where the one before ended.
     fn start(&mut self, first_seq: u64) -> Result<Scan, JournalError> {
         let name = file_name(first_seq);
-        let file = self
-            .disk
-            .open(&name)
-            .map_err(JournalError::io("open", &name))?;
+        let file = self.disk.open(&name).map_err(JournalError::io("open", &name))?;
         let size = file.size().map_err(JournalError::io("measure", &name))?;
         let mut bytes = [0; SECTOR];
-        let read = file
-            .read_up_to(&mut bytes, 0)
-            .map_err(JournalError::io("read", &name))?;
+        let read = file.read_up_to(&mut bytes, 0).map_err(JournalError::io("read", &name))?;
         let (next_seq, hash) = (self.index.head.0 + 1, self.index.head.1);
         let oldest = self.index.segments.is_empty();
         if !oldest && first_seq != next_seq {
-            return Err(self.damage(
-                first_seq,
-                next_seq,
-                0,
-                "the frames before this segment are missing",
-            ));
+            return Err(self.damage(first_seq, next_seq, 0, "the frames before this segment are missing"));
         }
         let start = match SegmentStart::parse(&bytes[..read]) {
             Some(start) if start.first_seq == first_seq => start,
             _ => {
-                return Err(self.damage(
-                    first_seq,
-                    first_seq,
-                    0,
-                    "the start of the segment is not as written",
-                ));
+                return Err(self.damage(first_seq, first_seq, 0, "the start of the segment is not as written"));
             }
         };
         if !oldest && start.previous != hash && !active(Bug::SkipChainCheck) {
-            return Err(self.damage(
-                first_seq,
-                first_seq,
-                0,
-                "the segment does not continue the hash chain",
-            ));
+            return Err(self.damage(first_seq, first_seq, 0, "the segment does not continue the hash chain"));
         }
         if oldest && (first_seq == 0 || (first_seq == 1 && start.previous != Hash::START)) {
-            return Err(self.damage(
-                first_seq,
-                first_seq,
-                0,
-                "the start of the segment is not as written",
-            ));
+            return Err(self.damage(first_seq, first_seq, 0, "the start of the segment is not as written"));
         }
         self.index.head = (first_seq - 1, start.previous);
         self.index.segments.push(Segment::new(first_seq));
         self.last_group = None;
-        Ok(Scan::new(
-            file,
-            START_BYTES,
-            size,
-            first_seq,
-            Some(start.previous),
-        ))
+        Ok(Scan::new(file, START_BYTES, size, first_seq, Some(start.previous)))
     }
 
     /// Takes in all groups that check out, and returns what is broken behind them.
@@ -286,12 +200,6 @@ impl Walk<'_> {
 
     fn damage(&self, segment: u64, seq: u64, offset: u64, what: &'static str) -> JournalError {
         let restore = self.restore.to_owned();
-        JournalError::Damaged(Box::new(Damage {
-            segment: file_name(segment),
-            seq,
-            offset,
-            what,
-            restore,
-        }))
+        JournalError::Damaged(Box::new(Damage { segment: file_name(segment), seq, offset, what, restore }))
     }
 }

@@ -39,24 +39,8 @@ pub(crate) enum Found {
 }
 
 impl Scan {
-    pub(crate) fn new(
-        file: Box<dyn DiskFile>,
-        offset: u64,
-        end: u64,
-        next_seq: u64,
-        previous: Option<Hash>,
-    ) -> Self {
-        Self {
-            file: ReadAhead {
-                file: file.into(),
-                start: 0,
-                bytes: Vec::new(),
-            },
-            offset,
-            end,
-            next_seq,
-            previous,
-        }
+    pub(crate) fn new(file: Box<dyn DiskFile>, offset: u64, end: u64, next_seq: u64, previous: Option<Hash>) -> Self {
+        Self { file: ReadAhead { file: file.into(), start: 0, bytes: Vec::new() }, offset, end, next_seq, previous }
     }
 
     /// Steps over the next group. After anything but a group the place is unchanged.
@@ -75,28 +59,21 @@ impl Scan {
         if header.first_seq != self.next_seq {
             return Ok(self.broken("the group does not continue the numbering"));
         }
-        if self
-            .previous
-            .is_some_and(|previous| previous != header.previous)
-            && !active(Bug::SkipChainCheck)
-        {
+        if self.previous.is_some_and(|previous| previous != header.previous) && !active(Bug::SkipChainCheck) {
             return Ok(self.broken("the group does not continue the hash chain"));
         }
         let bytes = self.file.read(self.offset, header.disk_bytes(), self.end)?;
         match decode(&header, bytes) {
             Ok(frames) => Ok(self.step_over(&header, frames)),
-            Err(broken) => Ok(Found::Broken {
-                seq: broken.seq,
-                offset: self.offset + broken.offset,
-                what: broken.what,
-            }),
+            Err(broken) => {
+                Ok(Found::Broken { seq: broken.seq, offset: self.offset + broken.offset, what: broken.what })
+            }
         }
     }
 
     /// Everything from the place of the next group to the end.
     pub(crate) fn rest(&mut self) -> io::Result<&[u8]> {
-        self.file
-            .read(self.offset, self.end.saturating_sub(self.offset), self.end)
+        self.file.read(self.offset, self.end.saturating_sub(self.offset), self.end)
     }
 
     fn step_over(&mut self, header: &GroupHeader, frames: Vec<Frame>) -> Found {
@@ -109,11 +86,7 @@ impl Scan {
     }
 
     fn broken(&self, what: &'static str) -> Found {
-        Found::Broken {
-            seq: self.next_seq,
-            offset: self.offset,
-            what,
-        }
+        Found::Broken { seq: self.next_seq, offset: self.offset, what }
     }
 }
 
@@ -132,8 +105,7 @@ impl ReadAhead {
         if offset < held.start || offset + length > held.end {
             let ahead = WINDOW_BYTES.min(end.saturating_sub(offset)).max(length);
             self.bytes.clear();
-            self.bytes
-                .resize(usize::try_from(ahead).expect("a segment fits in memory"), 0);
+            self.bytes.resize(usize::try_from(ahead).expect("a segment fits in memory"), 0);
             self.start = offset;
             if let Err(error) = self.file.read_up_to(&mut self.bytes, offset) {
                 self.bytes.clear();

@@ -46,13 +46,9 @@ impl SegmentStart {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..SECTOR)?;
-        let sealed = bytes[..8] == MAGIC
-            && u32_at(bytes, 48) == crc32fast::hash(&bytes[..48])
-            && is_zero(&bytes[52..]);
-        sealed.then(|| Self {
-            first_seq: u64_at(bytes, 8),
-            previous: Hash(bytes[16..48].try_into().expect("32 bytes")),
-        })
+        let sealed = bytes[..8] == MAGIC && u32_at(bytes, 48) == crc32fast::hash(&bytes[..48]) && is_zero(&bytes[52..]);
+        sealed
+            .then(|| Self { first_seq: u64_at(bytes, 8), previous: Hash(bytes[16..48].try_into().expect("32 bytes")) })
     }
 }
 

@@ -13,20 +13,12 @@ pub(crate) enum Verdict {
     /// What a crash left of a group that was never acknowledged.
     Torn,
     /// Something that was acknowledged was changed. `offset` is from the start of the tail.
-    Damaged {
-        seq: u64,
-        offset: u64,
-        what: &'static str,
-    },
+    Damaged { seq: u64, offset: u64, what: &'static str },
 }
 
 /// Judges the bytes from the end of the last good group to the end of the file, of which no group could be read.
 pub(crate) fn judge(tail: &[u8], next_seq: u64, previous: Hash) -> Verdict {
-    let damaged = |offset, what| Verdict::Damaged {
-        seq: next_seq,
-        offset,
-        what,
-    };
+    let damaged = |offset, what| Verdict::Damaged { seq: next_seq, offset, what };
     if is_zero(tail) {
         return Verdict::Clean;
     }
@@ -54,17 +46,9 @@ fn judge_body(tail: &[u8], header: &GroupHeader) -> Verdict {
     let mut group = tail[..tail.len().min(extent)].to_vec();
     group.resize(extent, 0);
     let Err(broken) = decode(header, &group) else {
-        return Verdict::Damaged {
-            seq: header.first_seq,
-            offset: 0,
-            what: "the group is not where it belongs",
-        };
+        return Verdict::Damaged { seq: header.first_seq, offset: 0, what: "the group is not where it belongs" };
     };
-    let damaged = |what| Verdict::Damaged {
-        seq: broken.seq,
-        offset: broken.offset,
-        what,
-    };
+    let damaged = |what| Verdict::Damaged { seq: broken.seq, offset: broken.offset, what };
     if tail.len() < extent {
         // The zeros that the group went over were durable, and so was the length of the file.
         return damaged("the file ends inside the group");
@@ -72,16 +56,10 @@ fn judge_body(tail: &[u8], header: &GroupHeader) -> Verdict {
     if !is_zero(&tail[extent..]) {
         return damaged(broken.what);
     }
-    if zero_sectors(&group) > header.zero_sectors {
-        Verdict::Torn
-    } else {
-        damaged(broken.what)
-    }
+    if zero_sectors(&group) > header.zero_sectors { Verdict::Torn } else { damaged(broken.what) }
 }
 
 fn later_group(tail: &[u8]) -> Option<u64> {
-    let found = tail
-        .chunks(SECTOR)
-        .position(|sector| GroupHeader::parse(sector).is_some())?;
+    let found = tail.chunks(SECTOR).position(|sector| GroupHeader::parse(sector).is_some())?;
     Some((found * SECTOR) as u64)
 }

@@ -4,25 +4,15 @@ use std::io;
 use std::sync::Arc;
 
 use freehold_journal::sim::{Fault, Operation, Outcome, SimDisk, SimRng};
-use freehold_journal::{
-    Access, Cut, Disk, Journal, JournalError, Options, RealDisk, write_atomically,
-};
+use freehold_journal::{Access, Cut, Disk, Journal, JournalError, Options, RealDisk, write_atomically};
 
 fn open(disk: &SimDisk) -> Result<Journal, JournalError> {
-    Journal::open(
-        Arc::new(disk.clone()),
-        Options {
-            segment_bytes: 4096,
-            restore: "restore".to_owned(),
-        },
-    )
+    Journal::open(Arc::new(disk.clone()), Options { segment_bytes: 4096, restore: "restore".to_owned() })
 }
 
 fn payloads(journal: &Journal) -> Vec<Vec<u8>> {
     let frames = journal.reader().read(1).expect("nothing was truncated");
-    frames
-        .map(|frame| frame.expect("a sound disk").payload)
-        .collect()
+    frames.map(|frame| frame.expect("a sound disk").payload).collect()
 }
 
 #[test]
@@ -36,13 +26,7 @@ fn a_second_owner_is_kept_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let real = || -> Result<Journal, JournalError> {
         let disk = RealDisk::open(folder.path()).expect("it was just made");
-        Journal::open(
-            Arc::new(disk),
-            Options {
-                segment_bytes: 4096,
-                restore: "restore".to_owned(),
-            },
-        )
+        Journal::open(Arc::new(disk), Options { segment_bytes: 4096, restore: "restore".to_owned() })
     };
     let held = real().expect("an empty folder");
     assert!(matches!(real(), Err(JournalError::InUse(_))));
@@ -63,9 +47,7 @@ fn a_full_disk_takes_nothing_in_and_loses_nothing() {
             Err(error) => break error,
         }
     };
-    let JournalError::NotWritten { source, .. } = &refused else {
-        panic!("{refused}")
-    };
+    let JournalError::NotWritten { source, .. } = &refused else { panic!("{refused}") };
     assert_eq!(source.kind(), io::ErrorKind::StorageFull);
     assert!(!refused.is_fatal());
     assert!(written.len() >= 4, "{}", written.len());
@@ -84,27 +66,14 @@ fn a_group_that_never_got_whole_is_cut_and_reported() {
     let mut journal = open(&disk).expect("an empty disk");
     journal.append(&["kept"]).expect("a sound disk");
     let outcome = Outcome::ShortThenError(io::ErrorKind::Other);
-    disk.inject(Fault {
-        operation: Operation::Write,
-        after: 0,
-        outcome,
-    });
-    let error = journal
-        .append(&[vec![7; 1500]])
-        .expect_err("half of it was written");
+    disk.inject(Fault { operation: Operation::Write, after: 0, outcome });
+    let error = journal.append(&[vec![7; 1500]]).expect_err("half of it was written");
     assert!(error.is_fatal());
     drop(journal);
 
     let journal = open(&disk).expect("a torn tail is no damage");
-    let cut = Cut {
-        segment: "00000000000000000001.segment".to_owned(),
-        seq: 2,
-        offset: 1024,
-    };
-    assert_eq!(
-        (journal.recovery().frames, journal.recovery().cut.clone()),
-        (1, Some(cut))
-    );
+    let cut = Cut { segment: "00000000000000000001.segment".to_owned(), seq: 2, offset: 1024 };
+    assert_eq!((journal.recovery().frames, journal.recovery().cut.clone()), (1, Some(cut)));
     assert_eq!(payloads(&journal), [b"kept"]);
 }
 
@@ -117,31 +86,11 @@ fn readers_see_what_is_durable_while_the_writer_goes_on() {
     journal.append(&["one", "two"]).expect("a sound disk");
     let mut early = reader.read(2).expect("nothing was truncated");
     journal.append(&["three"]).expect("a sound disk");
-    assert_eq!(
-        early
-            .next()
-            .expect("one frame")
-            .expect("a sound disk")
-            .payload,
-        b"two"
-    );
-    assert!(
-        early.next().is_none(),
-        "frame 3 came after the reading began"
-    );
-    disk.inject(Fault {
-        operation: Operation::SyncData,
-        after: 0,
-        outcome: Outcome::Error(io::ErrorKind::Other),
-    });
+    assert_eq!(early.next().expect("one frame").expect("a sound disk").payload, b"two");
+    assert!(early.next().is_none(), "frame 3 came after the reading began");
+    disk.inject(Fault { operation: Operation::SyncData, after: 0, outcome: Outcome::Error(io::ErrorKind::Other) });
     journal.append(&["four"]).expect_err("the sync fails");
-    assert_eq!(
-        (
-            reader.head().0,
-            reader.read(4).expect("nothing was truncated").count()
-        ),
-        (3, 0)
-    );
+    assert_eq!((reader.head().0, reader.read(4).expect("nothing was truncated").count()), (3, 0));
 }
 
 #[test]
@@ -156,14 +105,8 @@ fn truncation_keeps_numbers_and_chain() {
     assert!((20..=30).contains(&first), "{first}");
     drop(journal);
     let mut journal = open(&disk).expect("a shorter journal is sound");
-    assert_eq!(
-        (journal.head(), journal.reader().first_seq()),
-        (head, first)
-    );
-    assert!(matches!(
-        journal.reader().read(first - 1),
-        Err(JournalError::Gone { .. })
-    ));
+    assert_eq!((journal.head(), journal.reader().first_seq()), (head, first));
+    assert!(matches!(journal.reader().read(first - 1), Err(JournalError::Gone { .. })));
     assert_eq!(journal.append(&["next"]).expect("a sound disk").0, 41);
 }
 
@@ -177,13 +120,8 @@ fn damage_that_comes_later_is_noticed_by_readers() {
     bytes[512 + 64 + 8] ^= 1;
     disk.put(name, bytes);
     let mut frames = journal.reader().read(1).expect("nothing was truncated");
-    let Some(Err(JournalError::Damaged(damage))) = frames.next() else {
-        panic!("accepted")
-    };
-    assert_eq!(
-        (damage.segment.as_str(), damage.seq, damage.offset),
-        (name, 1, 576)
-    );
+    let Some(Err(JournalError::Damaged(damage))) = frames.next() else { panic!("accepted") };
+    assert_eq!((damage.segment.as_str(), damage.seq, damage.offset), (name, 1, 576));
     assert!(frames.next().is_none());
 }
 
@@ -192,15 +130,7 @@ fn too_large_a_group_is_refused_before_anything_is_written() {
     let disk = SimDisk::new();
     let mut journal = open(&disk).expect("an empty disk");
     let error = journal.append(&[vec![0; 64 << 20]]).expect_err("too large");
-    assert!(
-        matches!(
-            error,
-            JournalError::TooLarge {
-                limit: 0x400_0000,
-                ..
-            }
-        ) && !error.is_fatal()
-    );
+    assert!(matches!(error, JournalError::TooLarge { limit: 0x400_0000, .. }) && !error.is_fatal());
     assert_eq!(journal.append(&["small"]).expect("a sound disk").0, 1);
 }
 
@@ -213,14 +143,8 @@ fn an_atomic_file_is_old_or_new_after_a_loss_of_power() {
         disk.freeze_after(rng.below(7));
         let new = vec![2; 5000];
         let acknowledged = write_atomically(&disk, "identity", &new, Access::Private).is_ok();
-        let found = disk
-            .power_loss(rng.draw())
-            .bytes("identity")
-            .expect("it never goes away");
-        assert!(
-            found == new || (!acknowledged && found == [1; 9000]),
-            "seed {seed}: neither old nor new"
-        );
+        let found = disk.power_loss(rng.draw()).bytes("identity").expect("it never goes away");
+        assert!(found == new || (!acknowledged && found == [1; 9000]), "seed {seed}: neither old nor new");
     }
 }
 
@@ -230,24 +154,11 @@ fn a_private_file_is_private_and_replaced() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let disk = RealDisk::create(&folder.path().join("keys")).expect("the parent exists");
     let path = folder.path().join("keys/key");
-    std::fs::write(
-        folder.path().join("keys/key.new"),
-        "a leftover for all to read",
-    )
-    .expect("a folder of ours");
+    std::fs::write(folder.path().join("keys/key.new"), "a leftover for all to read").expect("a folder of ours");
     for content in ["first", "second"] {
         write_atomically(&disk, "key", content.as_bytes(), Access::Private).expect("a sound disk");
-        assert_eq!(
-            std::fs::read_to_string(&path).expect("just written"),
-            content
-        );
+        assert_eq!(std::fs::read_to_string(&path).expect("just written"), content);
     }
-    let mode = std::fs::metadata(&path)
-        .expect("just written")
-        .permissions()
-        .mode();
-    assert_eq!(
-        (mode & 0o777, disk.list().expect("a sound disk")),
-        (0o600, vec!["key".to_owned()])
-    );
+    let mode = std::fs::metadata(&path).expect("just written").permissions().mode();
+    assert_eq!((mode & 0o777, disk.list().expect("a sound disk")), (0o600, vec!["key".to_owned()]));
 }

@@ -29,10 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn open(disk: &Arc<dyn Disk>) -> Journal {
-    let options = Options {
-        segment_bytes: 8192,
-        restore: "restore".to_owned(),
-    };
+    let options = Options { segment_bytes: 8192, restore: "restore".to_owned() };
     Journal::open(Arc::clone(disk), options).expect("a sound journal opens")
 }
 
@@ -50,23 +47,11 @@ fn check(disk: &Arc<dyn Disk>, steps: Vec<Step>) {
             Step::Append(payloads) => {
                 let head = journal.append(&payloads).expect("a sound disk");
                 for payload in payloads {
-                    let (seq, previous) = frames
-                        .last()
-                        .map_or((1, Hash::START), |last| (last.seq + 1, last.hash));
+                    let (seq, previous) = frames.last().map_or((1, Hash::START), |last| (last.seq + 1, last.hash));
                     let hash = previous.next(seq, &payload);
-                    frames.push(Frame {
-                        seq,
-                        previous,
-                        hash,
-                        payload,
-                    });
+                    frames.push(Frame { seq, previous, hash, payload });
                 }
-                assert_eq!(
-                    head,
-                    frames
-                        .last()
-                        .map_or((0, Hash::START), |last| (last.seq, last.hash))
-                );
+                assert_eq!(head, frames.last().map_or((0, Hash::START), |last| (last.seq, last.hash)));
             }
             Step::Reopen => {
                 drop(journal);
@@ -77,25 +62,17 @@ fn check(disk: &Arc<dyn Disk>, steps: Vec<Step>) {
             Step::TruncateBefore(index) => {
                 let before = index.index(frames.len() + 2) as u64;
                 let kept = journal.truncate_before(before).expect("a sound disk");
-                assert!(
-                    kept >= first && kept <= before.max(first),
-                    "{first} {kept} {before}"
-                );
+                assert!(kept >= first && kept <= before.max(first), "{first} {kept} {before}");
                 first = kept;
             }
             Step::ReadFrom(index) => {
                 let from = index.index(frames.len() + 2) as u64;
                 match read(&journal, from) {
-                    Err(JournalError::Gone {
-                        wanted,
-                        first: kept,
-                    }) => assert!(wanted == from && kept == first && from < first),
+                    Err(JournalError::Gone { wanted, first: kept }) => {
+                        assert!(wanted == from && kept == first && from < first)
+                    }
                     found => {
-                        let expected: Vec<Frame> = frames
-                            .iter()
-                            .filter(|frame| frame.seq >= from)
-                            .cloned()
-                            .collect();
+                        let expected: Vec<Frame> = frames.iter().filter(|frame| frame.seq >= from).cloned().collect();
                         assert!(from >= first);
                         assert_eq!(found.expect("a sound disk"), expected);
                     }
@@ -103,10 +80,7 @@ fn check(disk: &Arc<dyn Disk>, steps: Vec<Step>) {
             }
         }
     }
-    let expected: Vec<Frame> = frames
-        .into_iter()
-        .filter(|frame| frame.seq >= first)
-        .collect();
+    let expected: Vec<Frame> = frames.into_iter().filter(|frame| frame.seq >= first).collect();
     assert_eq!(read(&journal, first).expect("a sound disk"), expected);
 }
 

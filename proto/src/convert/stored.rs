@@ -18,6 +18,7 @@ use freehold_core::state::RememberedRequest;
 use freehold_core::text::Text;
 use freehold_core::{Change, Entry, Record, RecordKey, Revision, Timestamp};
 use prost::Message;
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// A stored form that cannot be read.
@@ -51,8 +52,8 @@ fn bytes<const N: usize>(field: &str, bytes: &[u8]) -> Result<[u8; N], Unreadabl
 }
 
 /// The bytes of a frame of entries.
-pub fn encode_frame(entries: &[Entry]) -> Vec<u8> {
-    stored::Frame { entries: entries.iter().map(entry_message).collect() }.encode_to_vec()
+pub fn encode_frame(entries: &[impl Borrow<Entry>]) -> Vec<u8> {
+    stored::Frame { entries: entries.iter().map(|entry| entry_message(entry.borrow())).collect() }.encode_to_vec()
 }
 
 /// The entries of a frame.

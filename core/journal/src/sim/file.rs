@@ -21,11 +21,7 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn durable(bytes: Vec<u8>) -> Self {
-        Self {
-            seen: bytes.clone(),
-            durable: bytes,
-            ..Self::default()
-        }
+        Self { seen: bytes.clone(), durable: bytes, ..Self::default() }
     }
 
     pub(super) fn all_synced(&self) -> Self {
@@ -37,11 +33,7 @@ impl Content {
     }
 
     pub(super) fn after_power_loss(&self, rng: &mut SimRng) -> Self {
-        let size = if self.size_dirty && rng.coin() {
-            self.seen.len()
-        } else {
-            self.durable.len()
-        };
+        let size = if self.size_dirty && rng.coin() { self.seen.len() } else { self.durable.len() };
         let mut bytes = self.durable.clone();
         // The length may reach the disk before the content does: what the blocks held before is then in the file.
         let stale = if rng.coin() { 0 } else { rng.draw() as u8 };
@@ -78,8 +70,7 @@ impl Content {
         let changed = self.seen.len().min(size)..self.seen.len().max(size);
         self.seen.resize(size, 0);
         self.size_dirty = true;
-        self.dirty_pages
-            .extend(changed.start / PAGE..changed.end.div_ceil(PAGE));
+        self.dirty_pages.extend(changed.start / PAGE..changed.end.div_ceil(PAGE));
     }
 
     fn sync(&mut self) {
@@ -117,10 +108,7 @@ fn whole_sectors(bytes: usize) -> usize {
 }
 
 fn content(world: &mut World, inode: u64) -> &mut Content {
-    world
-        .inodes
-        .get_mut(&inode)
-        .expect("an open file has its content")
+    world.inodes.get_mut(&inode).expect("an open file has its content")
 }
 
 impl DiskFile for SimFile {

@@ -51,18 +51,9 @@ struct World {
 
 #[derive(Debug, Clone)]
 enum NameChange {
-    Set {
-        name: String,
-        inode: u64,
-    },
-    Rename {
-        from: String,
-        to: String,
-        inode: u64,
-    },
-    Remove {
-        name: String,
-    },
+    Set { name: String, inode: u64 },
+    Rename { from: String, to: String, inode: u64 },
+    Remove { name: String },
 }
 
 impl NameChange {
@@ -100,11 +91,8 @@ impl SimDisk {
                 change.apply(&mut names);
             }
         }
-        let inodes: BTreeMap<u64, Content> = world
-            .inodes
-            .iter()
-            .map(|(&inode, content)| (inode, content.after_power_loss(&mut rng)))
-            .collect();
+        let inodes: BTreeMap<u64, Content> =
+            world.inodes.iter().map(|(&inode, content)| (inode, content.after_power_loss(&mut rng))).collect();
         let image = World {
             inodes,
             next_inode: world.next_inode,
@@ -113,21 +101,14 @@ impl SimDisk {
             capacity_bytes: world.capacity_bytes,
             ..World::default()
         };
-        Self {
-            world: Arc::new(Mutex::new(image)),
-            locked: Arc::default(),
-        }
+        Self { world: Arc::new(Mutex::new(image)), locked: Arc::default() }
     }
 
     /// A copy of everything as processes see it, all of it durable.
     #[must_use]
     pub fn copy(&self) -> Self {
         let world = self.world();
-        let inodes = world
-            .inodes
-            .iter()
-            .map(|(&inode, content)| (inode, content.all_synced()))
-            .collect();
+        let inodes = world.inodes.iter().map(|(&inode, content)| (inode, content.all_synced())).collect();
         let copy = World {
             inodes,
             next_inode: world.next_inode,
@@ -135,10 +116,7 @@ impl SimDisk {
             durable_names: world.names.clone(),
             ..World::default()
         };
-        Self {
-            world: Arc::new(Mutex::new(copy)),
-            locked: Arc::default(),
-        }
+        Self { world: Arc::new(Mutex::new(copy)), locked: Arc::default() }
     }
 
     /// Makes an operation fail, the first time or a later one.
@@ -174,10 +152,7 @@ impl SimDisk {
     #[must_use]
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         let world = self.world();
-        world
-            .names
-            .get(name)
-            .map(|inode| world.inodes[inode].seen().to_vec())
+        world.names.get(name).map(|inode| world.inodes[inode].seen().to_vec())
     }
 
     /// Puts a file with these bytes there, durably: damage, or a file from elsewhere.
@@ -189,9 +164,7 @@ impl SimDisk {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world
-            .lock()
-            .expect("nobody panics while holding the disk")
+        self.world.lock().expect("nobody panics while holding the disk")
     }
 
     fn file(&self, inode: u64) -> Box<dyn DiskFile> {
@@ -213,23 +186,14 @@ impl World {
     }
 
     fn inode(&self, name: &str) -> io::Result<u64> {
-        self.names
-            .get(name)
-            .copied()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.names.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Fails if the files would take up more than there is.
     fn check_room(&self, more_bytes: u64) -> io::Result<()> {
-        let used: u64 = self
-            .names
-            .values()
-            .map(|inode| self.inodes[inode].seen().len() as u64)
-            .sum();
+        let used: u64 = self.names.values().map(|inode| self.inodes[inode].seen().len() as u64).sum();
         match self.capacity_bytes {
-            Some(capacity) if more_bytes > 0 && used + more_bytes > capacity => {
-                Err(io::ErrorKind::StorageFull.into())
-            }
+            Some(capacity) if more_bytes > 0 && used + more_bytes > capacity => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(()),
         }
     }
@@ -262,10 +226,7 @@ impl Disk for SimDisk {
         let mut world = self.world();
         world.faults.check(Operation::Create)?;
         let inode = world.add_inode(Content::default());
-        world.change_names(NameChange::Set {
-            name: name.to_owned(),
-            inode,
-        });
+        world.change_names(NameChange::Set { name: name.to_owned(), inode });
         drop(world);
         Ok(self.file(inode))
     }
@@ -274,11 +235,7 @@ impl Disk for SimDisk {
         let mut world = self.world();
         world.faults.check(Operation::Rename)?;
         let inode = world.inode(from)?;
-        world.change_names(NameChange::Rename {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            inode,
-        });
+        world.change_names(NameChange::Rename { from: from.to_owned(), to: to.to_owned(), inode });
         Ok(())
     }
 
@@ -286,9 +243,7 @@ impl Disk for SimDisk {
         let mut world = self.world();
         world.faults.check(Operation::Remove)?;
         world.inode(name)?;
-        world.change_names(NameChange::Remove {
-            name: name.to_owned(),
-        });
+        world.change_names(NameChange::Remove { name: name.to_owned() });
         Ok(())
     }
 

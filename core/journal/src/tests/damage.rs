@@ -13,13 +13,9 @@ fn journal_of(mark: u8) -> (SimDisk, Vec<Vec<u8>>) {
     let mut journal = open(&disk, SEGMENT_BYTES).expect("an empty disk");
     for group in 0..9u8 {
         let zeros = if group % 3 == 2 { 1100 } else { 0 };
-        let long: Vec<u8> = (0..700 + u32::from(group))
-            .map(|byte| byte as u8 | 1)
-            .chain([0; 1100][..zeros].to_vec())
-            .collect();
-        journal
-            .append(&[vec![mark, group], Vec::new(), long])
-            .expect("a sound disk");
+        let long: Vec<u8> =
+            (0..700 + u32::from(group)).map(|byte| byte as u8 | 1).chain([0; 1100][..zeros].to_vec()).collect();
+        journal.append(&[vec![mark, group], Vec::new(), long]).expect("a sound disk");
     }
     let written = payloads(&journal).expect("a sound disk");
     (disk, written)
@@ -49,10 +45,7 @@ fn flips_accepted() -> usize {
             for mask in [1 << (at % 8), 0xFF] {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= mask;
-                accepted += usize::from(accepted_as_something_else(
-                    &with_file(&disk, &name, flipped),
-                    &written,
-                ));
+                accepted += usize::from(accepted_as_something_else(&with_file(&disk, &name, flipped), &written));
             }
         }
     }
@@ -75,8 +68,7 @@ fn a_flipped_byte_is_refused_by_name() {
     let name = disk.list().expect("a sound disk").remove(1);
     let mut bytes = disk.bytes(&name).expect("listed");
     bytes[512 + 64 + 8 + 1] ^= 0x10;
-    let Err(JournalError::Damaged(damage)) = open(&with_file(&disk, &name, bytes), SEGMENT_BYTES)
-    else {
+    let Err(JournalError::Damaged(damage)) = open(&with_file(&disk, &name, bytes), SEGMENT_BYTES) else {
         panic!("opened");
     };
     let expected = Damage {
@@ -104,35 +96,19 @@ fn a_shortened_or_missing_sealed_segment_is_refused() {
         let bytes = disk.bytes(name).expect("listed");
         for length in 0..bytes.len() {
             let shortened = with_file(&disk, name, bytes[..length].to_vec());
-            assert!(
-                !accepted_as_something_else(&shortened, &written),
-                "{name} cut at {length}"
-            );
+            assert!(!accepted_as_something_else(&shortened, &written), "{name} cut at {length}");
         }
     }
     for name in &sealed[1..] {
         let copy = disk.copy();
         copy.remove(name).expect("listed");
-        assert!(
-            matches!(open(&copy, SEGMENT_BYTES), Err(JournalError::Damaged(_))),
-            "without {name}"
-        );
+        assert!(matches!(open(&copy, SEGMENT_BYTES), Err(JournalError::Damaged(_))), "without {name}");
     }
     // The end of a last segment inside its last group.
     let bytes = disk.bytes(last).expect("listed");
-    let end = bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .expect("it has groups")
-        + 1;
+    let end = bytes.iter().rposition(|&byte| byte != 0).expect("it has groups") + 1;
     for length in end - 2047..end {
-        assert!(
-            !accepted_as_something_else(
-                &with_file(&disk, last, bytes[..length].to_vec()),
-                &written
-            ),
-            "{length}"
-        );
+        assert!(!accepted_as_something_else(&with_file(&disk, last, bytes[..length].to_vec()), &written), "{length}");
     }
 }
 
@@ -140,19 +116,12 @@ fn a_shortened_or_missing_sealed_segment_is_refused() {
 fn a_segment_of_another_journal_is_refused() {
     let spliced = || {
         let ((disk, written), (other, _)) = (journal_of(1), journal_of(2));
-        let last = disk
-            .list()
-            .expect("a sound disk")
-            .pop()
-            .expect("there are some");
+        let last = disk.list().expect("a sound disk").pop().expect("there are some");
         let bytes = other.bytes(&last).expect("the same shape");
         accepted_as_something_else(&with_file(&disk, &last, bytes), &written)
     };
     assert!(!spliced());
-    assert!(
-        with(Some(Bug::SkipChainCheck), spliced),
-        "skipping the chain check went unnoticed"
-    );
+    assert!(with(Some(Bug::SkipChainCheck), spliced), "skipping the chain check went unnoticed");
 }
 
 #[test]
@@ -165,10 +134,7 @@ fn a_lost_first_sector_before_a_later_group_is_refused() {
         for at in &groups[..groups.len() - 1] {
             let mut zeroed = bytes.clone();
             zeroed[*at..at + 512].fill(0);
-            assert!(
-                !accepted_as_something_else(&with_file(&disk, &name, zeroed), &written),
-                "{name} at {at}"
-            );
+            assert!(!accepted_as_something_else(&with_file(&disk, &name, zeroed), &written), "{name} at {at}");
         }
     }
 }

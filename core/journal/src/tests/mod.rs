@@ -9,21 +9,12 @@ use crate::sim::{SimDisk, SimRng};
 use crate::{Journal, JournalError, Options};
 
 fn open(disk: &SimDisk, segment_bytes: u64) -> Result<Journal, JournalError> {
-    Journal::open(
-        Arc::new(disk.clone()),
-        Options {
-            segment_bytes,
-            restore: "restore".to_owned(),
-        },
-    )
+    Journal::open(Arc::new(disk.clone()), Options { segment_bytes, restore: "restore".to_owned() })
 }
 
 fn payloads(journal: &Journal) -> Result<Vec<Vec<u8>>, JournalError> {
     let reader = journal.reader();
-    reader
-        .read(reader.first_seq())?
-        .map(|frame| frame.map(|frame| frame.payload))
-        .collect()
+    reader.read(reader.first_seq())?.map(|frame| frame.map(|frame| frame.payload)).collect()
 }
 
 /// A payload: mostly short, sometimes long, sometimes with sectors of zeros.
@@ -34,7 +25,5 @@ fn payload(rng: &mut SimRng) -> Vec<u8> {
         _ => rng.below(400),
     };
     let zeros = rng.below(4) == 0;
-    (0..length)
-        .map(|_| if zeros { 0 } else { rng.draw() as u8 })
-        .collect()
+    (0..length).map(|_| if zeros { 0 } else { rng.draw() as u8 }).collect()
 }

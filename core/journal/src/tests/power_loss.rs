@@ -27,11 +27,8 @@ fn live(disk: &SimDisk, rng: &mut SimRng, model: &mut Model) -> Result<(), Journ
         match rng.below(20) {
             0 => {
                 let last = model.first_seq + model.acknowledged.len() as u64;
-                let first = journal
-                    .truncate_before(model.first_seq + rng.below(last - model.first_seq + 1))?;
-                model
-                    .acknowledged
-                    .drain(..(first - model.first_seq) as usize);
+                let first = journal.truncate_before(model.first_seq + rng.below(last - model.first_seq + 1))?;
+                model.acknowledged.drain(..(first - model.first_seq) as usize);
                 model.first_seq = first;
             }
             1 => {
@@ -55,38 +52,21 @@ fn inherit(disk: &SimDisk, model: &mut Model) -> Result<(), String> {
     let found = payloads(&journal).map_err(|error| format!("does not read: {error}"))?;
     let first_seq = journal.reader().first_seq();
     // A truncation that did not return may have happened in part.
-    let dropped = first_seq
-        .checked_sub(model.first_seq)
-        .ok_or("dropped frames came back")? as usize;
+    let dropped = first_seq.checked_sub(model.first_seq).ok_or("dropped frames came back")? as usize;
     let acknowledged: Vec<_> = model.acknowledged.iter().skip(dropped).cloned().collect();
     let with_unknown: Vec<_> = acknowledged.iter().chain(&model.unknown).cloned().collect();
     if found != acknowledged && found != with_unknown {
-        let same = found
-            .iter()
-            .zip(&with_unknown)
-            .take_while(|(a, b)| a == b)
-            .count();
-        return Err(format!(
-            "{} acknowledged, {} found, the first {same} as written",
-            acknowledged.len(),
-            found.len()
-        ));
+        let same = found.iter().zip(&with_unknown).take_while(|(a, b)| a == b).count();
+        return Err(format!("{} acknowledged, {} found, the first {same} as written", acknowledged.len(), found.len()));
     }
-    *model = Model {
-        first_seq,
-        acknowledged: found.into(),
-        unknown: Vec::new(),
-    };
+    *model = Model { first_seq, acknowledged: found.into(), unknown: Vec::new() };
     Ok(())
 }
 
 fn lives(seed: u64) -> Result<(), String> {
     let mut rng = SimRng::new(seed);
     let mut disk = SimDisk::new();
-    let mut model = Model {
-        first_seq: 1,
-        ..Model::default()
-    };
+    let mut model = Model { first_seq: 1, ..Model::default() };
     for _ in 0..3 {
         match rng.below(4) {
             0 => disk.inject(Fault {
@@ -100,21 +80,12 @@ fn lives(seed: u64) -> Result<(), String> {
                     1 => Outcome::Error(std::io::ErrorKind::StorageFull),
                     _ => Outcome::ShortThenError(std::io::ErrorKind::Other),
                 };
-                disk.inject(Fault {
-                    operation: Operation::Write,
-                    after: rng.below(60),
-                    outcome,
-                });
+                disk.inject(Fault { operation: Operation::Write, after: rng.below(60), outcome });
             }
             _ => disk.freeze_after(rng.below(180)),
         }
         match live(&disk, &mut rng, &mut model) {
-            Ok(())
-            | Err(
-                JournalError::Failed { .. }
-                | JournalError::NotWritten { .. }
-                | JournalError::Io { .. },
-            ) => {}
+            Ok(()) | Err(JournalError::Failed { .. } | JournalError::NotWritten { .. } | JournalError::Io { .. }) => {}
             Err(error) => return Err(format!("a running journal: {error}")),
         }
         disk.clear_faults();
@@ -161,22 +132,11 @@ fn a_failed_sync_is_final() {
         let mut journal = open(&disk, SEGMENT_BYTES).expect("an empty disk");
         journal.append(&["first"]).expect("a sound disk");
         let outcome = Outcome::Error(std::io::ErrorKind::Other);
-        disk.inject(Fault {
-            operation: Operation::SyncData,
-            after: 0,
-            outcome,
-        });
+        disk.inject(Fault { operation: Operation::SyncData, after: 0, outcome });
         let failed = journal.append(&["second"]).expect_err("the sync fails");
         assert!(failed.is_fatal());
-        (
-            journal.append(&["third"]).is_ok(),
-            journal.truncate_before(1).is_ok(),
-            journal.head().0,
-        )
+        (journal.append(&["third"]).is_ok(), journal.truncate_before(1).is_ok(), journal.head().0)
     };
     assert_eq!(after_failure(), (false, false, 1));
-    assert_eq!(
-        with(Some(Bug::RetryFailedSync), after_failure),
-        (true, true, 2)
-    );
+    assert_eq!(with(Some(Bug::RetryFailedSync), after_failure), (true, true, 2));
 }

@@ -1,0 +1,106 @@
+//! The engine on a ledger in memory: what it promises to callers, readers and watchers.
+
+use super::*;
+use crate::ledger::MemoryLedger;
+use freehold_core::change::RequestMark;
+use freehold_core::name::SpaceName;
+use freehold_core::text::Text;
+use freehold_proto::convert::stored;
+
+fn start() -> (Engine, Running, mpsc::Receiver<Durable>) {
+    let ledger = MemoryLedger::new(Identity { store_id: [1; 16], incarnation: 1 });
+    let (views, durable) = mpsc::channel(1024);
+    let (engine, running) = Engine::start(Box::new(ledger), State::default(), Arc::new(|| Timestamp(1000)), views);
+    (engine, running, durable)
+}
+
+fn create(id: &str, request: Option<&str>) -> Call {
+    let command = Command::CreateSpace {
+        name: SpaceName::from_id(id).expect("a name"),
+        title: Text::default(),
+        description: Text::default(),
+    };
+    let mark = |id: &str| RequestMark { id: id.to_owned(), fingerprint: [7; 16] };
+    Call { request: request.map(mark), ..Call::internal("operators/test", "/test", command) }
+}
+
+#[tokio::test]
+async fn a_commit_is_in_the_snapshot_the_ledger_and_the_views_when_it_returns() {
+    let (engine, running, mut durable) = start();
+    let committed = engine.commit(create("a", None)).await.expect("committed");
+    assert_eq!(committed.revision, Revision(1));
+    assert_eq!(engine.state().revision(), Revision(1));
+    assert!(engine.state().space(&SpaceName::from_id("a").expect("a name")).is_some());
+    let frame = durable.recv().await.expect("a frame");
+    let stored = engine.history().read(1).expect("read").next().expect("one").expect("frame");
+    let read = stored::decode_frame(&stored.payload).expect("decodes");
+    assert_eq!(read.iter().collect::<Vec<_>>(), frame.entries.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    drop(engine);
+    running.join().expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_refused_call_leaves_nothing() {
+    let (engine, _running, _views) = start();
+    engine.commit(create("a", None)).await.expect("committed");
+    let again = engine.commit(create("a", None)).await;
+    let reason = match again {
+        Err(CommitError::Refused(refusal)) => Some(refusal.reason),
+        _ => None,
+    };
+    assert_eq!(reason, Some(Reason::AlreadyExists));
+    assert_eq!(engine.state().revision(), Revision(1));
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_carried_out_once() {
+    let (engine, _running, _views) = start();
+    let first = engine.commit(create("a", Some("r1"))).await.expect("committed");
+    let second = engine.commit(create("a", Some("r1"))).await.expect("repeated");
+    assert_eq!((first.revision, first.about), (second.revision, second.about));
+    assert_eq!(engine.state().revision(), Revision(1));
+
+    let mut other = create("b", Some("r1"));
+    other.request = Some(RequestMark { id: "r1".into(), fingerprint: [8; 16] });
+    let reused = engine.commit(other).await.expect_err("another request");
+    assert!(matches!(reused, CommitError::Refused(refusal) if refusal.reason == Reason::RequestIdReused));
+}
+
+#[tokio::test]
+async fn entries_run_from_the_past_into_the_present() {
+    let (engine, _running, _views) = start();
+    for i in 0..50 {
+        engine.commit(create(&format!("s{i}"), None)).await.expect("committed");
+    }
+    for after in [0, 1, 17, 49] {
+        let mut entries = engine.entries_after(Revision(after));
+        let read: Vec<_> = entries.ready(1000).await.expect("read").iter().map(|e| e.revision.0).collect();
+        assert_eq!(read, (after + 1..=50).collect::<Vec<_>>());
+    }
+    let mut entries = engine.entries_after(Revision(50));
+    let waiting = tokio::spawn(async move { entries.next(10).await });
+    engine.commit(create("later", None)).await.expect("committed");
+    let next = waiting.await.expect("joined").expect("read").expect("not ended");
+    assert_eq!(next.iter().map(|e| e.revision.0).collect::<Vec<_>>(), [51]);
+}
+
+#[tokio::test]
+async fn history_older_than_memory_is_read_from_the_ledger() {
+    let ledger = MemoryLedger::new(Identity { store_id: [1; 16], incarnation: 1 });
+    let (views, _durable) = mpsc::channel(1024);
+    let (engine, running) =
+        Engine::start(Box::new(ledger.rival()), State::default(), Arc::new(|| Timestamp(1)), views.clone());
+    for i in 0..20 {
+        engine.commit(create(&format!("s{i}"), None)).await.expect("committed");
+    }
+    let state = State::clone(&engine.state());
+    drop(engine);
+    running.join().expect("a clean end");
+
+    let (engine, _running) = Engine::start(Box::new(ledger), state, Arc::new(|| Timestamp(1)), views);
+    for after in 0..20 {
+        let mut entries = engine.entries_after(Revision(after));
+        let read: Vec<_> = entries.ready(1000).await.expect("read").iter().map(|e| e.revision.0).collect();
+        assert_eq!(read, (after + 1..=20).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,175 @@
+//! The writer thread: the only place where state changes.
+
+use super::call::{Call, CommitError, Committed};
+use super::{Durable, Shared};
+use crate::ledger::{Append, Ledger, LedgerError};
+use freehold_core::change::{Actor, Outcome, RequestMark};
+use freehold_core::refusal::Reason;
+use freehold_core::{Change, Entry, Refusal, State, Timestamp, decide};
+use freehold_proto::convert::stored;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+
+/// Entries in a frame at most.
+const FRAME_ENTRIES_MAX: usize = 4096;
+
+/// Work for the writer.
+pub(super) enum Job {
+    /// Carry out a call.
+    Commit { call: Box<Call>, answer: oneshot::Sender<Result<Committed, CommitError>> },
+    /// Put a refused attempt on record.
+    Denied { actor: Actor, method: String, reason: Reason, message: String, answer: oneshot::Sender<()> },
+}
+
+/// An answer that waits until the frame is durable.
+enum Answer {
+    Commit(oneshot::Sender<Result<Committed, CommitError>>, Result<Decided, Refusal>),
+    Denied(oneshot::Sender<()>),
+}
+
+/// A call as it was decided, before it is durable.
+struct Decided {
+    revision: freehold_core::Revision,
+    changes: Arc<[Change]>,
+    about: Option<freehold_core::RecordKey>,
+}
+
+/// The writer's own things.
+pub(super) struct Writer {
+    ledger: Box<dyn Ledger>,
+    shared: Arc<Shared>,
+    views: mpsc::Sender<Durable>,
+    state: State,
+    last_time: Timestamp,
+}
+
+/// A frame in the making.
+#[derive(Default)]
+struct Frame {
+    entries: Vec<Arc<Entry>>,
+    answers: Vec<Answer>,
+}
+
+impl Writer {
+    pub(super) fn new(ledger: Box<dyn Ledger>, shared: Arc<Shared>, views: mpsc::Sender<Durable>) -> Self {
+        let state = State::clone(&shared.state.load());
+        Self { ledger, shared, views, state, last_time: Timestamp::default() }
+    }
+
+    /// Works until every handle is gone, or the ledger fails.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<(), LedgerError> {
+        while let Some(job) = queue.blocking_recv() {
+            let mut frame = Frame::default();
+            self.decide(job, &mut frame);
+            while frame.entries.len() < FRAME_ENTRIES_MAX
+                && let Ok(job) = queue.try_recv()
+            {
+                self.decide(job, &mut frame);
+            }
+            if let Err(failure) = self.make_durable(&frame) {
+                error!(error = %failure, "the ledger cannot be appended to; the controller ends");
+                return Err(failure);
+            }
+            self.publish(frame);
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, job: Job, frame: &mut Frame) {
+        // A clock that is set back never makes an entry older than the one before.
+        self.last_time = (self.shared.clock)().max(self.last_time);
+        match job {
+            Job::Commit { call, answer } => {
+                let decided = self.decide_call(*call, frame);
+                frame.answers.push(Answer::Commit(answer, decided));
+            }
+            Job::Denied { actor, method, reason, message, answer } => {
+                self.enter(actor, method, None, Outcome::Denied { reason, message }, frame);
+                frame.answers.push(Answer::Denied(answer));
+            }
+        }
+    }
+
+    fn decide_call(&mut self, call: Call, frame: &mut Frame) -> Result<Decided, Refusal> {
+        if let Some(request) = &call.request
+            && let Some(before) = self.state.request(&call.actor.principal, &request.id)
+        {
+            if before.fingerprint != request.fingerprint {
+                return Err(Refusal::new(
+                    Reason::RequestIdReused,
+                    format!("the request id {:?} was used for another request; use a new one", request.id),
+                )
+                .at("request_id"));
+            }
+            return Ok(Decided { revision: before.revision, changes: Arc::new([]), about: before.about.clone() });
+        }
+        let changes = decide(&self.state, &call.command, self.last_time)?;
+        if changes.is_empty() {
+            return Ok(Decided { revision: self.state.revision(), changes: Arc::new([]), about: None });
+        }
+        let about = changes.first().map(Change::key);
+        let shown: Arc<[Change]> = changes.as_slice().into();
+        self.enter(call.actor, call.method, call.request, Outcome::Done(changes), frame);
+        Ok(Decided { revision: self.state.revision(), changes: shown, about })
+    }
+
+    fn enter(
+        &mut self,
+        actor: Actor,
+        method: String,
+        request: Option<RequestMark>,
+        outcome: Outcome,
+        frame: &mut Frame,
+    ) {
+        let revision = self.state.revision().next();
+        let entry = Entry { revision, at: self.last_time, actor, method, request, outcome };
+        self.state.apply(&entry);
+        frame.entries.push(Arc::new(entry));
+    }
+
+    fn make_durable(&mut self, frame: &Frame) -> Result<(), LedgerError> {
+        if frame.entries.is_empty() {
+            return Ok(());
+        }
+        let next = self.shared.history.head().0 + 1;
+        match self.ledger.append(next, &stored::encode_frame(&frame.entries))? {
+            Append::Appended { .. } => Ok(()),
+            // One writer on one machine: nobody else can have the number, and every answer is certain. A
+            // replicated ledger will catch up and decide again here.
+            Append::Taken | Append::Unknown => Err(LedgerError::Incomplete("another writer appended to it")),
+        }
+    }
+
+    fn publish(&mut self, frame: Frame) {
+        let Frame { entries, answers } = frame;
+        let state = Arc::new(self.state.clone());
+        if !entries.is_empty() {
+            let entries: Arc<[Arc<Entry>]> = entries.into();
+            let recent = self.shared.recent.load().with(&entries);
+            self.shared.state.store(Arc::clone(&state));
+            self.shared.recent.store(Arc::new(recent));
+            self.shared.revisions.send_replace(state.revision());
+            let durable = Durable { seq: self.shared.history.head().0, entries };
+            if self.views.blocking_send(durable).is_err() {
+                // Views can be rebuilt from the ledger at any time; the controller goes on without them.
+                error!("the view of the ledger has ended; it will be rebuilt at the next start");
+            }
+        }
+        for answer in answers {
+            // A caller that went away does not want its answer.
+            match answer {
+                Answer::Commit(caller, decided) => {
+                    let committed = decided.map_err(CommitError::Refused).map(|decided| Committed {
+                        revision: decided.revision,
+                        changes: decided.changes,
+                        about: decided.about,
+                        state: Arc::clone(&state),
+                    });
+                    drop(caller.send(committed));
+                }
+                Answer::Denied(caller) => drop(caller.send(())),
+            }
+        }
+    }
+}
