@@ -1,3 +1,4 @@
 //! Freehold.
+pub mod api;
 pub mod engine;
 pub mod ledger;
