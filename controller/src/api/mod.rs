@@ -1,2 +1,78 @@
-//! The API.
+//! The API of `freehold.v1`: a file a resource, all with the same shape.
+//!
+//! A call comes in with its caller already known and allowed (`serve`). It is parsed into core's types or
+//! refused; reads are answered from the newest durable snapshot; changes become a command for the engine and are
+//! answered when they are durable. `validate_only` decides on the snapshot and shows what would come of it.
+
+mod agents;
+mod call;
+mod events;
+mod leases;
+mod mask;
+mod operators;
+mod page;
+mod prefixes;
+mod reservations;
+mod scopes;
+mod servers;
+mod spaces;
 pub mod status;
+mod watch;
+
+use crate::engine::Engine;
+use crate::leases::LeaseKeeper;
+use crate::presence::Presence;
+use freehold_certs::authority::Authority;
+use freehold_certs::token::Endpoint;
+use freehold_proto::v1::{
+    agent_service_server::AgentServiceServer, event_service_server::EventServiceServer,
+    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
+    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
+    scope_service_server::ScopeServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
+};
+use std::sync::Arc;
+use tonic::service::Routes;
+
+/// Largest message that a client may send, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What the services work with; copies are the same.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The single writer.
+    pub engine: Engine,
+    /// What servers granted.
+    pub leases: LeaseKeeper,
+    /// Who is connected.
+    pub presence: Presence,
+    /// Issues certificates.
+    pub authority: Arc<Authority>,
+    /// Where agents reach this controller.
+    pub endpoint: Option<Endpoint>,
+}
+
+impl Api {
+    /// The services of this API.
+    pub fn routes(&self) -> Routes {
+        macro_rules! routes {
+            ($($server:ident),*) => {{
+                let mut routes = Routes::default();
+                $(routes = routes.add_service($server::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX));)*
+                routes
+            }};
+        }
+        routes!(
+            SpaceServiceServer,
+            PrefixServiceServer,
+            ScopeServiceServer,
+            ReservationServiceServer,
+            ServerServiceServer,
+            AgentServiceServer,
+            OperatorServiceServer,
+            LeaseServiceServer,
+            EventServiceServer,
+            WatchServiceServer
+        )
+    }
+}

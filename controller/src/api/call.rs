@@ -1,0 +1,111 @@
+//! From a request to the engine and back.
+
+use super::{Api, status};
+use crate::engine::Call;
+use freehold_core::change::{Actor, RequestMark};
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::{Command, State};
+use prost::Message;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tonic::{Extensions, Request, Status};
+
+/// A request that changes something, as far as all of them are alike.
+pub(super) struct Mutation<'a, M> {
+    pub(super) method: &'static str,
+    pub(super) message: &'a M,
+    pub(super) request_id: &'a str,
+    pub(super) validate_only: bool,
+}
+
+/// Who calls. The layer in front has put it there for every method that needs a certificate.
+pub(super) fn actor(extensions: &Extensions) -> Result<Actor, Status> {
+    extensions.get::<Actor>().cloned().ok_or_else(|| Status::internal("the caller was not established"))
+}
+
+/// Takes a request apart.
+pub(super) fn open<M>(request: Request<M>) -> Result<(Actor, M), Status> {
+    let (_, extensions, message) = request.into_parts();
+    Ok((actor(&extensions)?, message))
+}
+
+/// A refusal as a status, for `?`.
+pub(super) fn refuse(refusal: Refusal) -> Status {
+    status::refused(&refusal)
+}
+
+impl Api {
+    /// Carries `command` out, or says what would come of it: the state after it.
+    pub(super) async fn carry_out<M: Message>(
+        &self,
+        actor: Actor,
+        mutation: Mutation<'_, M>,
+        command: Command,
+    ) -> Result<Arc<State>, Status> {
+        let request = mark(&mutation)?;
+        if mutation.validate_only {
+            let changes = self.engine.plan(&command).map_err(refuse)?;
+            let mut state = State::clone(&self.engine.state());
+            state.apply_changes(&changes);
+            return Ok(Arc::new(state));
+        }
+        let call = Call { actor, method: mutation.method.to_owned(), request, command };
+        let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
+        Ok(committed.state)
+    }
+}
+
+fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Status> {
+    let id = mutation.request_id;
+    if id.is_empty() {
+        return Ok(None);
+    }
+    if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(refuse(
+            Refusal::new(
+                Reason::InvalidRequestId,
+                "a request id has 1 to 64 printable ASCII characters without spaces",
+            )
+            .at("request_id"),
+        ));
+    }
+    let mut sha = Sha256::new();
+    sha.update(mutation.method);
+    sha.update(mutation.message.encode_to_vec());
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&sha.finalize()[..16]);
+    Ok(Some(RequestMark { id: id.to_owned(), fingerprint }))
+}
+
+/// A record that a command just made or found, which must then be there.
+pub(super) fn there<T: Clone>(record: Option<&T>) -> Result<T, Status> {
+    record.cloned().ok_or_else(|| Status::aborted("it was deleted in the meantime"))
+}
+
+/// A refusal of an update without its resource.
+pub(super) fn missing(field: &str) -> Refusal {
+    Refusal::new(Reason::FieldRequired, format!("give the {field}")).at(field)
+}
+
+/// The status of a name that nothing has.
+pub(super) fn not_found(reason: Reason, name: &impl std::fmt::Display) -> Status {
+    refuse(Refusal::new(reason, format!("{name} does not exist")).at("name").about(name))
+}
+
+/// The name in a request's `name`.
+pub(super) fn named<N: std::str::FromStr<Err = Refusal>>(text: &str) -> Result<N, Status> {
+    text.parse().map_err(|refusal: Refusal| refuse(refusal.at("name")))
+}
+
+/// What all requests that change something have in common, out of this one.
+macro_rules! mutation {
+    ($method:literal, $message:expr) => {
+        $crate::api::call::Mutation {
+            method: $method,
+            message: &$message,
+            request_id: &$message.request_id,
+            validate_only: $message.validate_only,
+        }
+    };
+}
+pub(super) use mutation;

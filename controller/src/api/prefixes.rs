@@ -1,0 +1,126 @@
+use super::Api;
+use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::mask::Mask;
+use super::page::Page;
+use freehold_core::command::PrefixPatch;
+use freehold_core::model::Prefix as CorePrefix;
+use freehold_core::name::{PrefixName, SpaceName};
+use freehold_core::net::Cidr;
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::{Command, State};
+use freehold_proto::convert::plan::{parse_kind, prefix_message, text};
+use freehold_proto::convert::time::parse_etag;
+use freehold_proto::v1::prefix_service_server::PrefixService;
+use freehold_proto::v1::{
+    CreatePrefixRequest, DeletePrefixRequest, GetPrefixRequest, ListPrefixesRequest, ListPrefixesResponse, Prefix,
+    UpdatePrefixRequest,
+};
+use std::ops::Bound;
+use tonic::{Request, Response, Status};
+
+fn create(message: &CreatePrefixRequest) -> Result<(PrefixName, Command), Refusal> {
+    let prefix = message.prefix.as_ref().ok_or_else(|| missing("prefix"))?;
+    let space: SpaceName = message.parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
+    let cidr: Cidr = prefix.cidr.parse().map_err(|refusal: Refusal| refusal.at("prefix.cidr"))?;
+    let name = PrefixName { space, cidr };
+    let command = Command::CreatePrefix {
+        name: name.clone(),
+        kind: parse_kind(prefix.kind).map_err(|refusal| refusal.under("prefix"))?,
+        title: text(&prefix.title, "prefix.title")?,
+        description: text(&prefix.description, "prefix.description")?,
+    };
+    Ok((name, command))
+}
+
+fn update(message: &UpdatePrefixRequest) -> Result<(PrefixName, Command), Refusal> {
+    let prefix = message.prefix.as_ref().ok_or_else(|| missing("prefix"))?;
+    let name: PrefixName = prefix.name.parse().map_err(|refusal: Refusal| refusal.at("prefix.name"))?;
+    let mask = Mask::parse(message.update_mask.as_ref(), &["kind", "title", "description"], &["name", "cidr"])?;
+    let patch = PrefixPatch {
+        kind: mask
+            .take("kind", prefix.kind != 0, || parse_kind(prefix.kind).map_err(|refusal| refusal.under("prefix")))?,
+        title: mask.take("title", !prefix.title.is_empty(), || text(&prefix.title, "prefix.title"))?,
+        description: mask
+            .take("description", !prefix.description.is_empty(), || text(&prefix.description, "prefix.description"))?,
+    };
+    let etag = parse_etag(&prefix.etag).map_err(|refusal| refusal.under("prefix"))?;
+    Ok((name.clone(), Command::UpdatePrefix { name, etag, patch }))
+}
+
+/// A prefix with the one around it.
+fn shown(state: &State, prefix: &CorePrefix) -> Prefix {
+    let parent = state.parent_of(&prefix.name).map(|parent| parent.name.to_string()).unwrap_or_default();
+    Prefix { parent, ..prefix_message(prefix) }
+}
+
+fn shown_named(state: &State, name: &PrefixName) -> Result<Response<Prefix>, Status> {
+    Ok(Response::new(shown(state, &*there(state.prefix(name))?)))
+}
+
+#[tonic::async_trait]
+impl PrefixService for Api {
+    async fn create_prefix(&self, request: Request<CreatePrefixRequest>) -> Result<Response<Prefix>, Status> {
+        let (actor, message) = open(request)?;
+        let (name, command) = create(&message).map_err(refuse)?;
+        let mutation = mutation!("/freehold.v1.PrefixService/CreatePrefix", message);
+        shown_named(&*self.carry_out(actor, mutation, command).await?, &name)
+    }
+
+    async fn get_prefix(&self, request: Request<GetPrefixRequest>) -> Result<Response<Prefix>, Status> {
+        let name: PrefixName = named(&request.get_ref().name)?;
+        let state = self.engine.state();
+        let prefix = state.prefix(&name).ok_or_else(|| not_found(Reason::PrefixNotFound, &name))?;
+        Ok(Response::new(shown(&state, prefix)))
+    }
+
+    async fn list_prefixes(
+        &self,
+        request: Request<ListPrefixesRequest>,
+    ) -> Result<Response<ListPrefixesResponse>, Status> {
+        let message = request.into_inner();
+        let space: Option<SpaceName> = match message.parent.as_str() {
+            "spaces/-" => None,
+            parent => Some(parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?),
+        };
+        let page = Page::parse(message.page_size, &message.page_token, &format!("prefixes of {}", message.parent))?;
+        let state = self.engine.state();
+        if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
+            return Err(not_found(Reason::SpaceNotFound, space));
+        }
+        let from = match (page.after::<PrefixName>()?, &space) {
+            (Some(after), _) => Bound::Excluded(after),
+            (None, Some(space)) => Bound::Included(first_of(space)),
+            (None, None) => Bound::Unbounded,
+        };
+        let rows = state
+            .prefixes()
+            .range((from, Bound::Unbounded))
+            .take_while(|(name, _)| space.as_ref().is_none_or(|space| name.space == *space))
+            .take(page.size + 1)
+            .map(|(_, prefix)| shown(&state, prefix));
+        let (prefixes, next_page_token) = page.cut(rows.collect(), |prefix| prefix.name.clone());
+        Ok(Response::new(ListPrefixesResponse { prefixes, next_page_token }))
+    }
+
+    async fn update_prefix(&self, request: Request<UpdatePrefixRequest>) -> Result<Response<Prefix>, Status> {
+        let (actor, message) = open(request)?;
+        let (name, command) = update(&message).map_err(refuse)?;
+        let mutation = mutation!("/freehold.v1.PrefixService/UpdatePrefix", message);
+        shown_named(&*self.carry_out(actor, mutation, command).await?, &name)
+    }
+
+    async fn delete_prefix(&self, request: Request<DeletePrefixRequest>) -> Result<Response<()>, Status> {
+        let (actor, message) = open(request)?;
+        let etag = parse_etag(&message.etag).map_err(refuse)?;
+        let command = Command::DeletePrefix { name: named(&message.name)?, etag };
+        let mutation = mutation!("/freehold.v1.PrefixService/DeletePrefix", message);
+        self.carry_out(actor, mutation, command).await?;
+        Ok(Response::new(()))
+    }
+}
+
+/// Sorts before, or is, every prefix of a space.
+fn first_of(space: &SpaceName) -> PrefixName {
+    let cidr = Cidr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0).expect("0.0.0.0/0 is a prefix");
+    PrefixName { space: space.clone(), cidr }
+}

@@ -1,0 +1,125 @@
+use super::Api;
+use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::mask::Mask;
+use super::page::Page;
+use crate::obedience;
+use freehold_core::command::{NewScope, ScopePatch};
+use freehold_core::model::Scope as CoreScope;
+use freehold_core::name::{ScopeName, ServerName};
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::{Command, State};
+use freehold_proto::convert::plan::text;
+use freehold_proto::convert::time::parse_etag;
+use freehold_proto::convert::{option, scope};
+use freehold_proto::v1::scope_service_server::ScopeService;
+use freehold_proto::v1::{
+    CreateScopeRequest, DeleteScopeRequest, GetScopeRequest, ListScopesRequest, ListScopesResponse, Scope,
+    UpdateScopeRequest,
+};
+use std::ops::Bound;
+use tonic::{Request, Response, Status};
+
+fn create(message: &CreateScopeRequest) -> Result<NewScope, Refusal> {
+    let name = ScopeName::from_id(&message.scope_id).map_err(|refusal| refusal.at("scope_id"))?;
+    let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
+    let parse = || {
+        let network = scope::parse_network(given)?;
+        Ok(NewScope {
+            name,
+            space: network.space,
+            network: network.cidr,
+            ranges: scope::parse_ranges(given)?,
+            exclusions: scope::parse_exclusions(given)?,
+            options: option::parse(&given.options)?,
+            lease_times: scope::parse_lease_times(given)?,
+            status: scope::parse_status(given)?,
+            server: scope::parse_server(given)?,
+            description: text(&given.description, "description")?,
+        })
+    };
+    parse().map_err(|refusal: Refusal| refusal.under("scope"))
+}
+
+const FIELDS: &[&str] = &["ranges", "exclusions", "options", "lease_times", "status", "server", "description"];
+
+fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal> {
+    let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
+    let mask = Mask::parse(message.update_mask.as_ref(), FIELDS, &["name", "network", "subnet_id"])?;
+    let parse = || {
+        let name: ScopeName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
+        let patch = ScopePatch {
+            ranges: mask.take("ranges", !given.ranges.is_empty(), || scope::parse_ranges(given))?,
+            exclusions: mask.take("exclusions", !given.exclusions.is_empty(), || scope::parse_exclusions(given))?,
+            options: mask.take("options", !given.options.is_empty(), || option::parse(&given.options))?,
+            lease_times: mask.take("lease_times", given.lease_times.is_some(), || scope::parse_lease_times(given))?,
+            status: mask.take("status", given.status != 0, || scope::parse_status(given))?,
+            server: mask.take("server", !given.server.is_empty(), || scope::parse_server(given))?,
+            description: mask
+                .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+        };
+        let etag = parse_etag(&given.etag)?;
+        Ok((name.clone(), Command::UpdateScope { name, etag, patch }))
+    };
+    parse().map_err(|refusal: Refusal| refusal.under("scope"))
+}
+
+impl Api {
+    fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
+        Scope { sync: vec![obedience::of_scope(state, &self.presence, core)], ..scope::message(core) }
+    }
+}
+
+#[tonic::async_trait]
+impl ScopeService for Api {
+    async fn create_scope(&self, request: Request<CreateScopeRequest>) -> Result<Response<Scope>, Status> {
+        let (actor, message) = open(request)?;
+        let new = create(&message).map_err(refuse)?;
+        let name = new.name.clone();
+        let mutation = mutation!("/freehold.v1.ScopeService/CreateScope", message);
+        let state = self.carry_out(actor, mutation, Command::CreateScope(new)).await?;
+        Ok(Response::new(self.shown_scope(&state, &*there(state.scope(&name))?)))
+    }
+
+    async fn get_scope(&self, request: Request<GetScopeRequest>) -> Result<Response<Scope>, Status> {
+        let name: ScopeName = named(&request.get_ref().name)?;
+        let state = self.engine.state();
+        let scope = state.scope(&name).ok_or_else(|| not_found(Reason::ScopeNotFound, &name))?;
+        Ok(Response::new(self.shown_scope(&state, scope)))
+    }
+
+    async fn list_scopes(&self, request: Request<ListScopesRequest>) -> Result<Response<ListScopesResponse>, Status> {
+        let message = request.into_inner();
+        let page = Page::parse(message.page_size, &message.page_token, &format!("scopes of {}", message.server))?;
+        let after = page.after::<ScopeName>()?;
+        let state = self.engine.state();
+        let rows: Vec<Scope> = if message.server.is_empty() {
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let scopes = state.scopes().range((from, Bound::Unbounded)).map(|(_, scope)| scope);
+            scopes.take(page.size + 1).map(|scope| self.shown_scope(&state, scope)).collect()
+        } else {
+            let server: ServerName = message.server.parse().map_err(|refusal: Refusal| refuse(refusal.at("server")))?;
+            let scopes =
+                state.scopes_of(&server).filter(|scope| after.as_ref().is_none_or(|after| scope.name > *after));
+            scopes.take(page.size + 1).map(|scope| self.shown_scope(&state, scope)).collect()
+        };
+        let (scopes, next_page_token) = page.cut(rows, |scope| scope.name.clone());
+        Ok(Response::new(ListScopesResponse { scopes, next_page_token }))
+    }
+
+    async fn update_scope(&self, request: Request<UpdateScopeRequest>) -> Result<Response<Scope>, Status> {
+        let (actor, message) = open(request)?;
+        let (name, command) = update(&message).map_err(refuse)?;
+        let mutation = mutation!("/freehold.v1.ScopeService/UpdateScope", message);
+        let state = self.carry_out(actor, mutation, command).await?;
+        Ok(Response::new(self.shown_scope(&state, &*there(state.scope(&name))?)))
+    }
+
+    async fn delete_scope(&self, request: Request<DeleteScopeRequest>) -> Result<Response<()>, Status> {
+        let (actor, message) = open(request)?;
+        let etag = parse_etag(&message.etag).map_err(refuse)?;
+        let command = Command::DeleteScope { name: named(&message.name)?, etag, force: message.force };
+        let mutation = mutation!("/freehold.v1.ScopeService/DeleteScope", message);
+        self.carry_out(actor, mutation, command).await?;
+        Ok(Response::new(()))
+    }
+}

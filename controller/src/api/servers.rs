@@ -1,0 +1,180 @@
+use super::Api;
+use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::mask::Mask;
+use super::page::Page;
+use crate::obedience;
+use freehold_core::command::ServerPatch;
+use freehold_core::model::Server as CoreServer;
+use freehold_core::name::{ReservationName, ScopeName, ServerName};
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::{Command, Revision, State};
+use freehold_proto::convert::hosts::{parse_management, server_message, status_message};
+use freehold_proto::convert::plan::text;
+use freehold_proto::convert::time::{self, parse_etag};
+use freehold_proto::v1::server_service_server::ServerService;
+use freehold_proto::v1::sync_status::State as Sync;
+use freehold_proto::v1::{
+    DeleteServerRequest, GetServerRequest, ListServersRequest, ListServersResponse, Server, ServerStatus, SyncStatus,
+    UpdateServerRequest, WaitAppliedRequest, WaitAppliedResponse,
+};
+use std::ops::Bound;
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+
+/// How long WaitApplied waits if the caller does not say.
+const WAIT_DEFAULT: Duration = Duration::from_secs(30);
+/// How long WaitApplied waits at most.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+fn update(message: &UpdateServerRequest) -> Result<(ServerName, Command), Refusal> {
+    let given = message.server.as_ref().ok_or_else(|| missing("server"))?;
+    let fixed = ["name", "kind", "version", "foreign_subnets", "status"];
+    let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description"], &fixed)?;
+    let parse = || {
+        let name: ServerName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
+        let patch = ServerPatch {
+            management: mask.take("management", given.management != 0, || parse_management(given.management))?,
+            description: mask
+                .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+        };
+        let etag = parse_etag(&given.etag)?;
+        Ok((name.clone(), Command::UpdateServer { name, etag, patch }))
+    };
+    parse().map_err(|refusal: Refusal| refusal.under("server"))
+}
+
+/// A resource whose servers are waited for.
+enum Awaited {
+    Scope(ScopeName),
+    Reservation(ReservationName),
+    Server(ServerName),
+}
+
+impl Awaited {
+    fn parse(resource: &str) -> Result<Self, Refusal> {
+        let parsed = match resource.split('/').next() {
+            Some("servers") => resource.parse().map(Self::Server),
+            Some("scopes") if resource.contains("/reservations/") => resource.parse().map(Self::Reservation),
+            Some("scopes") => resource.parse().map(Self::Scope),
+            _ => Err(Refusal::new(
+                Reason::InvalidName,
+                format!("{resource:?} names no scope, reservation or server; nothing else reaches a server"),
+            )),
+        };
+        parsed.map_err(|refusal| refusal.at("resource"))
+    }
+}
+
+impl Api {
+    fn shown_server(&self, state: &State, core: &CoreServer) -> Server {
+        let recorded = state.status(&core.name).map(|status| status_message(status)).unwrap_or_default();
+        let agent = self.presence.agent(core.name.agent());
+        let live = self.presence.server(&core.name);
+        let book = self.leases.book();
+        let leases = book.of(&core.name);
+        let status = ServerStatus {
+            connected: agent.as_ref().is_some_and(|agent| agent.connected),
+            desired_digest: obedience::desired_bundle(state, &core.name).digest().to_string(),
+            next_lease_seq: leases.and_then(|leases| leases.cursor).map(|cursor| cursor.next_seq).unwrap_or_default(),
+            leases: leases.map(|leases| leases.leases.len() as u64).unwrap_or_default(),
+            gauges: live.gauges.into_iter().collect(),
+            seen_time: agent.map(|agent| time::message(agent.seen)),
+            drifted: live.drift.is_some(),
+            ..recorded
+        };
+        Server { status: Some(status), ..server_message(core) }
+    }
+
+    /// How far the servers of a resource are from `revision`; none if it does not exist and has no server.
+    fn awaited(&self, awaited: &Awaited, revision: Option<Revision>) -> Result<SyncStatus, Status> {
+        let state = self.engine.state();
+        let mut status = match awaited {
+            Awaited::Scope(name) => {
+                let scope = state.scope(name).ok_or_else(|| not_found(Reason::ScopeNotFound, name))?;
+                obedience::of_scope(&state, &self.presence, scope)
+            }
+            Awaited::Reservation(name) => {
+                let missing = || not_found(Reason::ReservationNotFound, name);
+                let reservation = state.reservation(name).ok_or_else(missing)?;
+                let scope = state.scope(&name.scope).ok_or_else(missing)?;
+                obedience::of_reservation(&state, &self.presence, scope, reservation)
+            }
+            Awaited::Server(name) => {
+                let server = state.server(name).ok_or_else(|| not_found(Reason::ServerNotFound, name))?;
+                obedience::of_server(&state, &self.presence, name, revision.unwrap_or(server.stamp.revision))
+            }
+        };
+        let later = revision.filter(|revision| revision.0 > status.desired_revision);
+        if let (Some(revision), Sync::Applied) = (later, status.state()) {
+            let server = status.server.parse().map_err(refuse)?;
+            status = obedience::of_server(&state, &self.presence, &server, revision);
+        }
+        Ok(status)
+    }
+}
+
+#[tonic::async_trait]
+impl ServerService for Api {
+    async fn get_server(&self, request: Request<GetServerRequest>) -> Result<Response<Server>, Status> {
+        let name: ServerName = named(&request.get_ref().name)?;
+        let state = self.engine.state();
+        let server = state.server(&name).ok_or_else(|| not_found(Reason::ServerNotFound, &name))?;
+        Ok(Response::new(self.shown_server(&state, server)))
+    }
+
+    async fn list_servers(
+        &self,
+        request: Request<ListServersRequest>,
+    ) -> Result<Response<ListServersResponse>, Status> {
+        let message = request.into_inner();
+        let page = Page::parse(message.page_size, &message.page_token, "servers")?;
+        let from = page.after::<ServerName>()?.map_or(Bound::Unbounded, Bound::Excluded);
+        let state = self.engine.state();
+        let rows = state
+            .servers()
+            .range((from, Bound::Unbounded))
+            .take(page.size + 1)
+            .map(|(_, server)| self.shown_server(&state, server));
+        let (servers, next_page_token) = page.cut(rows.collect(), |server| server.name.clone());
+        Ok(Response::new(ListServersResponse { servers, next_page_token }))
+    }
+
+    async fn update_server(&self, request: Request<UpdateServerRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let (name, command) = update(&message).map_err(refuse)?;
+        let mutation = mutation!("/freehold.v1.ServerService/UpdateServer", message);
+        let state = self.carry_out(actor, mutation, command).await?;
+        Ok(Response::new(self.shown_server(&state, &*there(state.server(&name))?)))
+    }
+
+    async fn delete_server(&self, request: Request<DeleteServerRequest>) -> Result<Response<()>, Status> {
+        let (actor, message) = open(request)?;
+        let etag = parse_etag(&message.etag).map_err(refuse)?;
+        let command = Command::DeleteServer { name: named(&message.name)?, etag };
+        let mutation = mutation!("/freehold.v1.ServerService/DeleteServer", message);
+        self.carry_out(actor, mutation, command).await?;
+        Ok(Response::new(()))
+    }
+
+    async fn wait_applied(
+        &self,
+        request: Request<WaitAppliedRequest>,
+    ) -> Result<Response<WaitAppliedResponse>, Status> {
+        let message = request.into_inner();
+        let awaited = Awaited::parse(&message.resource).map_err(refuse)?;
+        let revision = (message.revision > 0).then_some(Revision(message.revision));
+        let limit = message.timeout.and_then(|timeout| Duration::try_from(timeout).ok()).unwrap_or(WAIT_DEFAULT);
+        let deadline = tokio::time::Instant::now() + limit.min(WAIT_MAX);
+        let mut revisions = self.engine.revisions();
+        loop {
+            revisions.mark_unchanged();
+            let status = self.awaited(&awaited, revision)?;
+            let settled = matches!(status.state(), Sync::Applied | Sync::NotServed);
+            let waiting = matches!(status.state(), Sync::Pending | Sync::Disconnected);
+            let over = !waiting || tokio::time::timeout_at(deadline, revisions.changed()).await.is_err();
+            if over {
+                return Ok(Response::new(WaitAppliedResponse { applied: settled, servers: vec![status] }));
+            }
+        }
+    }
+}

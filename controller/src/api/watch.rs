@@ -1,0 +1,118 @@
+use super::Api;
+use super::call::{actor, refuse};
+use super::status::unreadable;
+use crate::engine::Entries;
+use freehold_core::access::Permission;
+use freehold_core::name::OperatorName;
+use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::{Change, Entry, RecordKey, Revision};
+use freehold_proto::convert::event::change_message;
+use freehold_proto::convert::time;
+use freehold_proto::v1::watch_service_server::WatchService;
+use freehold_proto::v1::{WatchRequest, WatchResponse};
+use futures_util::Stream;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+
+/// Silence after which a bookmark is sent.
+const BOOKMARK: Duration = Duration::from_secs(10);
+/// Entries read at a time.
+const STRIDE: usize = 256;
+
+/// The permission without which a watcher does not see a kind of record.
+fn needed(key: &RecordKey) -> Permission {
+    match key {
+        RecordKey::Space(_) => Permission::SpacesRead,
+        RecordKey::Prefix(_) => Permission::PrefixesRead,
+        RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
+        RecordKey::Reservation(_) => Permission::ReservationsRead,
+        RecordKey::Server(_) | RecordKey::ServerStatus(_) => Permission::ServersRead,
+        RecordKey::Agent(_) | RecordKey::Token(_) => Permission::AgentsRead,
+        RecordKey::Operator(_) => Permission::OperatorsRead,
+    }
+}
+
+/// One watcher.
+struct Watcher {
+    api: Api,
+    operator: OperatorName,
+    kinds: Vec<String>,
+    entries: Entries,
+    ready: VecDeque<Arc<Entry>>,
+    begun: bool,
+}
+
+impl Watcher {
+    fn sees(&self, change: &Change) -> bool {
+        let key = change.key();
+        let chosen = self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == key.kind());
+        let state = self.api.engine.state();
+        chosen && state.operator(&self.operator).is_some_and(|operator| operator.may(needed(&key)))
+    }
+
+    fn bookmark(&self) -> WatchResponse {
+        WatchResponse { revision: self.entries.position().0, time: None, changes: Vec::new() }
+    }
+
+    /// The next answer; `None` when the controller stops.
+    async fn next(&mut self) -> Option<Result<WatchResponse, Status>> {
+        if !self.begun {
+            self.begun = true;
+            return Some(Ok(self.bookmark()));
+        }
+        loop {
+            while let Some(entry) = self.ready.pop_front() {
+                let changes: Vec<_> =
+                    entry.changes().iter().filter(|change| self.sees(change)).map(change_message).collect();
+                if !changes.is_empty() {
+                    let time = Some(time::message(entry.at));
+                    return Some(Ok(WatchResponse { revision: entry.revision.0, time, changes }));
+                }
+            }
+            match tokio::time::timeout(BOOKMARK, self.entries.next(STRIDE)).await {
+                Err(_) => return Some(Ok(self.bookmark())),
+                Ok(Ok(Some(entries))) => self.ready.extend(entries),
+                Ok(Ok(None)) => return None,
+                Ok(Err(error)) => return Some(Err(unreadable(&error))),
+            }
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl WatchService for Api {
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let principal = actor(request.extensions())?.principal;
+        let operator = principal.parse().map_err(|_| Status::permission_denied("only operators watch"))?;
+        let request = request.into_inner();
+        let newest = self.engine.state().revision();
+        let from = if request.from_now { newest } else { Revision(request.from_revision) };
+        if from > newest {
+            return Err(refuse(
+                Refusal::new(
+                    Reason::RevisionOutOfRange,
+                    format!("revision {from} is not there yet; the newest is {newest}: is this another store, or one restored from a backup?"),
+                )
+                .at("from_revision"),
+            ));
+        }
+        let entries = self.engine.entries_after(from);
+        let watcher = Watcher {
+            api: self.clone(),
+            operator,
+            kinds: request.kinds,
+            entries,
+            ready: VecDeque::new(),
+            begun: false,
+        };
+        let stream = futures_util::stream::unfold(watcher, |mut watcher| async move {
+            watcher.next().await.map(|answer| (answer, watcher))
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+}

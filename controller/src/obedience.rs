@@ -1,0 +1,109 @@
+//! How far a record has come on the server that should run it.
+
+use crate::presence::Presence;
+use freehold_core::bundle::{Bundle, ResourceKey};
+use freehold_core::desired::desired;
+use freehold_core::model::{Management, Scope, ScopeStatus, ServerStatus};
+use freehold_core::name::ServerName;
+use freehold_core::{Revision, State};
+use freehold_proto::bundle::{bundle, reservation_resource, scope_resource};
+use freehold_proto::convert::time;
+use freehold_proto::v1::{SyncStatus, sync_status};
+
+/// What `server` should run at `state`: all that is desired, without what it refused in just that form.
+pub fn desired_bundle(state: &State, server: &ServerName) -> Bundle {
+    let status = state.status(server);
+    let refused = |key: &ResourceKey, hash| {
+        status.and_then(|status| status.quarantine.get(key)).is_some_and(|rejection| rejection.hash == hash)
+    };
+    bundle(&desired(state, server)).without(refused)
+}
+
+/// How far a scope has come.
+pub fn of_scope(state: &State, presence: &Presence, scope: &Scope) -> SyncStatus {
+    let (key, resource) = scope_resource(scope);
+    let refused = refusal(state, scope, &key, resource.hash());
+    of_record(state, presence, scope, scope.stamp.revision, refused)
+}
+
+/// How far a reservation has come.
+pub fn of_reservation(
+    state: &State,
+    presence: &Presence,
+    scope: &Scope,
+    reservation: &freehold_core::model::Reservation,
+) -> SyncStatus {
+    let (key, resource) = reservation_resource(reservation);
+    let (scope_key, scope_form) = scope_resource(scope);
+    let refused =
+        refusal(state, scope, &key, resource.hash()).or_else(|| refusal(state, scope, &scope_key, scope_form.hash()));
+    of_record(state, presence, scope, reservation.stamp.revision, refused)
+}
+
+/// How far a server has come towards `revision`.
+pub fn of_server(state: &State, presence: &Presence, server: &ServerName, revision: Revision) -> SyncStatus {
+    let status = state.status(server).map(AsRef::as_ref);
+    let applied = status.and_then(|status| status.applied.as_ref());
+    let managed = state.server(server).is_some_and(|server| server.management == Management::Managed);
+    let at = if !managed {
+        sync_status::State::Unmanaged
+    } else if runs(state, server, status, revision) {
+        sync_status::State::Applied
+    } else if presence.connected(server.agent()) {
+        sync_status::State::Pending
+    } else {
+        sync_status::State::Disconnected
+    };
+    SyncStatus {
+        server: server.to_string(),
+        state: at.into(),
+        desired_revision: revision.0,
+        applied_revision: applied.map(|applied| applied.revision.0).unwrap_or_default(),
+        applied_time: applied.map(|applied| time::message(applied.at)),
+        took_ms: applied.map(|applied| applied.took_ms).unwrap_or_default(),
+        error: status.map(|status| status.last_error.clone()).unwrap_or_default(),
+    }
+}
+
+fn of_record(
+    state: &State,
+    presence: &Presence,
+    scope: &Scope,
+    revision: Revision,
+    refused: Option<String>,
+) -> SyncStatus {
+    let Some(server) = &scope.server else {
+        return SyncStatus {
+            state: sync_status::State::NotServed.into(),
+            desired_revision: revision.0,
+            ..SyncStatus::default()
+        };
+    };
+    let mut status = of_server(state, presence, server, revision);
+    match refused {
+        Some(message) => {
+            status.state = sync_status::State::Rejected.into();
+            status.error = message;
+        }
+        None if scope.status == ScopeStatus::Inactive && status.state() == sync_status::State::Applied => {
+            status.state = sync_status::State::NotServed.into();
+        }
+        None => {}
+    }
+    status
+}
+
+/// The server's own words, if it refused the record in just this form.
+fn refusal(state: &State, scope: &Scope, key: &ResourceKey, hash: freehold_core::bundle::Hash) -> Option<String> {
+    let status = state.status(scope.server.as_ref()?)?;
+    let rejection = status.quarantine.get(key).filter(|rejection| rejection.hash == hash)?;
+    Some(rejection.message.clone())
+}
+
+/// A server runs a revision if it was proven to at or after it, or if nothing that it serves became different since.
+fn runs(state: &State, server: &ServerName, status: Option<&ServerStatus>, revision: Revision) -> bool {
+    let Some(applied) = status.and_then(|status| status.applied.as_ref()) else {
+        return false;
+    };
+    applied.revision >= revision || applied.digest == desired_bundle(state, server).digest()
+}

@@ -1,0 +1,83 @@
+//! Who is connected, and what they last said of themselves. Known only while the controller runs; a
+//! restart forgets it, and the agents' next Hello says it again.
+
+use freehold_core::Timestamp;
+use freehold_core::bundle::Digest;
+use freehold_core::name::{AgentName, ServerName};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What is known of an agent beyond the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentPresence {
+    /// Whether a session is open.
+    pub connected: bool,
+    /// When it was last heard.
+    pub seen: Timestamp,
+}
+
+/// What is known of a server beyond the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerPresence {
+    /// Gauges by name, as its agent reports them.
+    pub gauges: BTreeMap<String, String>,
+    /// What it was seen to run when that differed from what it was last proven to run.
+    pub drift: Option<Digest>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    agents: BTreeMap<AgentName, AgentPresence>,
+    servers: BTreeMap<ServerName, ServerPresence>,
+}
+
+/// Who is connected; copies are the same register.
+#[derive(Debug, Clone, Default)]
+pub struct Presence(Arc<RwLock<Known>>);
+
+impl Presence {
+    /// Takes note of a sign of life.
+    pub fn heard(&self, agent: &AgentName, now: Timestamp) {
+        self.write(|known| {
+            known.agents.insert(agent.clone(), AgentPresence { connected: true, seen: now });
+        });
+    }
+
+    /// Takes note of the end of an agent's last session.
+    pub fn gone(&self, agent: &AgentName) {
+        self.write(|known| {
+            if let Some(agent) = known.agents.get_mut(agent) {
+                agent.connected = false;
+            }
+        });
+    }
+
+    /// Takes note of a server's gauges.
+    pub fn gauges(&self, server: &ServerName, gauges: BTreeMap<String, String>) {
+        self.write(|known| known.servers.entry(server.clone()).or_default().gauges = gauges);
+    }
+
+    /// Takes note that a server runs something else than it was last proven to, or no longer does.
+    pub fn drift(&self, server: &ServerName, observed: Option<Digest>) {
+        self.write(|known| known.servers.entry(server.clone()).or_default().drift = observed);
+    }
+
+    /// What is known of an agent.
+    pub fn agent(&self, agent: &AgentName) -> Option<AgentPresence> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).agents.get(agent).cloned()
+    }
+
+    /// Whether an agent has an open session.
+    pub fn connected(&self, agent: &AgentName) -> bool {
+        self.agent(agent).is_some_and(|agent| agent.connected)
+    }
+
+    /// What is known of a server.
+    pub fn server(&self, server: &ServerName) -> ServerPresence {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).servers.get(server).cloned().unwrap_or_default()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
