@@ -1,6 +1,7 @@
 //! What holds for every ledger, run on each; then what is particular to one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use freehold_journal::sim::{Fault, Operation, Outcome, SimDisk, SimRng};
 use freehold_journal::{Disk, JournalError, RealDisk};
@@ -75,12 +76,12 @@ fn only_the_next_number_is_free() {
 
 #[test]
 fn a_tail_yields_what_is_there_and_what_comes() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     on_each(|ledger| {
         for seq in 1..=5u8 {
             ledger.append(seq.into(), &[seq]).expect("a sound ledger");
         }
-        runtime.block_on(async {
+        let followed = async {
             let mut tail = tail(ledger.history(), 2);
             let payloads = |frames: Option<Vec<Frame>>| -> Vec<u8> {
                 frames.expect("it goes on").into_iter().flat_map(|frame| frame.payload).collect()
@@ -92,7 +93,9 @@ fn a_tail_yields_what_is_there_and_what_comes() {
                 ledger.append(6, &[6]).expect("a sound ledger")
             });
             assert_eq!(payloads(come.expect("a sound ledger")), [6]);
-        });
+        };
+        let patient = async { tokio::time::timeout(Duration::from_secs(10), followed).await };
+        runtime.block_on(patient).expect("a tail is woken");
     });
 }
 
