@@ -51,23 +51,23 @@ fn clients_lease_from_a_hand_configured_kea() -> Result<()> {
         let reserved = berlin.client(lab, "reserved", [2, 0, 0, 0, 0, 0xb])?;
         assert_eq!(any.udhcpc()?, Some(expected(Ipv4Addr::new(10, 1, 2, 10))));
         let dhclient = reserved.dhclient()?;
-        assert_eq!(
-            dhclient.wait_for_lease(SOON)?,
-            expected(Ipv4Addr::new(10, 1, 9, 9))
-        );
+        assert_eq!(dhclient.wait_for_lease(SOON)?, expected(Ipv4Addr::new(10, 1, 9, 9)));
 
         // What the clients were told is in Kea's file, and is still served after a crash.
         let leased = BTreeSet::from([Ipv4Addr::new(10, 1, 2, 10), Ipv4Addr::new(10, 1, 9, 9)]);
-        assert_eq!(
-            berlin.kea.leases()?.into_keys().collect::<BTreeSet<_>>(),
-            leased
-        );
+        assert_eq!(berlin.kea.leases()?.into_keys().collect::<BTreeSet<_>>(), leased);
         berlin.kea.kill()?;
         assert_eq!(any.udhcpc()?, None);
         berlin.kea.start()?;
         assert_eq!(any.udhcpc()?, Some(expected(Ipv4Addr::new(10, 1, 2, 10))));
+
+        // A lease that is taken back is gone from the file too, and stays gone.
+        berlin.kea.command("lease4-del", Some(json!({ "ip-address": "10.1.2.10" })))?;
+        assert_eq!(berlin.kea.leases()?.into_keys().collect::<Vec<_>>(), [Ipv4Addr::new(10, 1, 9, 9)]);
         berlin.kea.stop()?;
-        berlin.kea.start()
+        berlin.kea.start()?;
+        assert_eq!(berlin.kea.leases()?.into_keys().collect::<Vec<_>>(), [Ipv4Addr::new(10, 1, 9, 9)]);
+        Ok(())
     })
 }
 
@@ -77,36 +77,18 @@ fn perfdhcp_gets_every_address_of_a_pool_and_no_other() -> Result<()> {
         let (lab, munich) = (&site.lab, &mut site.munich);
         // 10.2.3.13 to 10.2.3.14 are excluded.
         let pools = json!([{ "pool": "10.2.3.10-10.2.3.12" }, { "pool": "10.2.3.15-10.2.3.19" }]);
-        serve(
-            munich,
-            json!([{ "id": 7, "subnet": munich.network(), "pools": pools }]),
-        )?;
+        serve(munich, json!([{ "id": 7, "subnet": munich.network(), "pools": pools }]))?;
         let (relay, server) = (munich.address(255, 1), munich.address(0, 1));
         let crowd = munich.relay(lab, "crowd", relay)?;
 
-        let report = crowd.perfdhcp(&Load {
-            relay,
-            server,
-            clients: 20,
-            first: [2, 1, 0, 0, 0, 0],
-            rate: 100,
-        })?;
+        let report = crowd.perfdhcp(&Load { relay, server, clients: 20, first: [2, 1, 0, 0, 0, 0], rate: 100 })?;
 
-        let pool: Vec<Ipv4Addr> = [10, 11, 12, 15, 16, 17, 18, 19]
-            .map(|last| munich.address(3, last))
-            .into();
+        let pool: Vec<Ipv4Addr> = [10, 11, 12, 15, 16, 17, 18, 19].map(|last| munich.address(3, last)).into();
         assert_eq!(
             report.addresses().into_iter().collect::<Vec<_>>(),
             pool.iter().map(|&a| (a, 1)).collect::<Vec<_>>()
         );
-        assert_eq!(
-            (
-                report.offers.sent,
-                report.offers.received,
-                report.acks.received
-            ),
-            (20, 8, 8)
-        );
+        assert_eq!((report.offers.sent, report.offers.received, report.acks.received), (20, 8, 8));
         assert_eq!(munich.kea.leases()?.into_keys().collect::<Vec<_>>(), pool);
         Ok(())
     })
@@ -116,10 +98,7 @@ fn perfdhcp_gets_every_address_of_a_pool_and_no_other() -> Result<()> {
 fn a_probe_hears_when_kea_falls_silent() -> Result<()> {
     Site::with(|site| {
         let (lab, berlin) = (&site.lab, &mut site.berlin);
-        serve(
-            berlin,
-            json!([{ "id": 1, "subnet": berlin.network(), "pools": [{ "pool": "10.1.0.50-10.1.0.59" }] }]),
-        )?;
+        serve(berlin, json!([{ "id": 1, "subnet": berlin.network(), "pools": [{ "pool": "10.1.0.50-10.1.0.59" }] }]))?;
         let client = berlin.client(lab, "probe", [2, 0, 0, 0, 0, 1])?;
         let every = Duration::from_millis(50);
 
@@ -146,15 +125,15 @@ fn a_link_fails_in_the_ways_it_is_told_and_heals() -> Result<()> {
     Site::with(|site| {
         let (link, berlin) = (&site.berlin.wan, &site.berlin.host);
         let mut talk = Talk::new(&site.controller, berlin)?;
-        talk.passes_to_controller()?;
-        talk.passes_to_branch()?;
+        talk.passes_both_ways()?;
 
         link.cut()?;
         talk.stalls_to_controller()?;
+        talk.stalls_to_branch()?;
         link.heal()?;
         talk.arrives_at_controller()?;
-        // An answer carries the acknowledgement, without which TCP would not send much more.
-        talk.passes_to_branch()?;
+        talk.arrives_at_branch()?;
+        talk.passes_both_ways()?;
 
         // Deaf: what it says arrives, though no acknowledgement comes back.
         link.deafen()?;
@@ -162,8 +141,10 @@ fn a_link_fails_in_the_ways_it_is_told_and_heals() -> Result<()> {
         talk.stalls_to_branch()?;
         link.heal()?;
         talk.arrives_at_branch()?;
+        talk.passes_both_ways()?;
 
         link.mute()?;
+        talk.passes_to_branch()?;
         talk.stalls_to_controller()?;
         link.heal()?;
         talk.arrives_at_controller()?;
@@ -181,10 +162,7 @@ fn a_lossy_link_loses_about_its_share() -> Result<()> {
         let target = SocketAddr::from((Site::CONTROLLER, 4000));
         let receiver = site.controller.enter(move || UdpSocket::bind(target))?;
         receiver.set_read_timeout(Some(WHILE))?;
-        let sender = site
-            .berlin
-            .host
-            .enter(|| UdpSocket::bind("10.254.0.11:0"))?;
+        let sender = site.berlin.host.enter(|| UdpSocket::bind("10.254.0.11:0"))?;
         // The address resolution is done before anything is lost.
         sender.send_to(&[0], target)?;
         receiver.recv(&mut [0])?;
@@ -227,11 +205,7 @@ fn a_proxy_delays_freezes_and_breaks() -> Result<()> {
         let proxy = Proxy::start(&host, "127.0.0.1:0".parse()?, &host, server.local_addr()?)?;
         let address = proxy.address();
         let near = host.enter(move || TcpStream::connect(address))?;
-        let mut talk = Talk {
-            branch: near,
-            controller: server.accept()?.0,
-        }
-        .with_limits()?;
+        let mut talk = Talk { branch: near, controller: server.accept()?.0 }.with_limits()?;
         talk.passes_to_controller()?;
 
         proxy.delay(WHILE);
@@ -265,35 +239,29 @@ fn what_a_killed_lab_leaves_is_removed_by_the_next() -> Result<()> {
         return Ok(());
     }
     let mut victim = Command::new(std::env::current_exe()?)
-        .args([
-            "--exact",
-            "lab::what_a_killed_lab_leaves_is_removed_by_the_next",
-            "--nocapture",
-        ])
+        .args(["--exact", "lab::what_a_killed_lab_leaves_is_removed_by_the_next", "--nocapture"])
         .env(VICTIM, "1")
         .stdout(Stdio::piped())
         .spawn()?;
     let told = BufReader::new(victim.stdout.take().expect("it was asked for"));
-    let told = told
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| line.split_once("VICTIM ").map(|(_, rest)| rest.to_owned()));
+    let told =
+        told.lines().map_while(Result::ok).find_map(|line| line.split_once("VICTIM ").map(|(_, rest)| rest.to_owned()));
     let told = told.context("the victim said nothing")?;
     let [namespace, folder, child, orphan] = told.split(' ').collect::<Vec<_>>()[..] else {
         return Err(anyhow!("the victim said {told:?}"));
     };
-    let things = [
-        format!("/run/netns/{namespace}"),
-        folder.to_owned(),
-        format!("/proc/{child}"),
-        format!("/proc/{orphan}"),
-    ];
+    let things =
+        [format!("/run/netns/{namespace}"), folder.to_owned(), format!("/proc/{child}"), format!("/proc/{orphan}")];
     let present = || things.each_ref().map(|thing| Path::new(thing).exists());
     assert_eq!(present(), [true; 4], "{things:?}");
 
     victim.kill()?;
     victim.wait()?;
-    // The kernel kills its child at once; the child's own child lives on, until the next lab comes.
+    // The kernel kills its child; the child's own child lives on, until the next lab comes.
+    until("the child is gone", SOON, || {
+        ensure!(!Path::new(&things[2]).exists(), "{} is there", things[2]);
+        Ok(())
+    })?;
     let _next = Lab::new()?;
 
     until("all of it is gone", SOON, || {
@@ -309,17 +277,9 @@ fn be_the_victim() -> Result<()> {
     let child = host.start("child", Program::new("sh").args(["-c", script]))?;
     let orphan = until("the child has a child", SOON, || {
         let log = child.log()?;
-        log.trim()
-            .strip_prefix("orphan ")
-            .map(str::to_owned)
-            .ok_or_else(|| anyhow!("it said {log:?}"))
+        log.trim().strip_prefix("orphan ").map(str::to_owned).ok_or_else(|| anyhow!("it said {log:?}"))
     })?;
-    println!(
-        "VICTIM {} {} {} {orphan}",
-        host.namespace(),
-        lab.folder().display(),
-        child.pid()
-    );
+    println!("VICTIM {} {} {} {orphan}", host.namespace(), lab.folder().display(), child.pid());
     std::io::stdout().flush()?;
     std::thread::sleep(SOON);
     Err(anyhow!("nobody killed the victim"))
@@ -343,11 +303,7 @@ impl Talk {
         let listener = controller.enter(|| TcpListener::bind((Site::CONTROLLER, 0)))?;
         let address = listener.local_addr()?;
         let branch = branch.enter(move || TcpStream::connect_timeout(&address, SOON))?;
-        Self {
-            branch,
-            controller: listener.accept()?.0,
-        }
-        .with_limits()
+        Self { branch, controller: listener.accept()?.0 }.with_limits()
     }
 
     fn with_limits(self) -> Result<Self> {
@@ -366,6 +322,13 @@ impl Talk {
         pass(&mut self.controller, &mut self.branch)
     }
 
+    /// And what passed before is acknowledged, so that TCP holds nothing back.
+    fn passes_both_ways(&mut self) -> Result<()> {
+        self.passes_to_controller()?;
+        self.passes_to_branch()?;
+        self.passes_to_controller()
+    }
+
     fn stalls_to_controller(&mut self) -> Result<()> {
         stall(&mut self.branch, &mut self.controller)
     }
@@ -376,16 +339,12 @@ impl Talk {
 
     /// What stalled arrives: one byte at the controller.
     fn arrives_at_controller(&mut self) -> Result<()> {
-        self.controller
-            .read_exact(&mut [0])
-            .context("it did not arrive at the controller")
+        self.controller.read_exact(&mut [0]).context("it did not arrive at the controller")
     }
 
     /// What stalled arrives: one byte at the branch.
     fn arrives_at_branch(&mut self) -> Result<()> {
-        self.branch
-            .read_exact(&mut [0])
-            .context("it did not arrive at the branch")
+        self.branch.read_exact(&mut [0]).context("it did not arrive at the branch")
     }
 }
 

@@ -22,12 +22,7 @@ pub(crate) fn tc(arguments: &[&str]) -> Result<()> {
 
 /// Feeds `rules` to nft in the namespace, as one transaction.
 pub(crate) fn nft(namespace: &str, rules: &str) -> Result<()> {
-    run(
-        "ip",
-        &["netns", "exec", namespace, "nft", "-f", "-"],
-        Some(rules),
-    )
-    .map(drop)
+    run("ip", &["netns", "exec", namespace, "nft", "-f", "-"], Some(rules)).map(drop)
 }
 
 /// Kills a process; one that is gone already is as good.
@@ -40,16 +35,13 @@ pub(crate) fn kill(pid: Pid) -> Result<()> {
 
 fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Result<String> {
     let line = format!("{program} {}", arguments.join(" "));
-    let output =
-        output(program, arguments, input).with_context(|| format!("`{line}` did not run"))?;
+    let output = output(program, arguments, input).with_context(|| format!("`{line}` did not run"))?;
     ensure!(
         output.status.success(),
         "`{line}` ended with {}: {}{}",
         output.status,
         String::from_utf8_lossy(&output.stderr).trim(),
-        input
-            .map(|text| format!("\ninput was:\n{text}"))
-            .unwrap_or_default(),
+        input.map(|text| format!("\ninput was:\n{text}")).unwrap_or_default(),
     );
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -58,11 +50,7 @@ fn output(program: &str, arguments: &[&str], input: Option<&str>) -> std::io::Re
     let mut child = Command::new(program)
         .args(arguments)
         .env("PATH", PATH)
-        .stdin(if input.is_some() {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        })
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;

@@ -37,27 +37,15 @@ pub struct Output {
 impl Output {
     /// Its standard output, if it ended well.
     pub fn success(self) -> Result<String> {
-        ensure!(
-            self.status.success(),
-            "it ended with {}:\n{}{}",
-            self.status,
-            self.stdout,
-            self.stderr
-        );
+        ensure!(self.status.success(), "it ended with {}:\n{}{}", self.status, self.stdout, self.stderr);
         Ok(self.stdout)
     }
 }
 
 impl Host {
     pub(crate) fn new(name: &str, namespace: Namespace, folder: PathBuf) -> Result<Self> {
-        std::fs::create_dir(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self(Arc::new(Inner {
-            name: name.to_owned(),
-            folder,
-            runs: AtomicU32::new(0),
-            namespace,
-        })))
+        std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        Ok(Self(Arc::new(Inner { name: name.to_owned(), folder, runs: AtomicU32::new(0), namespace })))
     }
 
     /// Its name in the lab.
@@ -93,18 +81,9 @@ impl Host {
         let stdout = self.folder().join(format!("{name}-{run}.out"));
         let stderr = self.folder().join(format!("{name}-{run}.log"));
         let outputs = Outputs::apart(&stdout, stderr.clone())?;
-        let mut process =
-            Process::start(&self.0.namespace, self.folder(), name, program, &outputs)?;
-        let status = process
-            .wait(limit)
-            .with_context(|| format!("on the host {}", self.name()))?;
-        let read = |path: &Path| {
-            std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        };
-        Ok(Output {
-            status,
-            stdout: read(&stdout)?,
-            stderr: read(&stderr)?,
-        })
+        let mut process = Process::start(&self.0.namespace, self.folder(), name, program, &outputs)?;
+        let status = process.wait(limit).with_context(|| format!("on the host {}", self.name()))?;
+        let read = |path: &Path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok(Output { status, stdout: read(&stdout)?, stderr: read(&stderr)? })
     }
 }

@@ -35,8 +35,7 @@ pub struct Install {
 impl Install {
     /// Debian's packages, copied into `folder`.
     pub fn debian(folder: &Path) -> Result<Self> {
-        let hooks = ["x86_64", "aarch64"]
-            .map(|cpu| PathBuf::from(format!("/usr/lib/{cpu}-linux-gnu/kea/hooks")));
+        let hooks = ["x86_64", "aarch64"].map(|cpu| PathBuf::from(format!("/usr/lib/{cpu}-linux-gnu/kea/hooks")));
         Ok(Self {
             server: Program::copied("kea-dhcp4", folder)?,
             cleanup: Program::copied("kea-lfc", folder)?,
@@ -74,11 +73,7 @@ pub struct KeaLease {
 impl Kea {
     /// A Kea on `host` that is not started yet.
     pub fn new(host: &Host, install: Install) -> Self {
-        Self {
-            host: host.clone(),
-            install,
-            process: None,
-        }
+        Self { host: host.clone(), install, process: None }
     }
 
     /// A complete configuration that serves `subnet4` on `interface`.
@@ -118,11 +113,7 @@ impl Kea {
 
     /// Starts it, and waits until it serves.
     pub fn start(&mut self) -> Result<()> {
-        ensure!(
-            self.process.is_none(),
-            "Kea on {} runs already",
-            self.host.name()
-        );
+        ensure!(self.process.is_none(), "Kea on {} runs already", self.host.name());
         let program = Program::new(&self.install.server)
             .arg("-c")
             .arg(self.config_path())
@@ -131,11 +122,7 @@ impl Kea {
             .env("KEA_LFC_EXECUTABLE", &self.install.cleanup);
         let mut process = self.host.start("kea-dhcp4", program)?;
         let started = until("Kea serves", START_LIMIT, || match process.ended()? {
-            Some(status) => Ok(Err(anyhow!(
-                "Kea on {} ended with {status}:\n{}",
-                self.host.name(),
-                process.log()?
-            ))),
+            Some(status) => Ok(Err(anyhow!("Kea on {} ended with {status}:\n{}", self.host.name(), process.log()?))),
             None => self.serves().map(Ok),
         })?;
         started?;
@@ -166,8 +153,8 @@ impl Kea {
         if let Some(arguments) = arguments {
             request["arguments"] = arguments;
         }
-        let text = ask(&self.socket_path(), &request.to_string())
-            .with_context(|| format!("{command} got no answer"))?;
+        let text =
+            ask(&self.socket_path(), &request.to_string()).with_context(|| format!("{command} got no answer"))?;
         serde_json::from_str(&text).with_context(|| format!("{command} was answered with {text:?}"))
     }
 
@@ -180,29 +167,15 @@ impl Kea {
 
     /// The leases in force, by address, as the lease files tell after a crash: the cleanup's files first, the last row wins.
     pub fn leases(&self) -> Result<BTreeMap<Ipv4Addr, KeaLease>> {
-        let beside =
-            |suffix: &str| PathBuf::from(format!("{}{suffix}", self.lease_path().display()));
+        let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", self.lease_path().display()));
         let completed = beside(".completed");
-        let older = if completed.exists() {
-            vec![completed]
-        } else {
-            vec![beside(".2"), beside(".1")]
-        };
+        let older = if completed.exists() { vec![completed] } else { vec![beside(".2"), beside(".1")] };
         let mut leases = BTreeMap::new();
-        for path in older
-            .into_iter()
-            .filter(|path| path.exists())
-            .chain([self.lease_path()])
-        {
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            for row in text
-                .split_inclusive('\n')
-                .skip(1)
-                .filter(|row| row.ends_with('\n'))
-            {
-                let (address, lease) = parse_row(row.trim_end())
-                    .with_context(|| format!("{} says {row:?}", path.display()))?;
+        for path in older.into_iter().filter(|path| path.exists()).chain([self.lease_path()]) {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            for row in text.split_inclusive('\n').skip(1).filter(|row| row.ends_with('\n')) {
+                let (address, lease) =
+                    parse_row(row.trim_end()).with_context(|| format!("{} says {row:?}", path.display()))?;
                 if lease.valid_lifetime == 0 {
                     leases.remove(&address);
                 } else {
@@ -215,24 +188,18 @@ impl Kea {
 
     fn serves(&self) -> Result<()> {
         let status = self.command("status-get", None)?;
-        ensure!(
-            status["sockets"]["status"] == "ready",
-            "its sockets are not ready: {status}"
-        );
+        ensure!(status["sockets"]["status"] == "ready", "its sockets are not ready: {status}");
         Ok(())
     }
 
     fn running(&mut self) -> Result<Process> {
-        self.process
-            .take()
-            .ok_or_else(|| anyhow!("Kea on {} does not run", self.host.name()))
+        self.process.take().ok_or_else(|| anyhow!("Kea on {} does not run", self.host.name()))
     }
 }
 
 /// One request per connection; Kea answers and closes.
 fn ask(socket: &Path, request: &str) -> Result<String> {
-    let mut stream = UnixStream::connect(socket)
-        .with_context(|| format!("cannot connect to {}", socket.display()))?;
+    let mut stream = UnixStream::connect(socket).with_context(|| format!("cannot connect to {}", socket.display()))?;
     stream.set_read_timeout(Some(COMMAND_LIMIT))?;
     stream.set_write_timeout(Some(COMMAND_LIMIT))?;
     stream.write_all(request.as_bytes())?;
@@ -244,19 +211,8 @@ fn ask(socket: &Path, request: &str) -> Result<String> {
 /// A row `address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context`.
 fn parse_row(row: &str) -> Result<(Ipv4Addr, KeaLease)> {
     let columns: Vec<&str> = row.split(',').collect();
-    let [
-        address,
-        hardware_address,
-        _client_id,
-        valid_lifetime,
-        expire,
-        subnet_id,
-        _,
-        _,
-        _hostname,
-        state,
-        ..,
-    ] = columns[..]
+    let [address, hardware_address, _client_id, valid_lifetime, expire, subnet_id, _, _, _hostname, state, ..] =
+        columns[..]
     else {
         bail!("it has {} columns", columns.len());
     };

@@ -15,16 +15,7 @@ use crate::netns::{self, Namespace};
 use crate::process::find;
 
 /// The programs of the system without which nothing here works.
-const PROGRAMS: &[&str] = &[
-    "ip",
-    "tc",
-    "nft",
-    "setpriv",
-    "kea-dhcp4",
-    "perfdhcp",
-    "udhcpc",
-    "dhclient",
-];
+const PROGRAMS: &[&str] = &["ip", "tc", "nft", "setpriv", "kea-dhcp4", "perfdhcp", "udhcpc", "dhclient"];
 /// How much of each log is shown when a test fails.
 const TAIL_LINES: usize = 40;
 
@@ -53,11 +44,7 @@ impl Lab {
         }
         let claim = Claim::new()?;
         let fabric = Fabric::new(Namespace::create(&format!("{}-fabric", claim.id()))?)?;
-        Ok(Some(Self {
-            hosts: Mutex::default(),
-            fabric,
-            claim,
-        }))
+        Ok(Some(Self { hosts: Mutex::default(), fabric, claim }))
     }
 
     /// The prefix of the names of its namespaces.
@@ -73,10 +60,7 @@ impl Lab {
     /// A new host without a link. It keeps its name as long as the lab lives.
     pub fn host(&self, name: &str) -> Result<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        ensure!(
-            !hosts.contains_key(name),
-            "the lab has a host {name} already"
-        );
+        ensure!(!hosts.contains_key(name), "the lab has a host {name} already");
         let namespace = Namespace::create(&format!("{}-{name}", self.id()))?;
         let host = Host::new(name, namespace, self.folder().join(name))?;
         hosts.insert(name.to_owned(), host.clone());
@@ -97,8 +81,7 @@ impl Lab {
         hardware_address: Option<[u8; 6]>,
         address: Option<InterfaceAddress>,
     ) -> Result<Link> {
-        self.fabric
-            .plug(host, segment, interface, hardware_address, address)
+        self.fabric.plug(host, segment, interface, hardware_address, address)
     }
 
     /// Shows the ends of all logs when a test has failed.
@@ -120,12 +103,7 @@ impl Lab {
         if std::thread::panicking() {
             self.show_logs()?;
         }
-        for host in self
-            .hosts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-        {
+        for host in self.hosts.lock().unwrap_or_else(PoisonError::into_inner).values() {
             netns::remove(host.namespace())?;
         }
         Ok(())
@@ -147,10 +125,7 @@ pub fn skip(why: &str) -> Result<()> {
     // Not eprint!: the test runner would keep it to itself when the test passes.
     std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes())?;
     if let Some(path) = std::env::var_os("FREEHOLD_SKIPS") {
-        let mut file = fs::File::options()
-            .append(true)
-            .open(&path)
-            .context("FREEHOLD_SKIPS names no file")?;
+        let mut file = fs::File::options().append(true).open(&path).context("FREEHOLD_SKIPS names no file")?;
         file.write_all(line.as_bytes())?;
     }
     Ok(())
@@ -161,17 +136,8 @@ fn impossible() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some("network namespaces need root".into());
     }
-    let missing: Vec<&str> = PROGRAMS
-        .iter()
-        .copied()
-        .filter(|program| find(program).is_none())
-        .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "not installed: {} (cargo verify installs them)",
-            missing.join(", ")
-        )
-    })
+    let missing: Vec<&str> = PROGRAMS.iter().copied().filter(|program| find(program).is_none()).collect();
+    (!missing.is_empty()).then(|| format!("not installed: {} (cargo verify installs them)", missing.join(", ")))
 }
 
 /// The ends of the logs in a folder, on standard error.

@@ -40,24 +40,12 @@ impl Claim {
             .with_context(|| format!("cannot make {FOLDER}"))?;
         let _alone = alone()?;
         sweep()?;
-        let id = format!(
-            "fh{}-{}",
-            std::process::id(),
-            LABS.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = format!("fh{}-{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
         let folder = Path::new(FOLDER).join(&id);
-        DirBuilder::new()
-            .mode(0o755)
-            .create(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
+        DirBuilder::new().mode(0o755).create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let lock = File::create(folder.join("lock"))?;
-        lock.try_lock()
-            .with_context(|| format!("somebody took the new lab {id}"))?;
-        Ok(Self {
-            id,
-            folder,
-            _lock: lock,
-        })
+        lock.try_lock().with_context(|| format!("somebody took the new lab {id}"))?;
+        Ok(Self { id, folder, _lock: lock })
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -79,19 +67,9 @@ impl Drop for Claim {
 
 /// Removes every lab that is dead. Only under [`alone`]: else a lab that is being made looks dead.
 fn sweep() -> Result<()> {
-    let mut ids: BTreeSet<String> = netns::all()?
-        .iter()
-        .filter_map(|name| lab_of(name))
-        .map(str::to_owned)
-        .collect();
+    let mut ids: BTreeSet<String> = netns::all()?.iter().filter_map(|name| lab_of(name)).map(str::to_owned).collect();
     for entry in fs::read_dir(FOLDER)? {
-        ids.extend(
-            entry?
-                .file_name()
-                .to_str()
-                .filter(|name| is_lab(name))
-                .map(str::to_owned),
-        );
+        ids.extend(entry?.file_name().to_str().filter(|name| is_lab(name)).map(str::to_owned));
     }
     for id in ids {
         if is_dead(&id)? {
@@ -152,27 +130,9 @@ mod tests {
 
     #[test]
     fn a_namespace_of_others_belongs_to_no_lab() {
-        let labs = [
-            "fh12-0-berlin",
-            "fh12-10-berlin-client-1",
-            "fh12-berlin",
-            "fhx-0-a",
-            "fh-0-a",
-            "fh12-0",
-            "cni-1-2",
-        ]
-        .map(lab_of);
-        assert_eq!(
-            labs,
-            [
-                Some("fh12-0"),
-                Some("fh12-10"),
-                None,
-                None,
-                None,
-                None,
-                None
-            ]
-        );
+        let labs =
+            ["fh12-0-berlin", "fh12-10-berlin-client-1", "fh12-berlin", "fhx-0-a", "fh-0-a", "fh12-0", "cni-1-2"]
+                .map(lab_of);
+        assert_eq!(labs, [Some("fh12-0"), Some("fh12-10"), None, None, None, None, None]);
     }
 }

@@ -55,31 +55,14 @@ impl Fabric {
             namespace.name(),
             "add table bridge lab; add chain bridge lab forward { type filter hook forward priority filter; }",
         )?;
-        Ok(Self {
-            namespace,
-            ports: AtomicU32::new(0),
-        })
+        Ok(Self { namespace, ports: AtomicU32::new(0) })
     }
 
     /// A new segment. The name is a bridge's: 15 characters at most.
     pub fn segment(&self, name: &str) -> Result<Segment> {
         let fabric = self.namespace.name();
-        ip(&[
-            "-n",
-            fabric,
-            "link",
-            "add",
-            name,
-            "up",
-            "type",
-            "bridge",
-            "mcast_snooping",
-            "0",
-        ])?;
-        Ok(Segment {
-            fabric: fabric.to_owned(),
-            bridge: name.to_owned(),
-        })
+        ip(&["-n", fabric, "link", "add", name, "up", "type", "bridge", "mcast_snooping", "0"])?;
+        Ok(Segment { fabric: fabric.to_owned(), bridge: name.to_owned() })
     }
 
     /// Plugs the host into the segment with a new interface. Without a hardware address it gets one of the lab's own.
@@ -98,35 +81,12 @@ impl Fabric {
         let netns = host.namespace();
         let mac = colons(hardware_address);
         ip(&[
-            "-n", &fabric, "link", "add", &port, "type", "veth", "peer", "name", interface,
-            "address", &mac, "netns", netns,
+            "-n", &fabric, "link", "add", &port, "type", "veth", "peer", "name", interface, "address", &mac, "netns",
+            netns,
         ])?;
-        ip(&[
-            "-n",
-            &fabric,
-            "link",
-            "set",
-            &port,
-            "master",
-            &segment.bridge,
-            "up",
-        ])?;
-        if let Some(InterfaceAddress {
-            address,
-            prefix_len,
-        }) = address
-        {
-            ip(&[
-                "-n",
-                netns,
-                "address",
-                "add",
-                &format!("{address}/{prefix_len}"),
-                "brd",
-                "+",
-                "dev",
-                interface,
-            ])?;
+        ip(&["-n", &fabric, "link", "set", &port, "master", &segment.bridge, "up"])?;
+        if let Some(InterfaceAddress { address, prefix_len }) = address {
+            ip(&["-n", netns, "address", "add", &format!("{address}/{prefix_len}"), "brd", "+", "dev", interface])?;
         }
         ip(&["-n", netns, "link", "set", interface, "up"])?;
         nft(
@@ -137,13 +97,7 @@ impl Fabric {
                  add rule bridge lab forward oifname {port} jump to_{port}\n"
             ),
         )?;
-        let link = Link {
-            fabric,
-            port,
-            host: netns.to_owned(),
-            interface: interface.to_owned(),
-            hardware_address,
-        };
+        let link = Link { fabric, port, host: netns.to_owned(), interface: interface.to_owned(), hardware_address };
         link.wait_for_carrier()?;
         Ok(link)
     }
@@ -187,8 +141,8 @@ impl Link {
         let rate = format!("{kilobits_per_second}kbit");
         for (namespace, device) in self.ends() {
             tc(&[
-                "-n", namespace, "qdisc", "replace", "dev", device, "root", "tbf", "rate", &rate,
-                "burst", "16kb", "latency", "1s",
+                "-n", namespace, "qdisc", "replace", "dev", device, "root", "tbf", "rate", &rate, "burst", "16kb",
+                "latency", "1s",
             ])?;
         }
         Ok(())
@@ -199,9 +153,7 @@ impl Link {
         self.rules("", "")?;
         for (namespace, device) in self.ends() {
             // Without a tbf this puts the default queue in place of the default queue.
-            tc(&[
-                "-n", namespace, "qdisc", "replace", "dev", device, "root", "pfifo",
-            ])?;
+            tc(&["-n", namespace, "qdisc", "replace", "dev", device, "root", "pfifo"])?;
         }
         Ok(())
     }
@@ -213,12 +165,10 @@ impl Link {
     /// Replaces the rules for what the host says and for what it hears, in one transaction.
     fn rules(&self, from: &str, to: &str) -> Result<()> {
         let port = &self.port;
-        let mut rules =
-            format!("flush chain bridge lab from_{port}\nflush chain bridge lab to_{port}\n");
+        let mut rules = format!("flush chain bridge lab from_{port}\nflush chain bridge lab to_{port}\n");
         for (chain, rule) in [("from", from), ("to", to)] {
             if !rule.is_empty() {
-                writeln!(rules, "add rule bridge lab {chain}_{port} {rule}")
-                    .expect("a String takes everything");
+                writeln!(rules, "add rule bridge lab {chain}_{port} {rule}").expect("a String takes everything");
             }
         }
         nft(&self.fabric, &rules)

@@ -31,35 +31,24 @@ impl Namespace {
     pub(crate) fn create(name: &str) -> Result<Self> {
         ip(&["netns", "add", name])?;
         ip(&["-n", name, "link", "set", "lo", "up"])?;
-        let file =
-            File::open(path(name)).with_context(|| format!("the namespace {name} has no file"))?;
+        let file = File::open(path(name)).with_context(|| format!("the namespace {name} has no file"))?;
         let (jobs, work) = sync_channel::<Job>(1);
         let (entered, answer) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let result = settle(&file);
-                let inside = result.is_ok();
-                entered
-                    .send(result)
-                    .expect("the creator waits for the answer");
-                while inside && let Ok(job) = work.recv() {
-                    job();
-                }
-            })?;
-        let made = answer
-            .recv()
-            .expect("the thread answers")
-            .with_context(|| format!("cannot enter the namespace {name}"));
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let result = settle(&file);
+            let inside = result.is_ok();
+            entered.send(result).expect("the creator waits for the answer");
+            while inside && let Ok(job) = work.recv() {
+                job();
+            }
+        })?;
+        let made =
+            answer.recv().expect("the thread answers").with_context(|| format!("cannot enter the namespace {name}"));
         if let Err(error) = made {
             remove(name)?;
             return Err(error);
         }
-        Ok(Self {
-            name: name.to_owned(),
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+        Ok(Self { name: name.to_owned(), jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Its name, as `ip netns` knows it.
@@ -71,19 +60,14 @@ impl Namespace {
     pub(crate) fn enter<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
         let (sender, answer) = sync_channel(1);
         let job: Job = Box::new(move || {
-            sender
-                .send(catch_unwind(AssertUnwindSafe(job)))
-                .expect("the caller waits for the answer");
+            sender.send(catch_unwind(AssertUnwindSafe(job))).expect("the caller waits for the answer");
         });
         self.jobs
             .as_ref()
             .expect("the thread lives as long as the namespace")
             .send(job)
             .expect("the thread takes jobs");
-        answer
-            .recv()
-            .expect("the thread answers")
-            .unwrap_or_else(|panic| resume_unwind(panic))
+        answer.recv().expect("the thread answers").unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -117,11 +101,8 @@ pub(crate) fn remove(name: &str) -> Result<()> {
         return Ok(());
     }
     for pid in ip(&["netns", "pids", name])?.split_whitespace() {
-        let pid: i32 = pid
-            .parse()
-            .with_context(|| format!("ip netns pids said {pid:?}"))?;
-        let pid =
-            rustix::process::Pid::from_raw(pid).ok_or_else(|| anyhow!("ip netns pids said 0"))?;
+        let pid: i32 = pid.parse().with_context(|| format!("ip netns pids said {pid:?}"))?;
+        let pid = rustix::process::Pid::from_raw(pid).ok_or_else(|| anyhow!("ip netns pids said 0"))?;
         command::kill(pid)?;
     }
     ip(&["netns", "delete", name])?;
@@ -131,11 +112,7 @@ pub(crate) fn remove(name: &str) -> Result<()> {
 /// The names of all namespaces of this machine.
 pub(crate) fn all() -> Result<Vec<String>> {
     // Each line is a name, perhaps followed by " (id: 3)".
-    Ok(ip(&["netns", "list"])?
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .map(str::to_owned)
-        .collect())
+    Ok(ip(&["netns", "list"])?.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }
 
 fn path(name: &str) -> PathBuf {

@@ -30,26 +30,15 @@ pub struct Program {
 impl Program {
     /// A program of the system, by name or path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            args: Vec::new(),
-            env: BTreeMap::new(),
-        }
+        Self { path: path.into(), args: Vec::new(), env: BTreeMap::new() }
     }
 
     /// A program of this workspace. It lies beside the running test, so `cargo build --workspace` must have been there.
     pub fn built(name: &str) -> Result<Self> {
         let own = std::env::current_exe().context("where am I?")?;
         // target/debug/deps/e2e-1234 and target/debug/freehold-demo both find target/debug/freehold-agent.
-        let found = own
-            .ancestors()
-            .skip(1)
-            .take(2)
-            .map(|folder| folder.join(name))
-            .find(|path| path.is_file());
-        found
-            .map(Self::new)
-            .ok_or_else(|| anyhow!("{name} is not built: run cargo build --workspace"))
+        let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+        found.map(Self::new).ok_or_else(|| anyhow!("{name} is not built: run cargo build --workspace"))
     }
 
     /// With one more argument.
@@ -79,8 +68,7 @@ impl Program {
         let original = find(name).ok_or_else(|| anyhow!("{name} is not installed"))?;
         let copy = folder.join(name);
         if !copy.exists() {
-            std::fs::copy(&original, &copy)
-                .with_context(|| format!("cannot copy {}", original.display()))?;
+            std::fs::copy(&original, &copy).with_context(|| format!("cannot copy {}", original.display()))?;
         }
         Ok(copy)
     }
@@ -88,13 +76,9 @@ impl Program {
 
 /// Where a program of the system is.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let is_program = |path: &PathBuf| {
-        path.metadata()
-            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-    };
-    PATH.split(':')
-        .map(|folder| Path::new(folder).join(name))
-        .find(is_program)
+    let is_program =
+        |path: &PathBuf| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
+    PATH.split(':').map(|folder| Path::new(folder).join(name)).find(is_program)
 }
 
 /// A running program. Killed when dropped.
@@ -128,14 +112,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(output.stdout.try_clone()?)
             .stderr(output.stderr.try_clone()?);
-        let child = namespace
-            .enter(move || command.spawn())
-            .with_context(|| format!("cannot start {shown}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log: output.log.clone(),
-        })
+        let child = namespace.enter(move || command.spawn()).with_context(|| format!("cannot start {shown}"))?;
+        Ok(Self { name: name.to_owned(), child, log: output.log.clone() })
     }
 
     /// Its process id.
@@ -145,30 +123,25 @@ impl Process {
 
     /// Everything that it and its predecessors of the same name wrote.
     pub fn log(&self) -> Result<String> {
-        std::fs::read_to_string(&self.log)
-            .with_context(|| format!("cannot read {}", self.log.display()))
+        std::fs::read_to_string(&self.log).with_context(|| format!("cannot read {}", self.log.display()))
     }
 
     /// How it ended; `None` while it runs.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child
-            .try_wait()
-            .with_context(|| format!("cannot wait for {}", self.name))
+        self.child.try_wait().with_context(|| format!("cannot wait for {}", self.name))
     }
 
     /// Waits for its end.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         until(&format!("{} ends", self.name), limit, || {
-            self.ended()?
-                .ok_or_else(|| anyhow!("process {} runs", self.pid()))
+            self.ended()?.ok_or_else(|| anyhow!("process {} runs", self.pid()))
         })
     }
 
     /// Sends a signal, also to one that is stopped.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal)
-            .with_context(|| format!("cannot send {signal:?} to {}", self.name))
+        kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to {}", self.name))
     }
 
     /// Asks it to end (SIGTERM) and waits.
@@ -191,10 +164,7 @@ impl Process {
             Err(error) if error.kind() == ErrorKind::InvalidInput => {}
             Err(error) => return Err(error).with_context(|| format!("cannot kill {}", self.name)),
         }
-        self.child
-            .wait()
-            .map(drop)
-            .with_context(|| format!("cannot wait for {}", self.name))
+        self.child.wait().map(drop).with_context(|| format!("cannot wait for {}", self.name))
     }
 }
 
@@ -219,19 +189,11 @@ impl Outputs {
     /// Both into one log, which a restart continues.
     pub(crate) fn log(path: PathBuf) -> Result<Self> {
         let file = File::options().create(true).append(true).open(&path)?;
-        Ok(Self {
-            stdout: file.try_clone()?,
-            stderr: file,
-            log: path,
-        })
+        Ok(Self { stdout: file.try_clone()?, stderr: file, log: path })
     }
 
     /// Standard output by itself, new.
     pub(crate) fn apart(stdout: &Path, stderr: PathBuf) -> Result<Self> {
-        Ok(Self {
-            stdout: File::create(stdout)?,
-            stderr: File::create(&stderr)?,
-            log: stderr,
-        })
+        Ok(Self { stdout: File::create(stdout)?, stderr: File::create(&stderr)?, log: stderr })
     }
 }

@@ -55,21 +55,15 @@ struct State {
 impl Proxy {
     /// Listens at `listen` on `front`, and dials `to` from `back` for every connection.
     pub fn start(front: &Host, listen: SocketAddr, back: &Host, to: SocketAddr) -> Result<Self> {
-        let listener = front
-            .enter(move || TcpListener::bind(listen))
-            .with_context(|| format!("cannot listen at {listen}"))?;
+        let listener =
+            front.enter(move || TcpListener::bind(listen)).with_context(|| format!("cannot listen at {listen}"))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let acceptor = Builder::new().name("proxy".into()).spawn({
             let (shared, back) = (Arc::clone(&shared), back.clone());
             move || accept(&listener, &shared, &back, to)
         })?;
-        Ok(Self {
-            front: front.clone(),
-            address,
-            shared,
-            acceptor: Some(acceptor),
-        })
+        Ok(Self { front: front.clone(), address, shared, acceptor: Some(acceptor) })
     }
 
     /// Where it listens.
@@ -109,9 +103,7 @@ impl Drop for Proxy {
         });
         // A connection of our own wakes the acceptor, which then sees the end.
         let address = self.address;
-        let woken = self
-            .front
-            .enter(move || TcpStream::connect_timeout(&address, DIAL_LIMIT));
+        let woken = self.front.enter(move || TcpStream::connect_timeout(&address, DIAL_LIMIT));
         if let (Err(error), Some(acceptor)) = (woken, self.acceptor.as_ref())
             && !acceptor.is_finished()
         {
@@ -146,16 +138,11 @@ impl Shared {
             }
             let left = state.delay.saturating_sub(read.elapsed());
             state = if *state.frozen(direction) {
-                self.changed
-                    .wait(state)
-                    .expect("no holder of the lock panics")
+                self.changed.wait(state).expect("no holder of the lock panics")
             } else if left.is_zero() {
                 return true;
             } else {
-                self.changed
-                    .wait_timeout(state, left)
-                    .expect("no holder of the lock panics")
-                    .0
+                self.changed.wait_timeout(state, left).expect("no holder of the lock panics").0
             };
         }
     }
@@ -195,20 +182,11 @@ fn join(shared: &Arc<Shared>, client: TcpStream, server: TcpStream) -> std::io::
     server.set_nodelay(true)?;
     let ends = [client.try_clone()?, server.try_clone()?];
     let mut pumps = Vec::new();
-    for (from, to, direction) in [
-        (
-            client.try_clone()?,
-            server.try_clone()?,
-            Direction::ToServer,
-        ),
-        (server, client, Direction::ToClient),
-    ] {
+    for (from, to, direction) in
+        [(client.try_clone()?, server.try_clone()?, Direction::ToServer), (server, client, Direction::ToClient)]
+    {
         let shared = Arc::clone(shared);
-        pumps.push(
-            Builder::new()
-                .name("proxy-pump".into())
-                .spawn(move || pump(&shared, from, to, direction))?,
-        );
+        pumps.push(Builder::new().name("proxy-pump".into()).spawn(move || pump(&shared, from, to, direction))?);
     }
     shared.change(|state| {
         state.connections.extend(ends);

@@ -78,22 +78,10 @@ impl Site {
         let install = Install::debian(lab.folder())?;
         let wan = lab.segment("wan")?;
         let controller = lab.host("controller")?;
-        let controller_wan = lab.plug(
-            &controller,
-            &wan,
-            WAN,
-            None,
-            Some(wan_address(Self::CONTROLLER)),
-        )?;
+        let controller_wan = lab.plug(&controller, &wan, WAN, None, Some(wan_address(Self::CONTROLLER)))?;
         let berlin = Branch::new(&lab, &wan, "berlin", 1, install.clone())?;
         let munich = Branch::new(&lab, &wan, "munich", 2, install)?;
-        Ok(Some(Self {
-            controller,
-            controller_wan,
-            berlin,
-            munich,
-            lab,
-        }))
+        Ok(Some(Self { controller, controller_wan, berlin, munich, lab }))
     }
 }
 
@@ -101,27 +89,11 @@ impl Branch {
     fn new(lab: &Lab, wan: &Segment, name: &str, net: u8, install: Install) -> Result<Self> {
         let host = lab.host(name)?;
         let segment = lab.segment(name)?;
-        let wan = lab.plug(
-            &host,
-            wan,
-            WAN,
-            None,
-            Some(wan_address(Ipv4Addr::new(10, 254, 0, 10 + net))),
-        )?;
-        let server = InterfaceAddress {
-            address: Ipv4Addr::new(10, net, 0, 1),
-            prefix_len: 16,
-        };
+        let wan = lab.plug(&host, wan, WAN, None, Some(wan_address(Ipv4Addr::new(10, 254, 0, 10 + net))))?;
+        let server = InterfaceAddress { address: Ipv4Addr::new(10, net, 0, 1), prefix_len: 16 };
         let lan = lab.plug(&host, &segment, LAN, None, Some(server))?;
         let kea = Kea::new(&host, install);
-        Ok(Self {
-            host,
-            wan,
-            lan,
-            segment,
-            net,
-            kea,
-        })
+        Ok(Self { host, wan, lan, segment, net, kea })
     }
 
     /// The network of its clients, in CIDR notation.
@@ -141,15 +113,7 @@ impl Branch {
 
     /// A new client host with a fixed address, to play a relay.
     pub fn relay(&self, lab: &Lab, name: &str, address: Ipv4Addr) -> Result<Client> {
-        self.plug_client(
-            lab,
-            name,
-            None,
-            Some(InterfaceAddress {
-                address,
-                prefix_len: 16,
-            }),
-        )
+        self.plug_client(lab, name, None, Some(InterfaceAddress { address, prefix_len: 16 }))
     }
 
     fn plug_client(
@@ -166,8 +130,5 @@ impl Branch {
 }
 
 fn wan_address(address: Ipv4Addr) -> InterfaceAddress {
-    InterfaceAddress {
-        address,
-        prefix_len: 24,
-    }
+    InterfaceAddress { address, prefix_len: 24 }
 }

@@ -51,19 +51,14 @@ impl Client {
             .arg("-e")
             .arg(format!("FREEHOLD_LEASE={}", self.lease_path().display()))
             .arg(self.link.interface());
-        Ok(Dhclient {
-            client: self.clone(),
-            _process: self.host.start("dhclient", program)?,
-        })
+        Ok(Dhclient { client: self.clone(), _process: self.host.start("dhclient", program)? })
     }
 }
 
 impl Dhclient {
     /// Waits for a lease.
     pub fn wait_for_lease(&self, limit: Duration) -> Result<ClientLease> {
-        until("dhclient has a lease", limit, || {
-            self.lease()?.ok_or_else(|| anyhow!("it has none"))
-        })
+        until("dhclient has a lease", limit, || self.lease()?.ok_or_else(|| anyhow!("it has none")))
     }
 
     /// The lease it has now.

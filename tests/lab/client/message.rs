@@ -47,28 +47,14 @@ const BROADCAST: [u8; 2] = [0x80, 0];
 impl Message {
     /// A client's first word.
     pub fn discover(xid: u32, hardware_address: [u8; 6]) -> Self {
-        Self {
-            kind: Kind::Discover,
-            xid,
-            hardware_address,
-            yours: Ipv4Addr::UNSPECIFIED,
-            options: BTreeMap::new(),
-        }
+        Self { kind: Kind::Discover, xid, hardware_address, yours: Ipv4Addr::UNSPECIFIED, options: BTreeMap::new() }
     }
 
     /// The request that takes this offer; `None` if it does not say who offers.
     pub fn request(&self) -> Option<Self> {
         let server = self.options.get(&SERVER_IDENTIFIER)?.clone();
-        let options = BTreeMap::from([
-            (REQUESTED_ADDRESS, self.yours.octets().to_vec()),
-            (SERVER_IDENTIFIER, server),
-        ]);
-        Some(Self {
-            kind: Kind::Request,
-            yours: Ipv4Addr::UNSPECIFIED,
-            options,
-            ..*self
-        })
+        let options = BTreeMap::from([(REQUESTED_ADDRESS, self.yours.octets().to_vec()), (SERVER_IDENTIFIER, server)]);
+        Some(Self { kind: Kind::Request, yours: Ipv4Addr::UNSPECIFIED, options, ..*self })
     }
 
     /// The bytes of a client's message; the answer is asked for by broadcast.
@@ -82,10 +68,7 @@ impl Message {
         bytes.extend(COOKIE);
         bytes.extend([MESSAGE_TYPE, 1, self.kind.code()]);
         for (code, value) in &self.options {
-            bytes.extend([
-                *code,
-                u8::try_from(value.len()).expect("a probe's options are short"),
-            ]);
+            bytes.extend([*code, u8::try_from(value.len()).expect("a probe's options are short")]);
             bytes.extend(value);
         }
         bytes.push(END);
@@ -122,15 +105,7 @@ impl Kind {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [
-            Self::Discover,
-            Self::Offer,
-            Self::Request,
-            Self::Ack,
-            Self::Nak,
-        ]
-        .into_iter()
-        .find(|kind| kind.code() == code)
+        [Self::Discover, Self::Offer, Self::Request, Self::Ack, Self::Nak].into_iter().find(|kind| kind.code() == code)
     }
 }
 

@@ -28,15 +28,7 @@ pub struct Client {
 impl Client {
     pub(crate) fn new(host: Host, link: Link) -> Result<Self> {
         // Without an address it has no route, and still has to say 255.255.255.255.
-        ip(&[
-            "-n",
-            host.namespace(),
-            "route",
-            "add",
-            "255.255.255.255/32",
-            "dev",
-            link.interface(),
-        ])?;
+        ip(&["-n", host.namespace(), "route", "add", "255.255.255.255/32", "dev", link.interface()])?;
         Ok(Self { host, link })
     }
 }

@@ -64,14 +64,7 @@ impl Client {
         let text = |number: u32| number.to_string();
         let program = Program::new("perfdhcp")
             .args(["-4", "-l", &load.relay.to_string()])
-            .args([
-                "-n",
-                &text(load.clients),
-                "-R",
-                &text(load.clients),
-                "-r",
-                &text(load.rate),
-            ])
+            .args(["-n", &text(load.clients), "-R", &text(load.clients), "-r", &text(load.rate)])
             .args(["-b", &format!("mac={}", colons(load.first))])
             // Late answers count: wait a second (in µs) for them; and list the leases.
             .args(["-W", "1000000", "-x", "l"])
@@ -107,37 +100,22 @@ fn parse(report: &str) -> Result<Report> {
 
 /// The text after a heading.
 fn section<'a>(report: &'a str, heading: &str) -> Result<&'a str> {
-    report
-        .split_once(heading)
-        .map(|(_, rest)| rest)
-        .ok_or_else(|| anyhow!("there is no {heading}"))
+    report.split_once(heading).map(|(_, rest)| rest).ok_or_else(|| anyhow!("there is no {heading}"))
 }
 
 fn exchange(section: &str) -> Result<Exchange> {
     let number = |label: &str| -> Result<u64> {
-        let line = section
-            .lines()
-            .find_map(|line| line.strip_prefix(label))
-            .ok_or_else(|| anyhow!("there is no {label}"))?;
-        line.trim()
-            .parse()
-            .with_context(|| format!("{label}{line}"))
+        let line =
+            section.lines().find_map(|line| line.strip_prefix(label)).ok_or_else(|| anyhow!("there is no {label}"))?;
+        line.trim().parse().with_context(|| format!("{label}{line}"))
     };
-    Ok(Exchange {
-        sent: number("sent packets:")?,
-        received: number("received packets:")?,
-    })
+    Ok(Exchange { sent: number("sent packets:")?, received: number("received packets:")? })
 }
 
 /// A line `client_id,address,`.
 fn lease(line: &str) -> Result<(String, Ipv4Addr)> {
     let mut columns = line.split(',');
     let client = columns.next().unwrap_or_default();
-    let address = columns
-        .next()
-        .ok_or_else(|| anyhow!("{line:?} has no address"))?;
-    Ok((
-        client.to_owned(),
-        address.parse().with_context(|| format!("{line:?}"))?,
-    ))
+    let address = columns.next().ok_or_else(|| anyhow!("{line:?} has no address"))?;
+    Ok((client.to_owned(), address.parse().with_context(|| format!("{line:?}"))?))
 }

@@ -50,13 +50,7 @@ impl Client {
         });
         let socket = socket.context("the probe has no socket")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let asking = Asking {
-            socket,
-            hardware_address,
-            every,
-            start: Instant::now(),
-            attempts: Vec::new(),
-        };
+        let asking = Asking { socket, hardware_address, every, start: Instant::now(), attempts: Vec::new() };
         let thread = std::thread::Builder::new().name("probe".into()).spawn({
             let stop = Arc::clone(&stop);
             move || asking.run(&stop)
@@ -69,9 +63,7 @@ impl Probe {
     /// Stops asking, and hands back what was answered.
     pub fn stop(self) -> Result<Vec<Attempt>> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| anyhow!("the probe panicked"))?
+        self.thread.join().map_err(|_| anyhow!("the probe panicked"))?
     }
 }
 
@@ -84,17 +76,11 @@ pub fn longest_silence(attempts: &[Attempt]) -> Duration {
     let mut ends: Vec<Duration> = attempts.iter().filter_map(granted).collect();
     ends.sort_unstable();
     // A question after the last grant was met with silence, at least until it was asked.
-    let unanswered = attempts
-        .last()
-        .map(|attempt| attempt.asked)
-        .filter(|asked| ends.last().is_none_or(|end| end < asked));
+    let unanswered =
+        attempts.last().map(|attempt| attempt.asked).filter(|asked| ends.last().is_none_or(|end| end < asked));
     ends.extend(unanswered);
     let starts = [Duration::ZERO].into_iter().chain(ends.iter().copied());
-    starts
-        .zip(&ends)
-        .map(|(start, &end)| end - start)
-        .max()
-        .unwrap_or_default()
+    starts.zip(&ends).map(|(start, &end)| end - start).max().unwrap_or_default()
 }
 
 struct Asking {
@@ -111,21 +97,13 @@ impl Asking {
         let mut next = self.start;
         while !stop.load(Ordering::Relaxed) {
             let xid = u32::try_from(self.attempts.len())?;
-            self.attempts.push(Attempt {
-                asked: self.start.elapsed(),
-                ended: None,
-            });
+            self.attempts.push(Attempt { asked: self.start.elapsed(), ended: None });
             self.send(&Message::discover(xid, self.hardware_address))?;
             next += self.every;
             self.listen_until(next)?;
         }
         let last = Instant::now() + LATE;
-        while self
-            .attempts
-            .last()
-            .is_some_and(|attempt| attempt.ended.is_none())
-            && Instant::now() < last
-        {
+        while self.attempts.last().is_some_and(|attempt| attempt.ended.is_none()) && Instant::now() < last {
             self.listen_until(Instant::now() + self.every.min(LATE))?;
         }
         Ok(self.attempts)
@@ -141,9 +119,7 @@ impl Asking {
             self.socket.set_read_timeout(Some(left))?;
             match self.socket.recv(&mut buffer) {
                 Ok(length) => self.hear(&buffer[..length])?,
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-                {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     return Ok(());
                 }
                 Err(error) => return Err(error).context("the probe cannot receive"),
@@ -152,16 +128,12 @@ impl Asking {
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Result<()> {
-        let Some(message) = Message::decode(bytes)
-            .filter(|message| message.hardware_address == self.hardware_address)
+        let Some(message) = Message::decode(bytes).filter(|message| message.hardware_address == self.hardware_address)
         else {
             return Ok(());
         };
         let now = self.start.elapsed();
-        let Some(attempt) = usize::try_from(message.xid)
-            .ok()
-            .and_then(|index| self.attempts.get_mut(index))
-        else {
+        let Some(attempt) = usize::try_from(message.xid).ok().and_then(|index| self.attempts.get_mut(index)) else {
             return Ok(());
         };
         match message.kind {
@@ -178,10 +150,7 @@ impl Asking {
     }
 
     fn send(&self, message: &Message) -> Result<()> {
-        self.socket
-            .send_to(&message.encode(), (Ipv4Addr::BROADCAST, 67))
-            .map(drop)
-            .context("the probe cannot send")
+        self.socket.send_to(&message.encode(), (Ipv4Addr::BROADCAST, 67)).map(drop).context("the probe cannot send")
     }
 }
 
@@ -192,28 +161,14 @@ mod tests {
     #[test]
     fn silence_is_measured_between_grants_and_to_the_last_question() {
         let at = Duration::from_millis;
-        let granted = |asked, ended| Attempt {
-            asked: at(asked),
-            ended: Some((at(ended), Answer::Granted(Ipv4Addr::LOCALHOST))),
-        };
-        let refused = Attempt {
-            asked: at(300),
-            ended: Some((at(310), Answer::Refused)),
-        };
-        let unheard = Attempt {
-            asked: at(900),
-            ended: None,
-        };
+        let granted =
+            |asked, ended| Attempt { asked: at(asked), ended: Some((at(ended), Answer::Granted(Ipv4Addr::LOCALHOST))) };
+        let refused = Attempt { asked: at(300), ended: Some((at(310), Answer::Refused)) };
+        let unheard = Attempt { asked: at(900), ended: None };
 
         assert_eq!(longest_silence(&[]), at(0));
-        assert_eq!(
-            longest_silence(&[granted(0, 40), granted(100, 110)]),
-            at(70)
-        );
-        assert_eq!(
-            longest_silence(&[granted(0, 10), refused, granted(400, 410)]),
-            at(400)
-        );
+        assert_eq!(longest_silence(&[granted(0, 40), granted(100, 110)]), at(70));
+        assert_eq!(longest_silence(&[granted(0, 10), refused, granted(400, 410)]), at(400));
         assert_eq!(longest_silence(&[granted(0, 10), unheard]), at(890));
     }
 }

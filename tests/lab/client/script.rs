@@ -60,9 +60,7 @@ impl Client {
     /// The lease that the script saw last; `None` without one.
     pub(super) fn lease(&self, names: &Names) -> Result<Option<ClientLease>> {
         match fs::read_to_string(self.lease_path()) {
-            Ok(text) => parse(&text, names)
-                .map(Some)
-                .with_context(|| format!("the client left {text:?}")),
+            Ok(text) => parse(&text, names).map(Some).with_context(|| format!("the client left {text:?}")),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -70,10 +68,7 @@ impl Client {
 }
 
 fn parse(text: &str, names: &Names) -> Result<ClientLease> {
-    let said: BTreeMap<&str, &str> = text
-        .split('\0')
-        .filter_map(|line| line.split_once('='))
-        .collect();
+    let said: BTreeMap<&str, &str> = text.split('\0').filter_map(|line| line.split_once('=')).collect();
     Ok(ClientLease {
         address: one(&said, names.address)?,
         mask: one(&said, names.mask)?,
@@ -87,24 +82,13 @@ fn parse(text: &str, names: &Names) -> Result<ClientLease> {
 }
 
 fn one<T: FromStr<Err: Into<anyhow::Error>>>(said: &BTreeMap<&str, &str>, name: &str) -> Result<T> {
-    let text = said
-        .get(name)
-        .ok_or_else(|| anyhow!("there is no {name}"))?;
-    text.parse()
-        .map_err(Into::into)
-        .with_context(|| format!("{name} is {text:?}"))
+    let text = said.get(name).ok_or_else(|| anyhow!("there is no {name}"))?;
+    text.parse().map_err(Into::into).with_context(|| format!("{name} is {text:?}"))
 }
 
-fn list<T: FromStr<Err: Into<anyhow::Error>>>(
-    said: &BTreeMap<&str, &str>,
-    name: &str,
-) -> Result<Vec<T>> {
+fn list<T: FromStr<Err: Into<anyhow::Error>>>(said: &BTreeMap<&str, &str>, name: &str) -> Result<Vec<T>> {
     let text = said.get(name).copied().unwrap_or_default();
     text.split_whitespace()
-        .map(|item| {
-            item.parse()
-                .map_err(Into::into)
-                .with_context(|| format!("{name} is {text:?}"))
-        })
+        .map(|item| item.parse().map_err(Into::into).with_context(|| format!("{name} is {text:?}")))
         .collect()
 }

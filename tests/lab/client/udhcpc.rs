@@ -23,20 +23,7 @@ impl Client {
     /// Asks for an address: three tries a second apart. `None` when nobody answers.
     pub fn udhcpc(&self) -> Result<Option<ClientLease>> {
         let program = Program::new("udhcpc")
-            .args([
-                "-f",
-                "-q",
-                "-n",
-                "-t",
-                "3",
-                "-T",
-                "1",
-                "-O",
-                "ntpsrv",
-                "-i",
-                self.link.interface(),
-                "-s",
-            ])
+            .args(["-f", "-q", "-n", "-t", "3", "-T", "1", "-O", "ntpsrv", "-i", self.link.interface(), "-s"])
             .arg(self.script()?)
             .env("FREEHOLD_LEASE", self.lease_path());
         let output = self.host.run("udhcpc", program, Duration::from_secs(15))?;

@@ -21,10 +21,7 @@ usage: cargo verify [-- [--long] [--only STEP]...]
 
 fn main() -> ExitCode {
     // `cargo verify -- --long` and `cargo verify --long` are the same.
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|argument| argument != "--")
-        .collect();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--").collect();
     let mut words = arguments.iter().map(String::as_str);
     match words.next() {
         Some("verify") => match selection(words) {
@@ -32,9 +29,7 @@ fn main() -> ExitCode {
             Err(wrong) => usage(&wrong),
         },
         Some("demo") => {
-            eprintln!(
-                "UNIMPLEMENTED: the demo needs a controller, an agent and a CLI; they do not exist yet."
-            );
+            eprintln!("UNIMPLEMENTED: the demo needs a controller, an agent and a CLI; they do not exist yet.");
             ExitCode::FAILURE
         }
         Some(other) => usage(&format!("there is no command {other:?}")),
@@ -49,16 +44,10 @@ fn selection<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Selection, 
             "--long" => selection.long = true,
             "--only" => {
                 let name = words.next().ok_or("--only needs the name of a step")?;
-                let step = steps::STEPS
-                    .iter()
-                    .find(|step| step.name == name)
-                    .ok_or_else(|| {
-                        let known: Vec<&str> = steps::STEPS.iter().map(|step| step.name).collect();
-                        format!(
-                            "there is no step {name:?}; the steps are: {}",
-                            known.join(", ")
-                        )
-                    })?;
+                let step = steps::STEPS.iter().find(|step| step.name == name).ok_or_else(|| {
+                    let known: Vec<&str> = steps::STEPS.iter().map(|step| step.name).collect();
+                    format!("there is no step {name:?}; the steps are: {}", known.join(", "))
+                })?;
                 selection.only.insert(step.name);
             }
             other => return Err(format!("unknown argument {other:?}")),

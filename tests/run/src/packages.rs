@@ -89,9 +89,7 @@ pub(crate) fn provide(wanted: &[Package]) -> Result<(), Unavailable> {
     }
     let list = missing.join(" ");
     if !Path::new("/etc/debian_version").exists() || !is_on_path("apt-get") {
-        return Err(Unavailable::NotHere(format!(
-            "this is not Debian: install what its packages {list} contain"
-        )));
+        return Err(Unavailable::NotHere(format!("this is not Debian: install what its packages {list} contain")));
     }
     if !is_root() {
         return Err(Unavailable::NotHere(format!(
@@ -99,26 +97,18 @@ pub(crate) fn provide(wanted: &[Package]) -> Result<(), Unavailable> {
         )));
     }
     eprintln!("Installing the Debian packages {list}");
-    install(&missing)
-        .map_err(|why| Unavailable::Failed(format!("could not install {list}: {why}")))?;
+    install(&missing).map_err(|why| Unavailable::Failed(format!("could not install {list}: {why}")))?;
 
     let still = self::missing(wanted);
     if still.is_empty() {
         Ok(())
     } else {
-        Err(Unavailable::Failed(format!(
-            "apt-get installed {}, yet its programs are not on the path",
-            still.join(" ")
-        )))
+        Err(Unavailable::Failed(format!("apt-get installed {}, yet its programs are not on the path", still.join(" "))))
     }
 }
 
 fn missing(wanted: &[Package]) -> Vec<&'static str> {
-    wanted
-        .iter()
-        .filter(|package| package.is_missing())
-        .map(|package| package.name())
-        .collect()
+    wanted.iter().filter(|package| package.is_missing()).map(|package| package.name()).collect()
 }
 
 fn install(names: &[&str]) -> io::Result<()> {
@@ -140,10 +130,7 @@ fn apt_get(arguments: &[&str]) -> io::Result<()> {
     if status.success() {
         Ok(())
     } else {
-        Err(io::Error::other(format!(
-            "apt-get {} ended with {status}",
-            arguments.join(" ")
-        )))
+        Err(io::Error::other(format!("apt-get {} ended with {status}", arguments.join(" "))))
     }
 }
 
@@ -163,16 +150,8 @@ impl ServicePolicy {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let script = format!(
-            "#!/bin/sh\n{}\n[ -d /proc/{} ] && exit 101\nexit 0\n",
-            Self::MARK,
-            std::process::id()
-        );
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o755)
-            .open(Self::FILE)?;
+        let script = format!("#!/bin/sh\n{}\n[ -d /proc/{} ] && exit 101\nexit 0\n", Self::MARK, std::process::id());
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(Self::FILE)?;
         file.write_all(script.as_bytes())?;
         Ok(Some(Self))
     }
@@ -181,10 +160,7 @@ impl ServicePolicy {
 impl Drop for ServicePolicy {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(Self::FILE) {
-            eprintln!(
-                "{} could not be removed ({error}); it has no effect any more",
-                Self::FILE
-            );
+            eprintln!("{} could not be removed ({error}); it has no effect any more", Self::FILE);
         }
     }
 }
@@ -197,10 +173,7 @@ pub(crate) fn is_root() -> bool {
 fn is_on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A plain user's path leaves out the folders where Debian keeps most of these.
-    std::env::split_paths(&path)
-        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(Into::into))
-        .any(|folder| {
-            fs::metadata(folder.join(program))
-                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-        })
+    std::env::split_paths(&path).chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(Into::into)).any(|folder| {
+        fs::metadata(folder.join(program)).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    })
 }

@@ -31,11 +31,7 @@ impl Selection {
     }
 
     fn commands(&self, step: &Step) -> &'static [&'static [&'static str]] {
-        if self.long && !step.long.is_empty() {
-            step.long
-        } else {
-            step.commands
-        }
+        if self.long && !step.long.is_empty() { step.long } else { step.commands }
     }
 }
 
@@ -71,12 +67,7 @@ pub(crate) fn verify(steps: &[Step], selection: &Selection) -> ExitCode {
             attempt(step, selection.commands(step), &root)
         };
         build_is_broken |= step.build == Build::Makes && matches!(outcome, Outcome::Failed(_));
-        let one = Finished {
-            name: step.name,
-            outcome,
-            took: start.elapsed(),
-            skips,
-        };
+        let one = Finished { name: step.name, outcome, took: start.elapsed(), skips };
         println!("--- {}", line(&one));
         finished.push(one);
     }
@@ -85,10 +76,7 @@ pub(crate) fn verify(steps: &[Step], selection: &Selection) -> ExitCode {
 
 fn attempt(step: &Step, commands: &[&[&str]], root: &Path) -> (Outcome, Vec<String>) {
     if commands.is_empty() {
-        return (
-            Outcome::Skipped("a long tier: cargo verify -- --long".into()),
-            Vec::new(),
-        );
+        return (Outcome::Skipped("a long tier: cargo verify -- --long".into()), Vec::new());
     }
     match packages::provide(step.packages) {
         Ok(()) => {}
@@ -107,10 +95,7 @@ fn attempt(step: &Step, commands: &[&[&str]], root: &Path) -> (Outcome, Vec<Stri
     };
     match fs::read_to_string(&skips) {
         Ok(reasons) => (outcome, reasons.lines().map(str::to_owned).collect()),
-        Err(error) => (
-            Outcome::Failed(format!("{} cannot be read: {error}", skips.display())),
-            Vec::new(),
-        ),
+        Err(error) => (Outcome::Failed(format!("{} cannot be read: {error}", skips.display())), Vec::new()),
     }
 }
 
@@ -119,22 +104,15 @@ fn run_all(commands: &[&[&str]], root: &Path, skips: &Path) -> io::Result<()> {
     fs::write(skips, "")?;
     for command in commands {
         println!("$ {}", command.join(" "));
-        let (program, arguments) = command
-            .split_first()
-            .expect("a row of the table is never empty");
+        let (program, arguments) = command.split_first().expect("a row of the table is never empty");
         let status = Command::new(program)
             .args(arguments)
             .current_dir(root)
             .env(SKIPS, skips)
             .status()
-            .map_err(|error| {
-                io::Error::new(error.kind(), format!("{program} did not start: {error}"))
-            })?;
+            .map_err(|error| io::Error::new(error.kind(), format!("{program} did not start: {error}")))?;
         if !status.success() {
-            return Err(io::Error::other(format!(
-                "`{}` ended with {status}",
-                command.join(" ")
-            )));
+            return Err(io::Error::other(format!("`{}` ended with {status}", command.join(" "))));
         }
     }
     Ok(())
@@ -152,23 +130,10 @@ fn summary(finished: &[Finished]) -> ExitCode {
             println!("  {step}: {why}");
         }
     }
-    let passed = finished
-        .iter()
-        .filter(|step| step.outcome == Outcome::Passed)
-        .count();
-    let failed = finished
-        .iter()
-        .filter(|step| matches!(step.outcome, Outcome::Failed(_)))
-        .count();
-    println!(
-        "\n{passed} passed, {failed} failed, {} skipped",
-        skipped.len()
-    );
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    let passed = finished.iter().filter(|step| step.outcome == Outcome::Passed).count();
+    let failed = finished.iter().filter(|step| matches!(step.outcome, Outcome::Failed(_))).count();
+    println!("\n{passed} passed, {failed} failed, {} skipped", skipped.len());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whole steps and single tests that did not run, each with its reason.
@@ -189,18 +154,11 @@ fn line(step: &Finished) -> String {
         Outcome::Failed(why) => format!("FAILED  {why}"),
         Outcome::Skipped(why) => format!("SKIPPED {why}"),
     };
-    format!(
-        "{:<12} {:>6.1} s  {verdict}",
-        step.name,
-        step.took.as_secs_f64()
-    )
+    format!("{:<12} {:>6.1} s  {verdict}", step.name, step.took.as_secs_f64())
 }
 
 /// The workspace's root: two folders above this package.
 fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("the package lies in tests/run")
-        .to_owned()
+    here.ancestors().nth(2).expect("the package lies in tests/run").to_owned()
 }

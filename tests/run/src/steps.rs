@@ -34,14 +34,7 @@ pub(crate) enum Build {
 }
 
 /// What a lab uses: real servers, real clients, network namespaces.
-pub(crate) const LAB: &[Package] = &[
-    KeaDhcp4,
-    KeaAdmin,
-    Udhcpc,
-    IscDhcpClient,
-    Iproute2,
-    Nftables,
-];
+pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables];
 
 /// The table.
 pub(crate) const STEPS: &[Step] = &[
@@ -57,10 +50,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "build",
         shows: "programs and tests build",
-        commands: &[
-            &["cargo", "build", "--workspace"],
-            &["cargo", "test", "--workspace", "--no-run"],
-        ],
+        commands: &[&["cargo", "build", "--workspace"], &["cargo", "test", "--workspace", "--no-run"]],
         long: &[],
         packages: &[],
         tools: &[],
@@ -69,15 +59,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "clippy",
         shows: "no warning, anywhere",
-        commands: &[&[
-            "cargo",
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]],
+        commands: &[&["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]],
         long: &[],
         packages: &[],
         tools: &[],
@@ -95,13 +77,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "unit",
         shows: "unit, property and documentation tests of every package",
-        commands: &[&[
-            "cargo",
-            "test",
-            "--workspace",
-            "--exclude",
-            "freehold-tests",
-        ]],
+        commands: &[&["cargo", "test", "--workspace", "--exclude", "freehold-tests"]],
         long: &[],
         packages: &[],
         tools: &[],
@@ -110,14 +86,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "tidy",
         shows: "the rules of the house",
-        commands: &[&[
-            "cargo",
-            "test",
-            "--package",
-            "freehold-tests",
-            "--test",
-            "tidy",
-        ]],
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--test", "tidy"]],
         long: &[],
         packages: &[],
         tools: &[],
@@ -126,15 +95,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "end-to-end",
         shows: "real programs, real Kea, real clients in network namespaces",
-        commands: &[&[
-            "cargo",
-            "test",
-            "--package",
-            "freehold-tests",
-            "--lib",
-            "--test",
-            "e2e",
-        ]],
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--lib", "--test", "e2e"]],
         long: &[],
         packages: LAB,
         tools: &[],

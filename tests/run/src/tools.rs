@@ -33,23 +33,11 @@ impl Tool {
         let name = format!("{}@{}", self.package, self.version);
         eprintln!("Fetching {name} into {}", self.folder);
         let status = Command::new("npm")
-            .args([
-                "install",
-                "--no-audit",
-                "--no-fund",
-                "--no-save",
-                "--prefix",
-            ])
+            .args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
             .args([self.folder, &name])
             .current_dir(root)
             .stdout(io::stderr())
             .status()?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!(
-                "npm install {name} ended with {status}"
-            )))
-        }
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("npm install {name} ended with {status}"))) }
     }
 }
