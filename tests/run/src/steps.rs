@@ -1,0 +1,104 @@
+//! Everything that must pass, one row a step, in the order it runs: the cheap ones first.
+
+use crate::packages::Package::{self, *};
+use crate::tools::{BUF, Tool};
+
+/// One thing that must pass.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// What `--only` and the summary call it.
+    pub(crate) name: &'static str,
+    /// What passing it shows; the heading.
+    pub(crate) shows: &'static str,
+    /// The commands, one after the other, from the workspace's root. Empty: the step belongs to `--long` alone.
+    pub(crate) commands: &'static [&'static [&'static str]],
+    /// The commands under `--long`. Empty: the same as `commands`.
+    pub(crate) long: &'static [&'static [&'static str]],
+    /// Debian packages without which it cannot run.
+    pub(crate) packages: &'static [Package],
+    /// Programs fetched into `target/tools` without which it cannot run.
+    pub(crate) tools: &'static [Tool],
+    /// What it has to do with the build.
+    pub(crate) build: Build,
+}
+
+/// A step's relation to the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// Runs without one.
+    Apart,
+    /// Is the build: when it fails, the steps below that need it are skipped.
+    Makes,
+    /// Runs what was built.
+    Needs,
+}
+
+/// What a lab uses: real servers, real clients, network namespaces.
+pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables];
+
+/// The table.
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "format",
+        shows: "the code is formatted",
+        commands: &[&["cargo", "fmt", "--all", "--check"]],
+        long: &[],
+        packages: &[],
+        tools: &[],
+        build: Build::Apart,
+    },
+    Step {
+        name: "build",
+        shows: "programs and tests build",
+        commands: &[&["cargo", "build", "--workspace"], &["cargo", "test", "--workspace", "--no-run"]],
+        long: &[],
+        packages: &[],
+        tools: &[],
+        build: Build::Makes,
+    },
+    Step {
+        name: "clippy",
+        shows: "no warning, anywhere",
+        commands: &[&["cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]],
+        long: &[],
+        packages: &[],
+        tools: &[],
+        build: Build::Needs,
+    },
+    Step {
+        name: "buf-lint",
+        shows: "the API keeps to buf's STANDARD and COMMENTS rules",
+        commands: &[&[BUF.program, "lint", "proto"]],
+        long: &[],
+        packages: &[Npm],
+        tools: &[BUF],
+        build: Build::Apart,
+    },
+    Step {
+        name: "unit",
+        shows: "unit, property and documentation tests of every package",
+        commands: &[&["cargo", "test", "--workspace", "--exclude", "freehold-tests"]],
+        long: &[],
+        packages: &[],
+        tools: &[],
+        build: Build::Needs,
+    },
+    Step {
+        name: "tidy",
+        shows: "the rules of the house",
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--test", "tidy"]],
+        long: &[],
+        packages: &[],
+        tools: &[],
+        build: Build::Needs,
+    },
+    Step {
+        name: "end-to-end",
+        shows: "real programs, real Kea, real clients in network namespaces",
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--lib", "--test", "e2e"]],
+        long: &[],
+        packages: LAB,
+        tools: &[],
+        build: Build::Needs,
+    },
+];
