@@ -7,7 +7,7 @@
 //! 3. [`key`] and [`request`]: the agent makes its own key and asks for a certificate; the CA takes only the public key from the request.
 //! 4. [`identity`] and [`peer`]: the SPIFFE name in a certificate, and what is read out of a peer's certificate.
 //! 5. [`folder`] and [`credentials`]: key, chain and trusted roots on disk, replaced as one.
-//! 6. [`tls`] and [`reload`]: TLS 1.3 settings for both sides; a server's settings can be replaced while it runs.
+//! 6. [`dial`], [`tls`] and [`reload`]: TLS 1.3 settings for both sides; a server's settings can be replaced while it runs.
 //! 7. [`renewal`]: when a certificate renews. [`proof`]: what an agent shows when it comes too late.
 //! 8. [`checkpoint`]: the Ed25519 signature under an audit checkpoint.
 //!
@@ -19,6 +19,7 @@
 pub mod authority;
 pub mod checkpoint;
 pub mod credentials;
+pub mod dial;
 pub mod files;
 pub mod folder;
 pub mod identity;
