@@ -1,1 +1,3 @@
 //! Freehold.
+
+pub mod driver;

@@ -1,0 +1,8 @@
+//! The driver of ISC Kea DHCPv4.
+//!
+//! - [`control`] speaks with Kea over its unix control socket.
+//! - [`memfile`] reads Kea's lease file, [`follow`] follows it as it grows and rotates.
+
+pub mod control;
+pub mod follow;
+pub mod memfile;
