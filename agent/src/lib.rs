@@ -1,3 +1,4 @@
 //! Freehold.
 
 pub mod driver;
+pub mod files;

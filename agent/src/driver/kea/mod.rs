@@ -4,5 +4,7 @@
 //! - [`memfile`] reads Kea's lease file, [`follow`] follows it as it grows and rotates.
 
 pub mod control;
+pub mod discover;
 pub mod follow;
 pub mod memfile;
+pub mod source;
