@@ -6,5 +6,7 @@
 pub mod control;
 pub mod discover;
 pub mod follow;
+pub mod locate;
 pub mod memfile;
+pub mod probe;
 pub mod source;
