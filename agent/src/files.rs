@@ -32,30 +32,19 @@ pub fn replace(file: &Path, content: &[u8], mode_if_new: u32) -> Result<(), File
         Ok(metadata) => Some(metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(source) => {
-            return Err(FileError {
-                what: "look at",
-                file: file.clone(),
-                source,
-            });
+            return Err(FileError { what: "look at", file: file.clone(), source });
         }
     };
     // Nobody else may read it before it has its owner and mode: configurations hold passwords.
     let mut options = OpenOptions::new();
-    let mut new = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(failed("create", &temporary))?;
+    let mut new =
+        options.write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed("create", &temporary))?;
     if let Some(before) = &before {
-        fchown(&new, Some(before.uid()), Some(before.gid()))
-            .map_err(failed("give its owner to", &temporary))?;
+        fchown(&new, Some(before.uid()), Some(before.gid())).map_err(failed("give its owner to", &temporary))?;
     }
     let mode = before.map_or(mode_if_new, |before| before.mode() & 0o7777);
-    new.set_permissions(fs::Permissions::from_mode(mode))
-        .map_err(failed("set the mode of", &temporary))?;
-    new.write_all(content)
-        .map_err(failed("write", &temporary))?;
+    new.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed("set the mode of", &temporary))?;
+    new.write_all(content).map_err(failed("write", &temporary))?;
     new.sync_all().map_err(failed("make durable", &temporary))?;
     fs::rename(&temporary, file).map_err(failed("replace", file))?;
     sync_folder(file)
@@ -66,11 +55,7 @@ pub fn remove(file: &Path) -> Result<(), FileError> {
     match fs::remove_file(file) {
         Ok(()) => sync_folder(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(FileError {
-            what: "remove",
-            file: file.to_owned(),
-            source,
-        }),
+        Err(source) => Err(FileError { what: "remove", file: file.to_owned(), source }),
     }
 }
 
@@ -79,27 +64,18 @@ pub fn read(file: &Path) -> Result<Option<Vec<u8>>, FileError> {
     match fs::read(file) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(FileError {
-            what: "read",
-            file: file.to_owned(),
-            source,
-        }),
+        Err(source) => Err(FileError { what: "read", file: file.to_owned(), source }),
     }
 }
 
 /// Makes the names in the folder of `file` durable.
 fn sync_folder(file: &Path) -> Result<(), FileError> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|source| FileError {
-            what: "make durable the folder",
-            file: folder.to_owned(),
-            source,
-        })
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| FileError {
+        what: "make durable the folder",
+        file: folder.to_owned(),
+        source,
+    })
 }
 
 fn beside(file: &Path) -> PathBuf {
@@ -142,9 +118,6 @@ mod tests {
         remove(&file).unwrap();
         assert_eq!(read(&file).unwrap(), None);
         let error = replace(&folder.path().join("none/x"), b"", 0o600).unwrap_err();
-        assert!(
-            error.to_string().ends_with("none/.x.freehold-new"),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with("none/.x.freehold-new"), "{error}");
     }
 }

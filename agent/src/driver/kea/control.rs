@@ -32,34 +32,18 @@ pub enum ControlError {
     #[error(
         "cannot connect to Kea's control socket {socket} for {command}: is kea-dhcp4 running, and may this user open the socket?"
     )]
-    Connect {
-        socket: PathBuf,
-        command: &'static str,
-        source: io::Error,
-    },
+    Connect { socket: PathBuf, command: &'static str, source: io::Error },
     /// The connection broke.
     #[error("Kea's control socket {socket} broke off during {command}")]
-    Broken {
-        socket: PathBuf,
-        command: &'static str,
-        source: io::Error,
-    },
+    Broken { socket: PathBuf, command: &'static str, source: io::Error },
     /// No whole answer in time. What Kea did is unknown.
     #[error(
         "Kea's control socket {socket} gave no answer to {command} within {limit:?}; what Kea did is unknown until it is read back"
     )]
-    TimedOut {
-        socket: PathBuf,
-        command: &'static str,
-        limit: Duration,
-    },
+    TimedOut { socket: PathBuf, command: &'static str, limit: Duration },
     /// The answer is larger than anything Kea should say.
     #[error("Kea's control socket {socket} answered {command} with more than {limit_bytes} bytes")]
-    TooLarge {
-        socket: PathBuf,
-        command: &'static str,
-        limit_bytes: u64,
-    },
+    TooLarge { socket: PathBuf, command: &'static str, limit_bytes: u64 },
     /// The answer is not what the command promises.
     #[error("Kea's control socket {socket} answered {command} in an unexpected form: {what}")]
     Form {
@@ -71,12 +55,7 @@ pub enum ControlError {
     },
     /// Kea understood and refused.
     #[error("Kea at {socket} refused {command} ({outcome:?}): {text}")]
-    Refused {
-        socket: PathBuf,
-        command: &'static str,
-        outcome: Outcome,
-        text: String,
-    },
+    Refused { socket: PathBuf, command: &'static str, outcome: Outcome, text: String },
 }
 
 /// Kea's result code (`src/lib/cc/command_interpreter.h`).
@@ -260,21 +239,14 @@ impl ControlSocket {
     }
 
     /// Up to `limit` leases after address `after` (`None` = from the first), in address order; empty at the end.
-    pub async fn lease_page(
-        &self,
-        after: Option<Ipv4Addr>,
-        limit: u16,
-    ) -> Result<Vec<ListedLease>, ControlError> {
+    pub async fn lease_page(&self, after: Option<Ipv4Addr>, limit: u16) -> Result<Vec<ListedLease>, ControlError> {
         #[derive(Deserialize)]
         struct Page {
             leases: Vec<ListedLease>,
         }
         let from = after.map_or_else(|| "start".to_owned(), |address| address.to_string());
-        let request =
-            json!({"command": "lease4-get-page", "arguments": {"from": from, "limit": limit}});
-        let answer = self
-            .exchange("lease4-get-page", &request.to_string(), LOOKUP_TIME_MAX)
-            .await?;
+        let request = json!({"command": "lease4-get-page", "arguments": {"from": from, "limit": limit}});
+        let answer = self.exchange("lease4-get-page", &request.to_string(), LOOKUP_TIME_MAX).await?;
         if answer.outcome == Outcome::Empty {
             return Ok(Vec::new());
         }
@@ -295,16 +267,12 @@ impl ControlSocket {
             rows: Vec<Vec<i64>>,
         }
         let request = json!({"command": "stat-lease4-get"});
-        let answer = self
-            .exchange("stat-lease4-get", &request.to_string(), LOOKUP_TIME_MAX)
-            .await?;
+        let answer = self.exchange("stat-lease4-get", &request.to_string(), LOOKUP_TIME_MAX).await?;
         if answer.outcome == Outcome::Empty {
             return Ok(Vec::new());
         }
         let answer = self.success("stat-lease4-get", answer)?;
-        let table = self
-            .arguments::<Envelope>("stat-lease4-get", answer)?
-            .result_set;
+        let table = self.arguments::<Envelope>("stat-lease4-get", answer)?.result_set;
         table
             .rows
             .iter()
@@ -312,8 +280,7 @@ impl ControlSocket {
                 let cell = |name: &str| {
                     let at = table.columns.iter().position(|column| column == name);
                     // Kea keeps these as signed numbers and has been seen below zero after a lease4-wipe.
-                    at.and_then(|at| row.get(at))
-                        .map(|value| u64::try_from(*value).unwrap_or(0))
+                    at.and_then(|at| row.get(at)).map(|value| u64::try_from(*value).unwrap_or(0))
                 };
                 Some(SubnetCounters {
                     subnet_id: u32::try_from(cell("subnet-id")?).ok()?,
@@ -324,54 +291,32 @@ impl ControlSocket {
                 })
             })
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                self.form(
-                    "stat-lease4-get",
-                    format!("columns {:?}", table.columns),
-                    None,
-                )
-            })
+            .ok_or_else(|| self.form("stat-lease4-get", format!("columns {:?}", table.columns), None))
     }
 
     /// The newest value of every statistic that is a whole number, by name.
     pub async fn statistics(&self) -> Result<BTreeMap<String, i64>, ControlError> {
         let answer = self.ask("statistic-get-all", None).await?;
-        let samples: BTreeMap<String, Vec<(Value, String)>> =
-            self.arguments("statistic-get-all", answer)?;
-        Ok(samples
-            .into_iter()
-            .filter_map(|(name, samples)| Some((name, samples.first()?.0.as_i64()?)))
-            .collect())
+        let samples: BTreeMap<String, Vec<(Value, String)>> = self.arguments("statistic-get-all", answer)?;
+        Ok(samples.into_iter().filter_map(|(name, samples)| Some((name, samples.first()?.0.as_i64()?))).collect())
     }
 
     /// Stops answering clients; Kea starts again by itself after `seconds`.
     pub async fn disable_dhcp(&self, seconds: u32) -> Result<(), ControlError> {
-        self.ask("dhcp-disable", Some(json!({"max-period": seconds})))
-            .await
-            .map(drop)
+        self.ask("dhcp-disable", Some(json!({"max-period": seconds}))).await.map(drop)
     }
 
     /// Sends one command and takes only [`Outcome::Success`].
-    pub async fn ask(
-        &self,
-        command: &'static str,
-        arguments: Option<Value>,
-    ) -> Result<Answer, ControlError> {
+    pub async fn ask(&self, command: &'static str, arguments: Option<Value>) -> Result<Answer, ControlError> {
         let request = match arguments {
             Some(arguments) => json!({"command": command, "arguments": arguments}),
             None => json!({"command": command}),
         };
-        let answer = self
-            .exchange(command, &request.to_string(), LOOKUP_TIME_MAX)
-            .await?;
+        let answer = self.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await?;
         self.success(command, answer)
     }
 
-    async fn submit(
-        &self,
-        command: &'static str,
-        config: &ConfigText,
-    ) -> Result<Verdict, ControlError> {
+    async fn submit(&self, command: &'static str, config: &ConfigText) -> Result<Verdict, ControlError> {
         let head = format!(r#"{{"command":"{command}","arguments":"#);
         let request = format!("{head}{}}}", config.as_str());
         let answer = self.exchange(command, &request, CONFIG_TIME_MAX).await?;
@@ -384,54 +329,26 @@ impl ControlSocket {
         })
     }
 
-    async fn exchange(
-        &self,
-        command: &'static str,
-        request: &str,
-        limit: Duration,
-    ) -> Result<Answer, ControlError> {
+    async fn exchange(&self, command: &'static str, request: &str, limit: Duration) -> Result<Answer, ControlError> {
         let answer = tokio::time::timeout(limit, self.round_trip(command, request))
             .await
-            .map_err(|_| ControlError::TimedOut {
-                socket: self.path.clone(),
-                command,
-                limit,
-            })??;
+            .map_err(|_| ControlError::TimedOut { socket: self.path.clone(), command, limit })??;
         parse_answer(&answer).map_err(|(what, source)| self.form(command, what, source))
     }
 
-    async fn round_trip(
-        &self,
-        command: &'static str,
-        request: &str,
-    ) -> Result<Vec<u8>, ControlError> {
+    async fn round_trip(&self, command: &'static str, request: &str) -> Result<Vec<u8>, ControlError> {
         let socket = || self.path.clone();
-        let mut stream =
-            UnixStream::connect(&self.path)
-                .await
-                .map_err(|source| ControlError::Connect {
-                    socket: socket(),
-                    command,
-                    source,
-                })?;
-        let broken = |source| ControlError::Broken {
+        let mut stream = UnixStream::connect(&self.path).await.map_err(|source| ControlError::Connect {
             socket: socket(),
             command,
             source,
-        };
+        })?;
+        let broken = |source| ControlError::Broken { socket: socket(), command, source };
         stream.write_all(request.as_bytes()).await.map_err(broken)?;
         let mut answer = Vec::new();
-        stream
-            .take(ANSWER_BYTES_MAX + 1)
-            .read_to_end(&mut answer)
-            .await
-            .map_err(broken)?;
+        stream.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).await.map_err(broken)?;
         if answer.len() as u64 > ANSWER_BYTES_MAX {
-            return Err(ControlError::TooLarge {
-                socket: socket(),
-                command,
-                limit_bytes: ANSWER_BYTES_MAX,
-            });
+            return Err(ControlError::TooLarge { socket: socket(), command, limit_bytes: ANSWER_BYTES_MAX });
         }
         Ok(answer)
     }
@@ -439,12 +356,7 @@ impl ControlSocket {
     fn success(&self, command: &'static str, answer: Answer) -> Result<Answer, ControlError> {
         match answer.outcome {
             Outcome::Success => Ok(answer),
-            outcome => Err(ControlError::Refused {
-                socket: self.path.clone(),
-                command,
-                outcome,
-                text: answer.text,
-            }),
+            outcome => Err(ControlError::Refused { socket: self.path.clone(), command, outcome, text: answer.text }),
         }
     }
 
@@ -457,18 +369,8 @@ impl ControlSocket {
             .map_err(|source| self.form(command, "unexpected arguments".into(), Some(source)))
     }
 
-    fn form(
-        &self,
-        command: &'static str,
-        what: String,
-        source: Option<serde_json::Error>,
-    ) -> ControlError {
-        ControlError::Form {
-            socket: self.path.clone(),
-            command,
-            what,
-            source,
-        }
+    fn form(&self, command: &'static str, what: String, source: Option<serde_json::Error>) -> ControlError {
+        ControlError::Form { socket: self.path.clone(), command, what, source }
     }
 }
 
@@ -487,16 +389,9 @@ fn parse_answer(bytes: &[u8]) -> Result<Answer, (String, Option<serde_json::Erro
     }
     let wire: Wire = serde_json::from_slice(bytes).map_err(|error| {
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned();
-        (
-            format!("{} bytes that start with {start:?}", bytes.len()),
-            Some(error),
-        )
+        (format!("{} bytes that start with {start:?}", bytes.len()), Some(error))
     })?;
-    Ok(Answer {
-        outcome: Outcome::from_code(wire.result),
-        text: wire.text,
-        arguments: wire.arguments,
-    })
+    Ok(Answer { outcome: Outcome::from_code(wire.result), text: wire.text, arguments: wire.arguments })
 }
 
 /// The last `(<wire>:0:N)` of a complaint: a byte offset in a request of one line.
@@ -512,13 +407,7 @@ mod tests {
     use tokio::net::UnixListener;
 
     /// Answers one connection with `answer` once a whole JSON request came in, and returns that request.
-    async fn served(
-        answer: &'static str,
-    ) -> (
-        tempfile::TempDir,
-        ControlSocket,
-        tokio::task::JoinHandle<Value>,
-    ) {
+    async fn served(answer: &'static str) -> (tempfile::TempDir, ControlSocket, tokio::task::JoinHandle<Value>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kea.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -538,24 +427,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_configuration_names_the_place_in_the_text_that_was_sent() {
-        let (_folder, socket, server) = served(
-            r#"{"result":1,"text":"invalid pool definition: zz. Two formats (<wire>:0:54)"}"#,
-        )
-        .await;
+        let (_folder, socket, server) =
+            served(r#"{"result":1,"text":"invalid pool definition: zz. Two formats (<wire>:0:54)"}"#).await;
         let config = ConfigText::of(&json!({"Dhcp4": {"pool": "zz"}}));
         let verdict = socket.test_config(&config).await.unwrap();
-        let Verdict::Refused(complaint) = verdict else {
-            panic!("accepted")
-        };
-        assert_eq!(
-            complaint.text,
-            "invalid pool definition: zz. Two formats (<wire>:0:54)"
-        );
+        let Verdict::Refused(complaint) = verdict else { panic!("accepted") };
+        assert_eq!(complaint.text, "invalid pool definition: zz. Two formats (<wire>:0:54)");
         assert_eq!(&config.as_str()[complaint.offset.unwrap()..], r#""zz"}}"#);
-        assert_eq!(
-            server.await.unwrap(),
-            json!({"command": "config-test", "arguments": {"Dhcp4": {"pool": "zz"}}})
-        );
+        assert_eq!(server.await.unwrap(), json!({"command": "config-test", "arguments": {"Dhcp4": {"pool": "zz"}}}));
     }
 
     #[tokio::test]
@@ -566,10 +445,7 @@ mod tests {
                 "result":0,"text":"1 IPv4 lease(s) found."}"#,
         )
         .await;
-        let page = socket
-            .lease_page(Some(Ipv4Addr::new(10, 77, 0, 9)), 250)
-            .await
-            .unwrap();
+        let page = socket.lease_page(Some(Ipv4Addr::new(10, 77, 0, 9)), 250).await.unwrap();
         assert_eq!(
             page,
             [ListedLease {
@@ -590,10 +466,8 @@ mod tests {
             server.await.unwrap(),
             json!({"command": "lease4-get-page", "arguments": {"from": "10.77.0.9", "limit": 250}})
         );
-        let (_folder, socket, _server) = served(
-            r#"{"arguments":{"count":0,"leases":[]},"result":3,"text":"0 IPv4 lease(s) found."}"#,
-        )
-        .await;
+        let (_folder, socket, _server) =
+            served(r#"{"arguments":{"count":0,"leases":[]},"result":3,"text":"0 IPv4 lease(s) found."}"#).await;
         assert_eq!(socket.lease_page(None, 250).await.unwrap(), []);
     }
 
@@ -602,13 +476,7 @@ mod tests {
         let (_folder, socket, _server) =
             served(r#"{"result":2,"text":"'stat-lease4-get' command not supported."}"#).await;
         let error = socket.subnet_counters().await.unwrap_err();
-        assert!(matches!(
-            error,
-            ControlError::Refused {
-                outcome: Outcome::Unsupported,
-                ..
-            }
-        ));
+        assert!(matches!(error, ControlError::Refused { outcome: Outcome::Unsupported, .. }));
         assert_eq!(
             error.to_string(),
             format!(
@@ -621,25 +489,10 @@ mod tests {
     #[tokio::test]
     async fn nobody_there_and_an_answer_cut_short_are_different_errors() {
         let folder = tempfile::tempdir().unwrap();
-        let error = ControlSocket::at(folder.path().join("none"))
-            .version()
-            .await
-            .unwrap_err();
-        assert!(matches!(
-            error,
-            ControlError::Connect {
-                command: "version-get",
-                ..
-            }
-        ));
+        let error = ControlSocket::at(folder.path().join("none")).version().await.unwrap_err();
+        assert!(matches!(error, ControlError::Connect { command: "version-get", .. }));
         let (_folder, socket, _server) = served(r#"{"result":0,"te"#).await;
-        assert!(matches!(
-            socket.version().await.unwrap_err(),
-            ControlError::Form {
-                command: "version-get",
-                ..
-            }
-        ));
+        assert!(matches!(socket.version().await.unwrap_err(), ControlError::Form { command: "version-get", .. }));
     }
 
     #[tokio::test(start_paused = true)]
@@ -648,13 +501,6 @@ mod tests {
         let path = folder.path().join("kea.sock");
         let _listener = UnixListener::bind(&path).unwrap();
         let error = ControlSocket::at(path).status().await.unwrap_err();
-        assert!(matches!(
-            error,
-            ControlError::TimedOut {
-                command: "status-get",
-                limit: LOOKUP_TIME_MAX,
-                ..
-            }
-        ));
+        assert!(matches!(error, ControlError::TimedOut { command: "status-get", limit: LOOKUP_TIME_MAX, .. }));
     }
 }

@@ -13,11 +13,8 @@ use super::control::{ControlError, ControlSocket};
 use super::source::{self, SourceError};
 
 /// Where packages put the configuration.
-const CONFIG_PATHS: [&str; 3] = [
-    "/etc/kea/kea-dhcp4.conf",
-    "/usr/local/etc/kea/kea-dhcp4.conf",
-    "/opt/kea/etc/kea/kea-dhcp4.conf",
-];
+const CONFIG_PATHS: [&str; 3] =
+    ["/etc/kea/kea-dhcp4.conf", "/usr/local/etc/kea/kea-dhcp4.conf", "/opt/kea/etc/kea/kea-dhcp4.conf"];
 /// Where Kea keeps leases if its configuration does not say (`CfgMgr`, and Debian's `--localstatedir=/var`).
 const LEASE_FILE: &str = "/var/lib/kea/kea-leases4.csv";
 /// The process name; the kernel keeps 15 bytes of it.
@@ -92,29 +89,16 @@ pub async fn discover(config_file: Option<&Path>) -> Result<FoundKea, DiscoverEr
     let version = socket.version().await?;
     let status = socket.status().await?;
     let leases = lease_store(&socket.running_config().await?);
-    Ok(FoundKea {
-        places,
-        pid: status.pid,
-        version,
-        leases,
-    })
+    Ok(FoundKea { places, pid: status.pid, version, leases })
 }
 
 /// Reads where the server of a configuration file is to be found.
 pub fn places(config_file: &Path) -> Result<Places, DiscoverError> {
     let source = source::parse(config_file, &|path| fs::read_to_string(path))?;
     let file = || config_file.to_owned();
-    let dhcp4 = source
-        .config
-        .get("Dhcp4")
-        .ok_or_else(|| DiscoverError::NotDhcp4 { file: file() })?;
-    let control_socket =
-        control_socket(dhcp4).ok_or_else(|| DiscoverError::NoControlSocket { file: file() })?;
-    Ok(Places {
-        config_file: file(),
-        includes: source.includes,
-        control_socket,
-    })
+    let dhcp4 = source.config.get("Dhcp4").ok_or_else(|| DiscoverError::NotDhcp4 { file: file() })?;
+    let control_socket = control_socket(dhcp4).ok_or_else(|| DiscoverError::NoControlSocket { file: file() })?;
+    Ok(Places { config_file: file(), includes: source.includes, control_socket })
 }
 
 /// The lease store of a running configuration.
@@ -123,10 +107,7 @@ pub fn lease_store(config: &Value) -> LeaseStore {
     match database["type"].as_str().unwrap_or("memfile") {
         "memfile" if database["persist"] == Value::Bool(false) => LeaseStore::Volatile,
         "memfile" => {
-            let name = database["name"]
-                .as_str()
-                .filter(|name| !name.is_empty())
-                .unwrap_or(LEASE_FILE);
+            let name = database["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(LEASE_FILE);
             // Since 2.7.8 Kea takes a bare name and puts the file into its data directory.
             LeaseStore::Memfile(Path::new(LEASE_FILE).with_file_name("").join(name))
         }
@@ -137,9 +118,8 @@ pub fn lease_store(config: &Value) -> LeaseStore {
 /// The unix control socket of a `Dhcp4`: `control-socket`, or the first of `control-sockets` (Kea 2.7 and later).
 fn control_socket(dhcp4: &Value) -> Option<PathBuf> {
     let several = dhcp4["control-sockets"].as_array().into_iter().flatten();
-    let socket = std::iter::once(&dhcp4["control-socket"])
-        .chain(several)
-        .find(|socket| socket["socket-type"] == "unix")?;
+    let socket =
+        std::iter::once(&dhcp4["control-socket"]).chain(several).find(|socket| socket["socket-type"] == "unix")?;
     let name = socket["socket-name"].as_str()?;
     // Since 2.7.9 a bare name is one in Kea's run directory.
     Some(Path::new("/run/kea").join(name))
@@ -151,16 +131,9 @@ fn choose(running: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Result<PathB
     files.sort();
     files.dedup();
     match files.as_slice() {
-        [] => CONFIG_PATHS
-            .iter()
-            .map(PathBuf::from)
-            .find(|path| exists(path))
-            .ok_or(DiscoverError::None),
+        [] => CONFIG_PATHS.iter().map(PathBuf::from).find(|path| exists(path)).ok_or(DiscoverError::None),
         [one] => Ok(one.clone()),
-        [first, second, ..] => Err(DiscoverError::Several {
-            first: first.clone(),
-            second: second.clone(),
-        }),
+        [first, second, ..] => Err(DiscoverError::Several { first: first.clone(), second: second.clone() }),
     }
 }
 
@@ -177,10 +150,7 @@ fn running() -> io::Result<Vec<PathBuf>> {
         if fs::read_link(folder.join("ns/net")).is_ok_and(|namespace| namespace != here) {
             continue;
         }
-        found.extend(config_file(
-            &arguments,
-            fs::read_link(folder.join("cwd")).ok().as_deref(),
-        ));
+        found.extend(config_file(&arguments, fs::read_link(folder.join("cwd")).ok().as_deref()));
     }
     Ok(found)
 }
@@ -215,25 +185,13 @@ mod tests {
     fn the_configuration_file_of_a_process() {
         let check = |line: &str, folder: Option<&str>, expected: Option<&str>| {
             let line = line.replace(' ', "\0");
-            assert_eq!(
-                config_file(line.as_bytes(), folder.map(Path::new)),
-                expected.map(PathBuf::from),
-                "{line}"
-            );
+            assert_eq!(config_file(line.as_bytes(), folder.map(Path::new)), expected.map(PathBuf::from), "{line}");
         };
-        check(
-            "/usr/sbin/kea-dhcp4 -c /etc/kea/kea-dhcp4.conf ",
-            None,
-            Some("/etc/kea/kea-dhcp4.conf"),
-        );
+        check("/usr/sbin/kea-dhcp4 -c /etc/kea/kea-dhcp4.conf ", None, Some("/etc/kea/kea-dhcp4.conf"));
         check("kea-dhcp4 -d -ck.json ", Some("/srv"), Some("/srv/k.json"));
         check("kea-dhcp4 -c k.json ", None, None);
         check("kea-dhcp4 -V ", None, None);
-        check(
-            "/usr/sbin/kea-dhcp6 -c /etc/kea/kea-dhcp6.conf ",
-            None,
-            None,
-        );
+        check("/usr/sbin/kea-dhcp6 -c /etc/kea/kea-dhcp6.conf ", None, None);
         check("vi kea-dhcp4 ", None, None);
         check("", None, None);
     }
@@ -241,10 +199,8 @@ mod tests {
     #[test]
     fn one_process_wins_over_the_usual_places_and_two_need_a_decision() {
         let check = |running: &[&str], there: &str| {
-            choose(running.iter().map(PathBuf::from).collect(), |path| {
-                path == Path::new(there)
-            })
-            .map_err(|error| error.to_string())
+            choose(running.iter().map(PathBuf::from).collect(), |path| path == Path::new(there))
+                .map_err(|error| error.to_string())
         };
         assert_eq!(check(&["/a"], CONFIG_PATHS[0]), Ok("/a".into()));
         assert_eq!(check(&["/a", "/a"], CONFIG_PATHS[0]), Ok("/a".into()));
@@ -256,9 +212,8 @@ mod tests {
     #[test]
     fn control_sockets_old_and_new() {
         let unix = |name: &str| json!({"socket-type": "unix", "socket-name": name});
-        let check = |dhcp4: Value, expected: Option<&str>| {
-            assert_eq!(control_socket(&dhcp4), expected.map(PathBuf::from))
-        };
+        let check =
+            |dhcp4: Value, expected: Option<&str>| assert_eq!(control_socket(&dhcp4), expected.map(PathBuf::from));
         check(json!({"control-socket": unix("/tmp/s")}), Some("/tmp/s"));
         check(
             json!({"control-sockets": [{"socket-type": "http"}, unix("kea4-ctrl-socket")]}),
@@ -270,34 +225,16 @@ mod tests {
     #[test]
     fn lease_stores() {
         let check = |database: Value, expected: LeaseStore| {
-            assert_eq!(
-                lease_store(&json!({"Dhcp4": {"lease-database": database}})),
-                expected
-            );
+            assert_eq!(lease_store(&json!({"Dhcp4": {"lease-database": database}})), expected);
         };
         check(
             json!({"type": "memfile", "name": "/srv/l.csv", "persist": true}),
             LeaseStore::Memfile("/srv/l.csv".into()),
         );
-        check(
-            json!({"type": "memfile", "name": "l.csv"}),
-            LeaseStore::Memfile("/var/lib/kea/l.csv".into()),
-        );
-        check(
-            json!({"type": "memfile"}),
-            LeaseStore::Memfile(LEASE_FILE.into()),
-        );
-        check(
-            json!({"type": "memfile", "persist": false}),
-            LeaseStore::Volatile,
-        );
-        check(
-            json!({"type": "postgresql", "name": "kea"}),
-            LeaseStore::Database("postgresql".into()),
-        );
-        assert_eq!(
-            lease_store(&json!({"Dhcp4": {}})),
-            LeaseStore::Memfile(LEASE_FILE.into())
-        );
+        check(json!({"type": "memfile", "name": "l.csv"}), LeaseStore::Memfile("/var/lib/kea/l.csv".into()));
+        check(json!({"type": "memfile"}), LeaseStore::Memfile(LEASE_FILE.into()));
+        check(json!({"type": "memfile", "persist": false}), LeaseStore::Volatile);
+        check(json!({"type": "postgresql", "name": "kea"}), LeaseStore::Database("postgresql".into()));
+        assert_eq!(lease_store(&json!({"Dhcp4": {}})), LeaseStore::Memfile(LEASE_FILE.into()));
     }
 }

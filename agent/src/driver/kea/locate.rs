@@ -10,11 +10,7 @@ pub enum Step {
 /// The path to the innermost value of `json` that covers byte `offset`. `json` must be valid JSON;
 /// outside of any value the path ends early.
 pub fn path_at(json: &str, offset: usize) -> Vec<Step> {
-    let mut scan = Scan {
-        bytes: json.as_bytes(),
-        at: 0,
-        offset,
-    };
+    let mut scan = Scan { bytes: json.as_bytes(), at: 0, offset };
     let mut path = Vec::new();
     scan.value(&mut path);
     path
@@ -52,10 +48,7 @@ impl Scan<'_> {
                 self.covers(start)
             }
             _ => {
-                while self
-                    .peek()
-                    .is_some_and(|byte| !b",]} \t\r\n".contains(&byte))
-                {
+                while self.peek().is_some_and(|byte| !b",]} \t\r\n".contains(&byte)) {
                     self.at += 1;
                 }
                 self.covers(start)
@@ -113,8 +106,7 @@ impl Scan<'_> {
             }
         }
         let token = self.bytes.get(start..self.at).unwrap_or_default();
-        serde_json::from_slice(token)
-            .unwrap_or_else(|_| String::from_utf8_lossy(token).into_owned())
+        serde_json::from_slice(token).unwrap_or_else(|_| String::from_utf8_lossy(token).into_owned())
     }
 
     fn comma(&mut self) {
@@ -149,11 +141,7 @@ mod tests {
     fn each_place_has_its_path() {
         let text = r#"{"a": [1, {"b\"": "x\\"}, []], "c": {"d": null}, "e": 7}"#;
         let check = |mark: &str, expected: &str| {
-            assert_eq!(
-                display(&path_at(text, text.find(mark).unwrap())),
-                expected,
-                "{mark}"
-            );
+            assert_eq!(display(&path_at(text, text.find(mark).unwrap())), expected, "{mark}");
         };
         check("{", "");
         check("[1", "a");
@@ -178,8 +166,7 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(".{0,4}", inner, 0..6)
-                    .prop_map(|members| json!(members)),
+                prop::collection::btree_map(".{0,4}", inner, 0..6).prop_map(|members| json!(members)),
             ]
         })
     }

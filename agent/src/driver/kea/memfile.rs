@@ -129,17 +129,10 @@ impl Columns {
         let names: Vec<&str> = line.split(',').collect();
         let at = COLUMNS.map(|column| names.iter().position(|name| *name == column));
         match at[..REQUIRED].iter().position(Option::is_none) {
-            Some(missing) => Err(bad(
-                line,
-                format!(
-                    "not the header of a DHCPv4 lease file: no column {}",
-                    COLUMNS[missing]
-                ),
-            )),
-            None => Ok(Self {
-                count: names.len(),
-                at,
-            }),
+            Some(missing) => {
+                Err(bad(line, format!("not the header of a DHCPv4 lease file: no column {}", COLUMNS[missing])))
+            }
+            None => Ok(Self { count: names.len(), at }),
         }
     }
 
@@ -152,23 +145,13 @@ impl Columns {
         let cells: Vec<&str> = line.split(',').collect();
         // Kea takes a row without the newest columns from a file of an older version, never one with more or without the old ones.
         if cells.len() > self.count || cells.len() < REQUIRED {
-            return Err(format!(
-                "{} fields where the header has {}",
-                cells.len(),
-                self.count
-            ));
+            return Err(format!("{} fields where the header has {}", cells.len(), self.count));
         }
-        let cell = |column: Column| {
-            self.at[column as usize]
-                .and_then(|at| cells.get(at).copied())
-                .unwrap_or("")
-        };
+        let cell = |column: Column| self.at[column as usize].and_then(|at| cells.get(at).copied()).unwrap_or("");
         let address = cell(Column::Address);
         let user_context = unescape(cell(Column::UserContext));
         Ok(LeaseRow {
-            address: address
-                .parse()
-                .map_err(|_| format!("{address:?} is not an IPv4 address"))?,
+            address: address.parse().map_err(|_| format!("{address:?} is not an IPv4 address"))?,
             hw_address: colon_hex(cell(Column::HwAddress))?,
             client_id: colon_hex(cell(Column::ClientId))?,
             valid_seconds: number("valid_lifetime", cell(Column::ValidLifetime))?,
@@ -180,9 +163,7 @@ impl Columns {
             state: LeaseState::from_number(number_or_zero("state", cell(Column::State))?),
             user_context: match user_context.as_str() {
                 "" => None,
-                text => Some(
-                    serde_json::from_str(text).map_err(|error| format!("user_context: {error}"))?,
-                ),
+                text => Some(serde_json::from_str(text).map_err(|error| format!("user_context: {error}"))?),
             },
             pool_id: number_or_zero("pool_id", cell(Column::PoolId))?,
         })
@@ -195,16 +176,8 @@ impl Columns {
 /// (`Memfile_LeaseMgr::loadLeasesFromFiles`): `.completed` if there is one, else `.2` and `.1`; then the file itself.
 pub fn files_to_replay(lease_file: &Path, exists: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let with = |suffix: &str| suffixed(lease_file, suffix);
-    let before = if exists(&with(".completed")) {
-        vec![with(".completed")]
-    } else {
-        vec![with(".2"), with(".1")]
-    };
-    before
-        .into_iter()
-        .chain([lease_file.to_owned()])
-        .filter(|path| exists(path))
-        .collect()
+    let before = if exists(&with(".completed")) { vec![with(".completed")] } else { vec![with(".2"), with(".1")] };
+    before.into_iter().chain([lease_file.to_owned()]).filter(|path| exists(path)).collect()
 }
 
 /// `lease_file` with `suffix` behind its whole name: `kea-leases4.csv.1`.
@@ -228,10 +201,7 @@ pub fn replay(rows: impl IntoIterator<Item = LeaseRow>) -> BTreeMap<Ipv4Addr, Le
 }
 
 fn bad(line: &str, what: String) -> BadRow {
-    BadRow {
-        line: line.chars().take(400).collect(),
-        what,
-    }
+    BadRow { line: line.chars().take(400).collect(), what }
 }
 
 /// Turns every `&#xHH` into its character; anything else stays.
@@ -245,10 +215,7 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find(TAG) {
         bytes.extend_from_slice(&rest.as_bytes()[..at]);
         let after = &rest[at + TAG.len()..];
-        match after
-            .get(..2)
-            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
-        {
+        match after.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())) {
             Some(hex) => {
                 bytes.push(u8::from_str_radix(hex, 16).expect("two hexadecimal digits"));
                 rest = &after[2..];
@@ -278,16 +245,11 @@ fn colon_hex(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|_| format!("{name} {text:?} is not a number in range"))
+    text.parse().map_err(|_| format!("{name} {text:?} is not a number in range"))
 }
 
 fn number_or_zero(name: &str, text: &str) -> Result<u32, String> {
-    if text.is_empty() {
-        Ok(0)
-    } else {
-        number(name, text)
-    }
+    if text.is_empty() { Ok(0) } else { number(name, text) }
 }
 
 fn flag(name: &str, text: &str) -> Result<bool, String> {
@@ -302,10 +264,10 @@ fn flag(name: &str, text: &str) -> Result<bool, String> {
 mod tests {
     use super::*;
 
-    const HEADER_2_2: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context";
+    const HEADER_2_2: &str =
+        "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context";
     const HEADER_2_6: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context,pool_id";
-    const HEADER_1_0: &str =
-        "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname";
+    const HEADER_1_0: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname";
 
     fn lease() -> LeaseRow {
         LeaseRow {
@@ -325,45 +287,24 @@ mod tests {
     }
 
     fn check(header: &str, line: &str, expected: LeaseRow) {
-        assert_eq!(
-            Columns::from_header(header).unwrap().row(line).unwrap(),
-            expected
-        );
+        assert_eq!(Columns::from_header(header).unwrap().row(line).unwrap(), expected);
     }
 
     #[test]
     fn the_files_of_every_version_are_read_by_the_names_in_their_header() {
-        check(
-            HEADER_2_2,
-            "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3,0,",
-            lease(),
-        );
+        check(HEADER_2_2, "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3,0,", lease());
         check(
             HEADER_2_6,
             "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3,0,,5",
-            LeaseRow {
-                pool_id: 5,
-                ..lease()
-            },
+            LeaseRow { pool_id: 5, ..lease() },
         );
-        check(
-            HEADER_1_0,
-            "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3",
-            lease(),
-        );
+        check(HEADER_1_0, "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3", lease());
         // Rows of an older file under a newer header, and a column from the future.
-        check(
-            HEADER_2_6,
-            "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3",
-            lease(),
-        );
+        check(HEADER_2_6, "10.77.1.0,02:00:00:00:00:09,01:02:00:00:00:00:09,600,1700000600,7,0,1,ward-3", lease());
         check(
             "state,hostname,future,fqdn_rev,fqdn_fwd,subnet_id,expire,valid_lifetime,client_id,hwaddr,address",
             "2,ward-3,x,1,0,7,1700000600,600,01:02:00:00:00:00:09,02:00:00:00:00:09,10.77.1.0",
-            LeaseRow {
-                state: LeaseState::Reclaimed,
-                ..lease()
-            },
+            LeaseRow { state: LeaseState::Reclaimed, ..lease() },
         );
     }
 
@@ -391,56 +332,23 @@ mod tests {
         let columns = Columns::from_header(HEADER_2_2).unwrap();
         for (line, what) in [
             ("", "1 fields where the header has 11"),
-            (
-                "10.77.1.0,02:00,,600,1700000600,7,0,0,,0,,,",
-                "13 fields where the header has 11",
-            ),
-            (
-                "10.77.1,02:00,,600,1700000600,7,0,0,,0,",
-                r#""10.77.1" is not an IPv4 address"#,
-            ),
-            (
-                "10.77.1.0,02:0000,,600,1700000600,7,0,0,,0,",
-                r#""02:0000" is not bytes in hexadecimal with colons"#,
-            ),
-            (
-                "10.77.1.0,02:00,,-1,1700000600,7,0,0,,0,",
-                r#"valid_lifetime "-1" is not a number in range"#,
-            ),
-            (
-                "10.77.1.0,02:00,,600,1700000600,7,x,0,,0,",
-                r#"fqdn_fwd "x" is neither 0 nor 1"#,
-            ),
+            ("10.77.1.0,02:00,,600,1700000600,7,0,0,,0,,,", "13 fields where the header has 11"),
+            ("10.77.1,02:00,,600,1700000600,7,0,0,,0,", r#""10.77.1" is not an IPv4 address"#),
+            ("10.77.1.0,02:0000,,600,1700000600,7,0,0,,0,", r#""02:0000" is not bytes in hexadecimal with colons"#),
+            ("10.77.1.0,02:00,,-1,1700000600,7,0,0,,0,", r#"valid_lifetime "-1" is not a number in range"#),
+            ("10.77.1.0,02:00,,600,1700000600,7,x,0,,0,", r#"fqdn_fwd "x" is neither 0 nor 1"#),
         ] {
-            assert_eq!(
-                columns.row(line),
-                Err(BadRow {
-                    line: line.into(),
-                    what: what.into()
-                })
-            );
+            assert_eq!(columns.row(line), Err(BadRow { line: line.into(), what: what.into() }));
         }
         let missing = Columns::from_header("address,duid,valid_lifetime").unwrap_err();
-        assert_eq!(
-            missing.what,
-            "not the header of a DHCPv4 lease file: no column hwaddr"
-        );
+        assert_eq!(missing.what, "not the header of a DHCPv4 lease file: no column hwaddr");
     }
 
     #[test]
     fn the_last_row_of_an_address_wins_and_a_released_one_is_gone() {
-        let other = LeaseRow {
-            address: Ipv4Addr::new(10, 77, 1, 1),
-            ..lease()
-        };
-        let renewed = LeaseRow {
-            expire: 1_700_000_900,
-            ..lease()
-        };
-        let released = LeaseRow {
-            valid_seconds: 0,
-            ..other.clone()
-        };
+        let other = LeaseRow { address: Ipv4Addr::new(10, 77, 1, 1), ..lease() };
+        let renewed = LeaseRow { expire: 1_700_000_900, ..lease() };
+        let released = LeaseRow { valid_seconds: 0, ..other.clone() };
         let leases = replay([lease(), other.clone(), renewed.clone(), released]);
         assert_eq!(leases, BTreeMap::from([(renewed.address, renewed)]));
     }
@@ -455,14 +363,8 @@ mod tests {
             );
         };
         check(&["l.csv"], &["l.csv"]);
-        check(
-            &["l.csv", "l.csv.1", "l.csv.2"],
-            &["l.csv.2", "l.csv.1", "l.csv"],
-        );
-        check(
-            &["l.csv", "l.csv.1", "l.csv.2", "l.csv.completed"],
-            &["l.csv.completed", "l.csv"],
-        );
+        check(&["l.csv", "l.csv.1", "l.csv.2"], &["l.csv.2", "l.csv.1", "l.csv"]);
+        check(&["l.csv", "l.csv.1", "l.csv.2", "l.csv.completed"], &["l.csv.completed", "l.csv"]);
         check(&["l.csv.2"], &["l.csv.2"]);
     }
 }

@@ -18,9 +18,7 @@ const SERVER_PORT_HEX: &str = "0043";
 
 /// The kernel did not tell.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot see the sockets of Kea (process {pid}) in {file}: the agent must run as root or as Kea's user"
-)]
+#[error("cannot see the sockets of Kea (process {pid}) in {file}: the agent must run as root or as Kea's user")]
 pub struct ProbeError {
     pid: u32,
     file: PathBuf,
@@ -53,9 +51,7 @@ impl Listening {
         }
         let table = |name: &str| fs::read_to_string(folder.join(name)).map_err(failed(name));
         Ok(Self {
-            udp: rows(&table("net/udp")?)
-                .filter_map(|row| udp_address(&row, &inodes))
-                .collect(),
+            udp: rows(&table("net/udp")?).filter_map(|row| udp_address(&row, &inodes)).collect(),
             // Without the kernel's packet module there is no table and no socket.
             packet: rows(&table("net/packet").unwrap_or_default())
                 .filter_map(|row| packet_interface(&row, &inodes))
@@ -76,18 +72,12 @@ impl Listening {
 
 /// The rows of a table of the kernel, cells split at blanks, the heading left out.
 fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
-    table
-        .lines()
-        .skip(1)
-        .map(|line| line.split_whitespace().collect())
+    table.lines().skip(1).map(|line| line.split_whitespace().collect())
 }
 
 /// `socket:[34713]`
 fn socket_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
+    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// `sl local_address rem_address st queues tr:when retrnsmt uid timeout inode …`, local address as `01004D0A:0043` in host order.
@@ -95,17 +85,13 @@ fn udp_address(row: &[&str], inodes: &BTreeSet<u64>) -> Option<Ipv4Addr> {
     let (address, port) = row.get(1)?.split_once(':')?;
     let inode = row.get(9)?.parse().ok()?;
     let address = u32::from_str_radix(address, 16).ok()?;
-    (port == SERVER_PORT_HEX && inodes.contains(&inode))
-        .then(|| Ipv4Addr::from(address.to_ne_bytes()))
+    (port == SERVER_PORT_HEX && inodes.contains(&inode)).then(|| Ipv4Addr::from(address.to_ne_bytes()))
 }
 
 /// `sk RefCnt Type Proto Iface R Rmem User Inode`
 fn packet_interface(row: &[&str], inodes: &BTreeSet<u64>) -> Option<u32> {
     let inode = row.get(8)?.parse().ok()?;
-    inodes
-        .contains(&inode)
-        .then(|| row.get(4)?.parse().ok())
-        .flatten()
+    inodes.contains(&inode).then(|| row.get(4)?.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -124,12 +110,8 @@ mod tests {
     #[test]
     fn only_the_sockets_of_the_process_on_the_port_of_servers_count() {
         let inodes = [34713, 34714].into();
-        let udp: Vec<_> = rows(UDP)
-            .filter_map(|row| udp_address(&row, &inodes))
-            .collect();
-        let packet: Vec<_> = rows(PACKET)
-            .filter_map(|row| packet_interface(&row, &inodes))
-            .collect();
+        let udp: Vec<_> = rows(UDP).filter_map(|row| udp_address(&row, &inodes)).collect();
+        let packet: Vec<_> = rows(PACKET).filter_map(|row| packet_interface(&row, &inodes)).collect();
         assert_eq!((udp, packet), (vec![Ipv4Addr::new(10, 77, 0, 1)], vec![6]));
         assert_eq!(socket_inode("socket:[34713]"), Some(34713));
         assert_eq!(socket_inode("pipe:[34713]"), None);
@@ -137,14 +119,8 @@ mod tests {
 
     #[test]
     fn a_lost_interface_shows() {
-        let both = Listening {
-            udp: [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].into(),
-            packet: [1, 2].into(),
-        };
-        let less = Listening {
-            packet: [1].into(),
-            ..both.clone()
-        };
+        let both = Listening { udp: [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].into(), packet: [1, 2].into() };
+        let less = Listening { packet: [1].into(), ..both.clone() };
         assert!(both.covers(&less) && both.covers(&both) && !less.covers(&both));
         assert!(Listening::default().is_deaf() && !both.is_deaf());
     }
@@ -152,9 +128,6 @@ mod tests {
     #[test]
     fn this_process_has_other_sockets_and_serves_no_dhcp() {
         let _socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(
-            Listening::of(std::process::id()).unwrap(),
-            Listening::default()
-        );
+        assert_eq!(Listening::of(std::process::id()).unwrap(), Listening::default());
     }
 }

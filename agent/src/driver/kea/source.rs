@@ -18,16 +18,9 @@ pub enum SourceError {
     #[error("cannot read Kea's configuration file {file}")]
     Read { file: PathBuf, source: io::Error },
     #[error("Kea's configuration file {file} is not JSON, comments and includes aside")]
-    Syntax {
-        file: PathBuf,
-        source: serde_json::Error,
-    },
+    Syntax { file: PathBuf, source: serde_json::Error },
     #[error("Kea's configuration file {file}, line {line}: {what}")]
-    Include {
-        file: PathBuf,
-        line: usize,
-        what: String,
-    },
+    Include { file: PathBuf, line: usize, what: String },
 }
 
 /// A configuration file that was understood.
@@ -39,18 +32,11 @@ pub struct Source {
 }
 
 /// Reads the file at `path`, and with `read` every file that it includes.
-pub fn parse(
-    path: &Path,
-    read: &dyn Fn(&Path) -> io::Result<String>,
-) -> Result<Source, SourceError> {
+pub fn parse(path: &Path, read: &dyn Fn(&Path) -> io::Result<String>) -> Result<Source, SourceError> {
     let mut includes = Vec::new();
     let text = expanded(path, read, 0, &mut includes)?;
-    let config = serde_json::from_str(&without_trailing_commas(&text)).map_err(|source| {
-        SourceError::Syntax {
-            file: path.to_owned(),
-            source,
-        }
-    })?;
+    let config = serde_json::from_str(&without_trailing_commas(&text))
+        .map_err(|source| SourceError::Syntax { file: path.to_owned(), source })?;
     Ok(Source { config, includes })
 }
 
@@ -61,10 +47,7 @@ fn expanded(
     depth: usize,
     includes: &mut Vec<PathBuf>,
 ) -> Result<String, SourceError> {
-    let text = read(path).map_err(|source| SourceError::Read {
-        file: path.to_owned(),
-        source,
-    })?;
+    let text = read(path).map_err(|source| SourceError::Read { file: path.to_owned(), source })?;
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(first) = rest.chars().next() {
@@ -83,13 +66,10 @@ fn expanded(
                     line: text[..text.len() - rest.len()].lines().count().max(1),
                     what,
                 };
-                let name = included(token).ok_or_else(|| {
-                    wrong(format!("{token} is not of the form <?include \"file\"?>"))
-                })?;
+                let name =
+                    included(token).ok_or_else(|| wrong(format!("{token} is not of the form <?include \"file\"?>")))?;
                 if depth == INCLUDE_DEPTH_MAX {
-                    return Err(wrong(format!(
-                        "more than {INCLUDE_DEPTH_MAX} includes within one another"
-                    )));
+                    return Err(wrong(format!("more than {INCLUDE_DEPTH_MAX} includes within one another")));
                 }
                 // Kea resolves a relative name in its working directory, which is not known here: the folder of the file is the likely one.
                 let target = path.parent().unwrap_or(Path::new("/")).join(name);
@@ -123,11 +103,7 @@ fn line(rest: &str) -> &str {
 
 fn included(token: &str) -> Option<&str> {
     let inner = token.strip_prefix("<?")?.strip_suffix("?>")?.trim();
-    inner
-        .strip_prefix("include")?
-        .trim()
-        .strip_prefix('"')?
-        .strip_suffix('"')
+    inner.strip_prefix("include")?.trim().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// Takes out each comma that has nothing but blanks between it and a closing bracket.
@@ -135,11 +111,7 @@ fn without_trailing_commas(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let token = if first == '"' {
-            string(rest)
-        } else {
-            &rest[..first.len_utf8()]
-        };
+        let token = if first == '"' { string(rest) } else { &rest[..first.len_utf8()] };
         rest = &rest[token.len()..];
         let trailing = first == ',' && rest.trim_start().starts_with([']', '}']);
         out.push_str(if trailing { " " } else { token });
@@ -154,16 +126,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn check(files: &[(&str, &str)]) -> Result<Source, String> {
-        let files: BTreeMap<&Path, &str> = files
-            .iter()
-            .map(|(path, text)| (Path::new(*path), *text))
-            .collect();
-        let read = |path: &Path| {
-            files
-                .get(path)
-                .map(|text| (*text).to_owned())
-                .ok_or_else(|| io::ErrorKind::NotFound.into())
-        };
+        let files: BTreeMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
+        let read =
+            |path: &Path| files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into());
         parse(Path::new("/etc/kea/kea-dhcp4.conf"), &read).map_err(|error| error.to_string())
     }
 
@@ -173,10 +138,7 @@ mod tests {
         let source = check(&[("/etc/kea/kea-dhcp4.conf", text)]).unwrap();
         assert_eq!(
             source,
-            Source {
-                config: json!({"Dhcp4": {"a": "http://x # /* \" // */", "b": [1, 2]}}),
-                includes: vec![]
-            }
+            Source { config: json!({"Dhcp4": {"a": "http://x # /* \" // */", "b": [1, 2]}}), includes: vec![] }
         );
     }
 
@@ -187,38 +149,21 @@ mod tests {
                 "/etc/kea/kea-dhcp4.conf",
                 r#"{"Dhcp4": {"subnet4": <?include "subnets.json"?>, "x": "<?include \"no\"?>"}}"#,
             ),
-            (
-                "/etc/kea/subnets.json",
-                r#"[ <?include "/srv/one.json"?> # and more"#.to_owned().leak(),
-            ),
+            ("/etc/kea/subnets.json", r#"[ <?include "/srv/one.json"?> # and more"#.to_owned().leak()),
             ("/srv/one.json", r#"{"id": 1}] // closed here"#),
         ])
         .unwrap();
-        assert_eq!(
-            source.config,
-            json!({"Dhcp4": {"subnet4": [{"id": 1}], "x": "<?include \"no\"?>"}})
-        );
-        assert_eq!(
-            source.includes,
-            [
-                PathBuf::from("/etc/kea/subnets.json"),
-                PathBuf::from("/srv/one.json")
-            ]
-        );
+        assert_eq!(source.config, json!({"Dhcp4": {"subnet4": [{"id": 1}], "x": "<?include \"no\"?>"}}));
+        assert_eq!(source.includes, [PathBuf::from("/etc/kea/subnets.json"), PathBuf::from("/srv/one.json")]);
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_file() {
         let conf = "/etc/kea/kea-dhcp4.conf";
-        assert_eq!(
-            check(&[]),
-            Err(format!("cannot read Kea's configuration file {conf}"))
-        );
+        assert_eq!(check(&[]), Err(format!("cannot read Kea's configuration file {conf}")));
         assert_eq!(
             check(&[(conf, "{")]),
-            Err(format!(
-                "Kea's configuration file {conf} is not JSON, comments and includes aside"
-            ))
+            Err(format!("Kea's configuration file {conf} is not JSON, comments and includes aside"))
         );
         assert_eq!(
             check(&[(conf, "{\n <?exec \"x\"?> }")]),
@@ -228,9 +173,7 @@ mod tests {
         );
         assert_eq!(
             check(&[(conf, "<?include \"kea-dhcp4.conf\"?>")]),
-            Err(format!(
-                "Kea's configuration file {conf}, line 1: more than 10 includes within one another"
-            ))
+            Err(format!("Kea's configuration file {conf}, line 1: more than 10 includes within one another"))
         );
         assert_eq!(check(&[(conf, "{} /* open")]).unwrap().config, json!({}));
     }

@@ -27,33 +27,18 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// A decoder that goes on at `offset` of `file`; `None` if the bytes before it are not those of `tail`.
-    pub(super) fn resumed(
-        file: &File,
-        offset: u64,
-        tail: u64,
-    ) -> io::Result<Option<Result<Self, BadRow>>> {
-        let length = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(TAIL_BYTES);
+    pub(super) fn resumed(file: &File, offset: u64, tail: u64) -> io::Result<Option<Result<Self, BadRow>>> {
+        let length = usize::try_from(offset).unwrap_or(usize::MAX).min(TAIL_BYTES);
         let before = read_at(file, offset - length as u64, length)?;
         if digest(&before) != tail || before.last().is_some_and(|byte| *byte != b'\n') {
             return Ok(None);
         }
-        let columns = match header(file, offset)?
-            .as_deref()
-            .map(Columns::from_header)
-            .transpose()
-        {
+        let columns = match header(file, offset)?.as_deref().map(Columns::from_header).transpose() {
             Ok(columns) => columns,
             Err(row) => return Ok(Some(Err(row))),
         };
         seek(file, offset)?;
-        Ok(Some(Ok(Self {
-            columns,
-            offset,
-            tail: before,
-            partial: Vec::new(),
-        })))
+        Ok(Some(Ok(Self { columns, offset, tail: before, partial: Vec::new() })))
     }
 
     /// Bytes in whole lines.
@@ -72,12 +57,7 @@ impl Decoder {
     }
 
     /// Takes the next bytes of the file. An error is a header that is none.
-    pub(super) fn feed(
-        &mut self,
-        bytes: &[u8],
-        rows: &mut Vec<LeaseRow>,
-        bad: &mut Vec<BadRow>,
-    ) -> Result<(), BadRow> {
+    pub(super) fn feed(&mut self, bytes: &[u8], rows: &mut Vec<LeaseRow>, bad: &mut Vec<BadRow>) -> Result<(), BadRow> {
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|byte| *byte == b'\n') {
             let (end, after) = rest.split_at(at + 1);
@@ -94,28 +74,17 @@ impl Decoder {
     pub(super) fn torn_end(&mut self) -> Option<BadRow> {
         let torn = std::mem::take(&mut self.partial);
         let line: String = String::from_utf8_lossy(&torn).chars().take(400).collect();
-        (!torn.is_empty()).then(|| BadRow {
-            line,
-            what: "the file ends inside this line".into(),
-        })
+        (!torn.is_empty()).then(|| BadRow { line, what: "the file ends inside this line".into() })
     }
 
-    fn line(
-        &mut self,
-        line: &[u8],
-        rows: &mut Vec<LeaseRow>,
-        bad: &mut Vec<BadRow>,
-    ) -> Result<(), BadRow> {
+    fn line(&mut self, line: &[u8], rows: &mut Vec<LeaseRow>, bad: &mut Vec<BadRow>) -> Result<(), BadRow> {
         let text = String::from_utf8_lossy(line);
         let text = text.trim_end_matches(['\n', '\r']);
         match &self.columns {
             None => self.columns = Some(Columns::from_header(text)?),
             Some(_) if line.len() > LINE_BYTES_MAX => {
                 let start = text.chars().take(400).collect();
-                bad.push(BadRow {
-                    line: start,
-                    what: format!("longer than {LINE_BYTES_MAX} bytes"),
-                });
+                bad.push(BadRow { line: start, what: format!("longer than {LINE_BYTES_MAX} bytes") });
             }
             // Kea leaves an empty line out of account.
             Some(_) if text.is_empty() => {}
@@ -125,10 +94,8 @@ impl Decoder {
             },
         }
         self.offset += line.len() as u64;
-        self.tail
-            .extend_from_slice(&line[line.len().saturating_sub(TAIL_BYTES)..]);
-        self.tail
-            .drain(..self.tail.len().saturating_sub(TAIL_BYTES));
+        self.tail.extend_from_slice(&line[line.len().saturating_sub(TAIL_BYTES)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL_BYTES));
         Ok(())
     }
 }
@@ -137,15 +104,8 @@ impl Decoder {
 fn header(file: &File, offset: u64) -> io::Result<Option<String>> {
     let length = usize::try_from(offset).unwrap_or(usize::MAX).min(4096);
     let start = read_at(file, 0, length)?;
-    let line = start
-        .split(|byte| *byte == b'\n')
-        .next()
-        .filter(|_| offset > 0);
-    Ok(line.map(|line| {
-        String::from_utf8_lossy(line)
-            .trim_end_matches('\r')
-            .to_owned()
-    }))
+    let line = start.split(|byte| *byte == b'\n').next().filter(|_| offset > 0);
+    Ok(line.map(|line| String::from_utf8_lossy(line).trim_end_matches('\r').to_owned()))
 }
 
 fn digest(bytes: &[u8]) -> u64 {
@@ -175,17 +135,8 @@ mod tests {
     #[test]
     fn an_unfinished_line_waits_and_a_strange_one_is_reported() {
         let (mut decoder, rows, bad) = whole();
-        assert_eq!(
-            rows.iter().map(|row| row.expire).collect::<Vec<_>>(),
-            [1600, 1700, 1800]
-        );
-        assert_eq!(
-            bad,
-            [BadRow {
-                line: "garbage".into(),
-                what: "1 fields where the header has 11".into()
-            }]
-        );
+        assert_eq!(rows.iter().map(|row| row.expire).collect::<Vec<_>>(), [1600, 1700, 1800]);
+        assert_eq!(bad, [BadRow { line: "garbage".into(), what: "1 fields where the header has 11".into() }]);
         assert_eq!(decoder.offset() as usize, FILE.rfind('\n').unwrap() + 1);
         assert_eq!(decoder.read_to() as usize, FILE.len());
         assert_eq!(decoder.torn_end().unwrap().line, "10.0.0.3,02:0");
@@ -194,13 +145,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_lease_file_is_refused() {
-        let error = Decoder::default()
-            .feed(b"hello\n", &mut vec![], &mut vec![])
-            .unwrap_err();
-        assert_eq!(
-            error.what,
-            "not the header of a DHCPv4 lease file: no column address"
-        );
+        let error = Decoder::default().feed(b"hello\n", &mut vec![], &mut vec![]).unwrap_err();
+        assert_eq!(error.what, "not the header of a DHCPv4 lease file: no column address");
     }
 
     proptest! {

@@ -52,14 +52,8 @@ pub struct FileIdentity {
 
 impl FileIdentity {
     fn of(metadata: &Metadata) -> Self {
-        let born = metadata
-            .created()
-            .ok()
-            .and_then(|born| born.duration_since(UNIX_EPOCH).ok());
-        Self {
-            inode: metadata.ino(),
-            born_ns: born.and_then(|born| u64::try_from(born.as_nanos()).ok()),
-        }
+        let born = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        Self { inode: metadata.ino(), born_ns: born.and_then(|born| u64::try_from(born.as_nanos()).ok()) }
     }
 }
 
@@ -115,21 +109,11 @@ struct OpenFile {
 
 impl Follower {
     /// Goes on where `position` says. `creations` is [`Watch::creations`], read before this call.
-    pub fn resume(
-        lease_file: &Path,
-        position: &Position,
-        creations: i64,
-    ) -> Result<Result<Self, Lost>, FollowError> {
+    pub fn resume(lease_file: &Path, position: &Position, creations: i64) -> Result<Result<Self, Lost>, FollowError> {
         // The lease file first: if it rotates between the two, its file is found as `.1`.
-        for (path, rotated) in [
-            (lease_file.to_owned(), false),
-            (suffixed(lease_file, ".1"), true),
-        ] {
+        for (path, rotated) in [(lease_file.to_owned(), false), (suffixed(lease_file, ".1"), true)] {
             let Some(file) = open(&path)? else { continue };
-            let read = |source| FollowError::Read {
-                file: path.clone(),
-                source,
-            };
+            let read = |source| FollowError::Read { file: path.clone(), source };
             let metadata = file.metadata().map_err(read)?;
             if FileIdentity::of(&metadata) != position.file {
                 continue;
@@ -137,48 +121,27 @@ impl Follower {
             if metadata.len() < position.offset {
                 return Ok(Err(Lost::Truncated));
             }
-            let Some(decoder) =
-                Decoder::resumed(&file, position.offset, position.tail).map_err(read)?
-            else {
+            let Some(decoder) = Decoder::resumed(&file, position.offset, position.tail).map_err(read)? else {
                 return Ok(Err(Lost::Altered));
             };
-            let decoder = decoder.map_err(|row| FollowError::Header {
-                file: path.clone(),
-                row,
-            })?;
-            let open = OpenFile {
-                file,
-                identity: position.file,
-                decoder,
-            };
+            let decoder = decoder.map_err(|row| FollowError::Header { file: path.clone(), row })?;
+            let open = OpenFile { file, identity: position.file, decoder };
             // The creation of the successor of `.1` happened before the watch counted.
             let creations = if rotated { creations - 1 } else { creations };
-            return Ok(Ok(Self {
-                lease_file: lease_file.to_owned(),
-                open,
-                creations,
-            }));
+            return Ok(Ok(Self { lease_file: lease_file.to_owned(), open, creations }));
         }
         Ok(Err(Lost::Gone))
     }
 
     /// Behind the last line that was returned.
     pub fn position(&self) -> Position {
-        Position {
-            file: self.open.identity,
-            offset: self.open.decoder.offset(),
-            tail: self.open.decoder.tail(),
-        }
+        Position { file: self.open.identity, offset: self.open.decoder.offset(), tail: self.open.decoder.tail() }
     }
 
     /// Reads at most about `bytes_max` new bytes. `creations` is [`Watch::creations`], read before this call.
     ///
     /// After [`Lost`] the follower is of no more use.
-    pub fn look(
-        &mut self,
-        creations: i64,
-        bytes_max: usize,
-    ) -> Result<Result<Look, Lost>, FollowError> {
+    pub fn look(&mut self, creations: i64, bytes_max: usize) -> Result<Result<Look, Lost>, FollowError> {
         let successor = match self.successor()? {
             Ok(successor) => successor,
             Err(lost) => return Ok(Err(lost)),
@@ -215,19 +178,12 @@ impl Follower {
         let metadata = file.metadata().map_err(|source| self.unreadable(source))?;
         if FileIdentity::of(&metadata) == self.open.identity {
             let short = metadata.len() < self.open.decoder.read_to();
-            return Ok(if short {
-                Err(Lost::Truncated)
-            } else {
-                Ok(Successor::None)
-            });
+            return Ok(if short { Err(Lost::Truncated) } else { Ok(Successor::None) });
         }
         // LFC renames to `.1` only when there is none. Another file there has come between.
         let first = suffixed(&self.lease_file, ".1");
         if let Some(between) = open(&first)? {
-            let between = between.metadata().map_err(|source| FollowError::Read {
-                file: first,
-                source,
-            })?;
+            let between = between.metadata().map_err(|source| FollowError::Read { file: first, source })?;
             let between = FileIdentity::of(&between);
             if between != self.open.identity && between != FileIdentity::of(&metadata) {
                 return Ok(Err(Lost::Skipped));
@@ -240,25 +196,16 @@ impl Follower {
     fn read(&mut self, bytes_max: usize, look: &mut Look) -> Result<usize, FollowError> {
         let mut bytes = Vec::new();
         let limit = u64::try_from(bytes_max).expect("a usize fits into u64");
-        (&self.open.file)
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|source| self.unreadable(source))?;
+        (&self.open.file).take(limit).read_to_end(&mut bytes).map_err(|source| self.unreadable(source))?;
         self.open
             .decoder
             .feed(&bytes, &mut look.rows, &mut look.bad)
-            .map_err(|row| FollowError::Header {
-                file: self.lease_file.clone(),
-                row,
-            })?;
+            .map_err(|row| FollowError::Header { file: self.lease_file.clone(), row })?;
         Ok(bytes.len())
     }
 
     fn unreadable(&self, source: io::Error) -> FollowError {
-        FollowError::Read {
-            file: self.lease_file.clone(),
-            source,
-        }
+        FollowError::Read { file: self.lease_file.clone(), source }
     }
 }
 
@@ -272,15 +219,8 @@ enum Successor {
 
 impl OpenFile {
     fn start(file: File, path: &Path) -> Result<Self, FollowError> {
-        let metadata = file.metadata().map_err(|source| FollowError::Read {
-            file: path.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            identity: FileIdentity::of(&metadata),
-            file,
-            decoder: Decoder::default(),
-        })
+        let metadata = file.metadata().map_err(|source| FollowError::Read { file: path.to_owned(), source })?;
+        Ok(Self { identity: FileIdentity::of(&metadata), file, decoder: Decoder::default() })
     }
 }
 
@@ -289,10 +229,7 @@ fn open(path: &Path) -> Result<Option<File>, FollowError> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(FollowError::Read {
-            file: path.to_owned(),
-            source,
-        }),
+        Err(source) => Err(FollowError::Read { file: path.to_owned(), source }),
     }
 }
 

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::super::memfile::{LeaseRow, suffixed};
 use super::*;
 
-const HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n";
+const HEADER: &str =
+    "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state,user_context\n";
 
 /// A step of the world.
 #[derive(Debug, Clone)]
@@ -51,13 +52,7 @@ impl Kea {
     fn start(file: PathBuf) -> Self {
         fs::write(&file, HEADER).unwrap();
         let open = OpenOptions::new().append(true).open(&file).unwrap();
-        Self {
-            file,
-            open,
-            written: vec![],
-            rest: None,
-            creations: 0,
-        }
+        Self { file, open, written: vec![], rest: None, creations: 0 }
     }
 
     fn write(&mut self, whole: bool) {
@@ -99,12 +94,7 @@ impl Kea {
             return;
         }
         let mut folded = fs::read_to_string(of(".2")).unwrap_or_else(|_| HEADER.into());
-        folded.push_str(
-            fs::read_to_string(of(".1"))
-                .unwrap()
-                .strip_prefix(HEADER)
-                .unwrap(),
-        );
+        folded.push_str(fs::read_to_string(of(".1")).unwrap().strip_prefix(HEADER).unwrap());
         fs::write(of(".output"), folded).unwrap();
         fs::rename(of(".output"), of(".completed")).unwrap();
         fs::remove_file(of(".1")).unwrap();
@@ -165,11 +155,7 @@ impl Agent {
 
     fn begin_again(&mut self, kea: &Kea) {
         let (snapshot, follower) = start(&self.file, kea.creations).unwrap().unwrap();
-        let mut held: Vec<u32> = snapshot
-            .leases
-            .values()
-            .map(|row| row.expire as u32)
-            .collect();
+        let mut held: Vec<u32> = snapshot.leases.values().map(|row| row.expire as u32).collect();
         held.sort_unstable();
         let mut expected = kea.leases();
         expected.sort_unstable();
@@ -205,11 +191,7 @@ fn run(ops: &[Op]) -> usize {
     }
     kea.finish_row();
     while agent.look(&kea, 64 * 1024) {}
-    assert_eq!(
-        agent.next as usize,
-        kea.written.len(),
-        "something is left unread"
-    );
+    assert_eq!(agent.next as usize, kea.written.len(), "something is left unread");
     agent.lost
 }
 
@@ -226,78 +208,14 @@ fn one_rotation_at_any_time_loses_nothing() {
     use Op::{CleanUp, Look, Restart, Rotate, Write};
     let (whole, half, look) = (Write(true), Write(false), Look(9999));
     for (ops, lost) in [
-        (
-            vec![
-                whole.clone(),
-                look.clone(),
-                whole.clone(),
-                Rotate,
-                whole.clone(),
-                CleanUp,
-                look.clone(),
-            ],
-            0,
-        ),
-        (
-            vec![
-                whole.clone(),
-                half,
-                look.clone(),
-                Rotate,
-                whole.clone(),
-                look.clone(),
-            ],
-            0,
-        ),
-        (
-            vec![
-                whole.clone(),
-                look.clone(),
-                whole.clone(),
-                Rotate,
-                whole.clone(),
-                Restart,
-                look.clone(),
-                CleanUp,
-            ],
-            0,
-        ),
+        (vec![whole.clone(), look.clone(), whole.clone(), Rotate, whole.clone(), CleanUp, look.clone()], 0),
+        (vec![whole.clone(), half, look.clone(), Rotate, whole.clone(), look.clone()], 0),
+        (vec![whole.clone(), look.clone(), whole.clone(), Rotate, whole.clone(), Restart, look.clone(), CleanUp], 0),
         // Rotated and folded away while the agent was down.
-        (
-            vec![
-                whole.clone(),
-                look.clone(),
-                whole.clone(),
-                Rotate,
-                CleanUp,
-                Restart,
-            ],
-            1,
-        ),
+        (vec![whole.clone(), look.clone(), whole.clone(), Rotate, CleanUp, Restart], 1),
         // Twice between two looks: first the second file is still there, then it is not.
-        (
-            vec![
-                look.clone(),
-                Rotate,
-                CleanUp,
-                whole.clone(),
-                Rotate,
-                look.clone(),
-            ],
-            1,
-        ),
-        (
-            vec![
-                look.clone(),
-                Rotate,
-                CleanUp,
-                whole.clone(),
-                Rotate,
-                CleanUp,
-                look.clone(),
-            ],
-            1,
-        ),
+        (vec![look.clone(), Rotate, CleanUp, whole.clone(), Rotate, look.clone()], 1),
+        (vec![look.clone(), Rotate, CleanUp, whole.clone(), Rotate, CleanUp, look.clone()], 1),
     ] {
         assert_eq!(run(&ops), lost, "{ops:?}");
     }
@@ -312,23 +230,13 @@ fn an_altered_or_shortened_file_is_noticed() {
     let position = agent.follower.position();
     let check = |content: &str, expected: Lost| {
         fs::write(&kea.file, content).unwrap();
-        assert_eq!(
-            Follower::resume(&kea.file, &position, 0)
-                .unwrap()
-                .unwrap_err(),
-            expected
-        );
+        assert_eq!(Follower::resume(&kea.file, &position, 0).unwrap().unwrap_err(), expected);
     };
     let content = fs::read_to_string(&kea.file).unwrap();
     check(&content.replace(",7,", ",8,"), Lost::Altered);
     check(HEADER, Lost::Truncated);
     assert_eq!(agent.follower.look(0, 100).unwrap(), Err(Lost::Truncated));
     fs::remove_file(&kea.file).unwrap();
-    assert_eq!(
-        Follower::resume(&kea.file, &position, 0)
-            .unwrap()
-            .unwrap_err(),
-        Lost::Gone
-    );
+    assert_eq!(Follower::resume(&kea.file, &position, 0).unwrap().unwrap_err(), Lost::Gone);
     agent.lost += 1;
 }

@@ -24,10 +24,7 @@ pub struct Snapshot {
 /// `None` while there is no lease file: Kea has not run yet, or is between the rename and the creation of a rotation.
 ///
 /// `creations` is [`super::Watch::creations`], read before this call.
-pub fn start(
-    lease_file: &Path,
-    creations: i64,
-) -> Result<Option<(Snapshot, Follower)>, FollowError> {
+pub fn start(lease_file: &Path, creations: i64) -> Result<Option<(Snapshot, Follower)>, FollowError> {
     let Some(files) = settled(lease_file)? else {
         return Ok(None);
     };
@@ -35,11 +32,7 @@ pub fn start(
     let mut last = None;
     for (path, file) in files {
         let open = OpenFile::start(file, &path)?;
-        let mut follower = Follower {
-            lease_file: path,
-            open,
-            creations,
-        };
+        let mut follower = Follower { lease_file: path, open, creations };
         let mut look = Look::default();
         follower.read(usize::MAX, &mut look)?;
         rows.append(&mut look.rows);
@@ -47,15 +40,7 @@ pub fn start(
         last = Some(follower);
     }
     // Torn ends of earlier files are left out as Kea leaves them out; the last file's may still be completed.
-    Ok(last.map(|follower| {
-        (
-            Snapshot {
-                leases: replay(rows),
-                bad,
-            },
-            follower,
-        )
-    }))
+    Ok(last.map(|follower| (Snapshot { leases: replay(rows), bad }, follower)))
 }
 
 /// The files that make up the leases, the lease file last, all open at an instant at which no rotation was half done.
@@ -79,9 +64,7 @@ fn settled(lease_file: &Path) -> Result<Option<Vec<(PathBuf, File)>>, FollowErro
             _ => return Ok(None),
         }
     }
-    Err(FollowError::Unstable {
-        file: lease_file.to_owned(),
-    })
+    Err(FollowError::Unstable { file: lease_file.to_owned() })
 }
 
 fn same_file(path: &Path, file: &File) -> bool {

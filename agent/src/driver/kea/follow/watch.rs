@@ -44,16 +44,11 @@ impl Watch {
         let name: OsString = lease_file.file_name().unwrap_or_default().to_owned();
         let signal = Arc::new(Signal::default());
         let heard = Arc::clone(&signal);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            heard.take(&name, event)
-        });
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| heard.take(&name, event));
         watcher
             .and_then(|mut watcher| {
                 watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-                Ok(Self {
-                    _watcher: watcher,
-                    signal,
-                })
+                Ok(Self { _watcher: watcher, signal })
             })
             .map_err(|source| WatchError { folder, source })
     }
@@ -75,20 +70,14 @@ impl Signal {
         let created = match event {
             Ok(event) if event.need_rescan() => true,
             Ok(event) => {
-                let about_it = event
-                    .paths
-                    .iter()
-                    .any(|path| path.file_name() == Some(name));
+                let about_it = event.paths.iter().any(|path| path.file_name() == Some(name));
                 match event.kind {
                     _ if !about_it => return,
                     EventKind::Access(_) => return,
                     EventKind::Create(_) => true,
                     // The kernel tells the two halves of a rename one by one, and notify adds a third event for both.
                     EventKind::Modify(ModifyKind::Name(RenameMode::To)) => true,
-                    EventKind::Any
-                    | EventKind::Modify(_)
-                    | EventKind::Remove(_)
-                    | EventKind::Other => false,
+                    EventKind::Any | EventKind::Modify(_) | EventKind::Remove(_) | EventKind::Other => false,
                 }
             }
             // Events were lost: count a creation that may have been among them, so that the follower looks for a gap.
