@@ -1,5 +1,7 @@
 //! The Kea driver against a real kea-dhcp4 in a network namespace of its own. Needs root, `ip` and `kea-dhcp4`; else it says SKIPPED.
 
+#![allow(clippy::unwrap_used)] // the whole file is a test
+
 mod host;
 mod served;
 

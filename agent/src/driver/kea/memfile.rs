@@ -38,11 +38,6 @@ impl LeaseRow {
     pub fn client_last_seen(&self) -> i64 {
         self.expire - i64::from(self.valid_seconds)
     }
-
-    /// Whether this line says that the lease is gone: released, deleted, or expired and reclaimed.
-    pub fn is_gone(&self) -> bool {
-        self.valid_seconds == 0 || self.state == LeaseState::Reclaimed
-    }
 }
 
 /// Kea's lease state (`Lease::STATE_…`).
@@ -187,7 +182,7 @@ pub fn suffixed(lease_file: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// What rows in file order add up to: the last row of each address wins, and a row that says *gone* removes it.
+/// What rows in file order add up to: the last row of each address wins, and one without lifetime removes it.
 pub fn replay(rows: impl IntoIterator<Item = LeaseRow>) -> BTreeMap<Ipv4Addr, LeaseRow> {
     let mut leases = BTreeMap::new();
     for row in rows {

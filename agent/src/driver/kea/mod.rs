@@ -10,6 +10,7 @@ pub mod control;
 pub mod discover;
 pub mod follow;
 pub mod intent;
+pub mod leases;
 pub mod locate;
 pub mod memfile;
 pub mod persist;

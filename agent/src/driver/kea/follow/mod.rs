@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use super::memfile::{BadRow, LeaseRow, suffixed};
 use decode::Decoder;
-pub use snapshot::{Snapshot, start};
+pub use snapshot::{Snapshot, leases_at, start};
 pub use watch::{Watch, WatchError};
 
 /// What went wrong while reading lease files.
@@ -141,7 +141,7 @@ impl Follower {
     /// Reads at most about `bytes_max` new bytes. `creations` is [`Watch::creations`], read before this call.
     ///
     /// After [`Lost`] the follower is of no more use.
-    pub fn look(&mut self, creations: i64, bytes_max: usize) -> Result<Result<Look, Lost>, FollowError> {
+    pub fn look(&mut self, creations: i64, bytes_max: u64) -> Result<Result<Look, Lost>, FollowError> {
         let successor = match self.successor()? {
             Ok(successor) => successor,
             Err(lost) => return Ok(Err(lost)),
@@ -157,7 +157,7 @@ impl Follower {
             return Ok(Err(Lost::Skipped));
         }
         let mut look = Look::default();
-        let read = self.read(bytes_max, &mut look)?;
+        let read = self.open.read(&self.lease_file, bytes_max, &mut look.rows, &mut look.bad)?;
         look.more = read == bytes_max;
         if let Successor::File(file) = successor
             && !look.more
@@ -192,18 +192,6 @@ impl Follower {
         Ok(Ok(Successor::File(file)))
     }
 
-    /// Reads up to `bytes_max` bytes into `look` and returns how many there were.
-    fn read(&mut self, bytes_max: usize, look: &mut Look) -> Result<usize, FollowError> {
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(bytes_max).expect("a usize fits into u64");
-        (&self.open.file).take(limit).read_to_end(&mut bytes).map_err(|source| self.unreadable(source))?;
-        self.open
-            .decoder
-            .feed(&bytes, &mut look.rows, &mut look.bad)
-            .map_err(|row| FollowError::Header { file: self.lease_file.clone(), row })?;
-        Ok(bytes.len())
-    }
-
     fn unreadable(&self, source: io::Error) -> FollowError {
         FollowError::Read { file: self.lease_file.clone(), source }
     }
@@ -221,6 +209,21 @@ impl OpenFile {
     fn start(file: File, path: &Path) -> Result<Self, FollowError> {
         let metadata = file.metadata().map_err(|source| FollowError::Read { file: path.to_owned(), source })?;
         Ok(Self { identity: FileIdentity::of(&metadata), file, decoder: Decoder::default() })
+    }
+
+    /// Reads up to `bytes_max` bytes and returns how many there were.
+    fn read(
+        &mut self,
+        path: &Path,
+        bytes_max: u64,
+        rows: &mut Vec<LeaseRow>,
+        bad: &mut Vec<BadRow>,
+    ) -> Result<u64, FollowError> {
+        let mut bytes = Vec::new();
+        let read = |source| FollowError::Read { file: path.to_owned(), source };
+        (&self.file).take(bytes_max).read_to_end(&mut bytes).map_err(read)?;
+        self.decoder.feed(&bytes, rows, bad).map_err(|row| FollowError::Header { file: path.to_owned(), row })?;
+        Ok(bytes.len() as u64)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::super::memfile::{LeaseRow, suffixed};
+use super::super::memfile::{Columns, LeaseRow, replay, suffixed};
 use super::*;
 
 const HEADER: &str =
@@ -22,7 +22,7 @@ enum Op {
     /// The clean-up folds `.2` and `.1` into a new `.2`.
     CleanUp,
     /// The agent looks, at most so many bytes.
-    Look(usize),
+    Look(u64),
     /// The agent is killed and started again; the stored position is the last one.
     Restart,
 }
@@ -32,9 +32,17 @@ fn op() -> impl Strategy<Value = Op> {
         6 => any::<bool>().prop_map(Op::Write),
         2 => Just(Op::Rotate),
         2 => Just(Op::CleanUp),
-        5 => (1usize..400).prop_map(Op::Look),
+        5 => (1u64..400).prop_map(Op::Look),
         1 => Just(Op::Restart),
     ]
+}
+
+fn line(number: u32) -> String {
+    format!("10.0.0.{},02:00,,600,{number},7,0,0,,0,", number % 5)
+}
+
+fn row(number: u32) -> LeaseRow {
+    Columns::from_header(HEADER.trim_end()).unwrap().row(&line(number)).unwrap()
 }
 
 /// Kea and its clean-up, with the true history beside the files.
@@ -60,7 +68,7 @@ impl Kea {
             return;
         }
         let number = self.written.len() as u32;
-        let line = format!("10.0.0.{},02:00,,600,{number},7,0,0,,0,\n", number % 5);
+        let line = format!("{}\n", line(number));
         let cut = if whole { line.len() } else { line.len() / 2 };
         self.open.write_all(&line.as_bytes()[..cut]).unwrap();
         self.rest = (!whole).then(|| (number, line[cut..].to_owned()));
@@ -131,7 +139,7 @@ impl Agent {
         }
     }
 
-    fn look(&mut self, kea: &Kea, bytes_max: usize) -> bool {
+    fn look(&mut self, kea: &Kea, bytes_max: u64) -> bool {
         match self.follower.look(kea.creations, bytes_max).unwrap() {
             Ok(look) => {
                 assert_eq!(look.bad, []);
@@ -169,7 +177,12 @@ impl Agent {
     fn restart(&mut self, kea: &Kea) {
         let position = serde_json::from_str(&self.stored).unwrap();
         match Follower::resume(&self.file, &position, kea.creations).unwrap() {
-            Ok(follower) => self.follower = follower,
+            Ok(follower) => {
+                let known = leases_at(&self.file, &position).unwrap();
+                let read: Vec<_> = (0..self.next).map(row).collect();
+                assert_eq!(known, replay(read), "what was known at the position");
+                self.follower = follower;
+            }
             Err(_) => self.begin_again(kea),
         }
     }

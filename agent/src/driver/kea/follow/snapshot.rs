@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::super::memfile::{BadRow, LeaseRow, files_to_replay, replay};
-use super::{FileIdentity, FollowError, Follower, Look, OpenFile, open};
+use super::{FileIdentity, FollowError, Follower, OpenFile, Position, open};
 
 /// How often to list the files again when they changed meanwhile; a rotation takes a few milliseconds.
 const LISTINGS_MAX: usize = 100;
@@ -31,16 +31,28 @@ pub fn start(lease_file: &Path, creations: i64) -> Result<Option<(Snapshot, Foll
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     let mut last = None;
     for (path, file) in files {
-        let open = OpenFile::start(file, &path)?;
-        let mut follower = Follower { lease_file: path, open, creations };
-        let mut look = Look::default();
-        follower.read(usize::MAX, &mut look)?;
-        rows.append(&mut look.rows);
-        bad.append(&mut look.bad);
-        last = Some(follower);
+        let mut open = OpenFile::start(file, &path)?;
+        open.read(&path, u64::MAX, &mut rows, &mut bad)?;
+        last = Some(Follower { lease_file: path, open, creations });
     }
     // Torn ends of earlier files are left out as Kea leaves them out; the last file's may still be completed.
     Ok(last.map(|follower| (Snapshot { leases: replay(rows), bad }, follower)))
+}
+
+/// The leases as of a position that a follower has resumed at: what [`start`] would have said there.
+///
+/// While a clean-up is about to fold the file of the position away, what it folds is newer than the position.
+pub fn leases_at(lease_file: &Path, position: &Position) -> Result<BTreeMap<Ipv4Addr, LeaseRow>, FollowError> {
+    let mut rows = Vec::new();
+    for (path, file) in settled(lease_file)?.into_iter().flatten() {
+        let mut open = OpenFile::start(file, &path)?;
+        let here = open.identity == position.file;
+        open.read(&path, if here { position.offset } else { u64::MAX }, &mut rows, &mut Vec::new())?;
+        if here {
+            break;
+        }
+    }
+    Ok(replay(rows))
 }
 
 /// The files that make up the leases, the lease file last, all open at an instant at which no rotation was half done.
