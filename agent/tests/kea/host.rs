@@ -42,7 +42,7 @@ impl KeaHost {
         let mut dhcp4 = json!({
             "interfaces-config": {"interfaces": ["srv"], "dhcp-socket-type": "raw"},
             "control-socket": {"socket-type": "unix", "socket-name": folder.path().join("socket")},
-            "lease-database": {"type": "memfile", "persist": true, "name": lease_file, "lfc-interval": 0},
+            "lease-database": {"type": "memfile", "persist": true, "lfc-interval": 0},
             "hooks-libraries": [
                 {"library": "/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_lease_cmds.so"},
                 {"library": "/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_stat_cmds.so"},
@@ -50,6 +50,7 @@ impl KeaHost {
             "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
         });
         dhcp4.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        dhcp4["lease-database"]["name"] = json!(lease_file);
         fs::write(&config_file, format!("// A comment.\n{{\"Dhcp4\": {dhcp4} /* another */ }}\n")).unwrap();
         let mut host = Self { folder, namespace, config_file, lease_file, process: None };
         host.build_network();
@@ -124,6 +125,17 @@ impl KeaHost {
         answered
     }
 
+    /// perfdhcp's clients get `count` leases, `rate` a second; its own report at the end.
+    pub(crate) async fn lease(&self, count: u32, rate: u32) -> String {
+        let (namespace, count, rate) = (self.client_namespace(), count.to_string(), rate.to_string());
+        let arguments = [
+            "netns", "exec", &namespace, "perfdhcp", "-4", "-l", "cli", "-R", "100000", "-n", &count, "-r", &rate,
+            "-W", "3000000",
+        ];
+        let output = tokio::process::Command::new("ip").args(arguments).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     fn socket(&self) -> ControlSocket {
         ControlSocket::at(self.folder.path().join("socket"))
     }
@@ -139,6 +151,7 @@ impl KeaHost {
         ip(&["-n", server, "link", "add", "srv", "type", "veth", "peer", "name", "cli", "netns", client]);
         ip(&["-n", server, "addr", "add", "10.77.0.1/16", "dev", "srv"]);
         ip(&["-n", server, "link", "set", "srv", "up"]);
+        ip(&["-n", client, "addr", "add", "10.77.255.254/16", "dev", "cli"]);
         ip(&["-n", client, "link", "set", "cli", "up"]);
     }
 
@@ -149,6 +162,7 @@ impl KeaHost {
             .arg(&self.config_file)
             .env("KEA_PIDFILE_DIR", self.folder.path())
             .env("KEA_LOCKFILE_DIR", self.folder.path())
+            .stderr(log.try_clone().unwrap())
             .stdout(log)
             .spawn()
             .unwrap();

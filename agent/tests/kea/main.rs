@@ -5,12 +5,14 @@
 mod host;
 mod served;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use freehold_agent::driver::kea::apply::{Failpoint, Outcome, Recovery, Step};
+use freehold_agent::driver::kea::follow::{Follower, Watch, start};
 use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use host::KeaHost;
 use serde_json::{Value, json};
@@ -318,7 +320,68 @@ async fn a_client_asking_all_the_time_hears_kea_while_it_refuses() {
     assert_eq!(answered, 4);
 }
 
-/// Paths in messages are real ones.
+#[tokio::test]
+async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_follower() {
+    let own = json!({"lease-database": {"type": "memfile", "persist": true, "lfc-interval": 1}});
+    let Some(host) = KeaHost::start("follow", own).await else { return };
+    let kea = host.kea();
+    kea.apply(&bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.200.255")], 600)])).await.unwrap();
+    let watch = Watch::begin(host.lease_file()).unwrap();
+    let (snapshot, mut follower) = start(host.lease_file(), watch.creations()).unwrap().unwrap();
+    assert_eq!((snapshot.leases.len(), snapshot.bad.len()), (0, 0));
+    let done = AtomicBool::new(false);
+    let clients = async {
+        let report = host.lease(1500, 300).await;
+        done.store(true, Ordering::Release);
+        report
+    };
+    let following = async {
+        let mut followed = Vec::new();
+        let mut looks = 0;
+        loop {
+            let last = done.load(Ordering::Acquire);
+            loop {
+                let look = follower.look(watch.creations(), 4096).unwrap().unwrap();
+                assert_eq!(look.bad, []);
+                followed.extend(look.rows);
+                looks += 1;
+                if looks % 50 == 0 {
+                    let position = follower.position();
+                    follower = Follower::resume(host.lease_file(), &position, watch.creations()).unwrap().unwrap();
+                }
+                if !look.more {
+                    break;
+                }
+            }
+            if last {
+                return followed;
+            }
+            watch.changed().await;
+        }
+    };
+    let (report, followed) = tokio::join!(clients, following);
+    assert!(watch.creations() >= 2, "no clean-up happened");
+    let addresses: BTreeSet<_> = followed.iter().map(|row| row.address).collect();
+    assert_eq!(addresses.len(), followed.len(), "a lease came twice");
+    let mut listed = BTreeSet::new();
+    loop {
+        let page = kea.socket.lease_page(listed.last().copied(), 250).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|lease| lease.address));
+    }
+    assert_eq!(addresses, listed, "{report}");
+    assert!(listed.len() > 1000, "{report}");
+    let counters = kea.socket.subnet_counters().await.unwrap();
+    assert_eq!(
+        counters.iter().map(|counter| (counter.subnet_id, counter.assigned)).collect::<Vec<_>>(),
+        [(1, listed.len() as u64)]
+    );
+    let (snapshot, _) = start(host.lease_file(), watch.creations()).unwrap().unwrap();
+    assert_eq!(snapshot.leases.into_keys().collect::<BTreeSet<_>>(), listed);
+}
+
 #[tokio::test]
 async fn discovery_finds_the_server_of_a_file() {
     let Some(host) = KeaHost::start("discover", json!({})).await else { return };

@@ -133,3 +133,82 @@ impl Complaint {
         self.text.split("(<wire>").next().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::super::plan::plan;
+    use super::super::plan::tests::{bundle, host, scope};
+    use super::*;
+    use freehold_proto::sync::reservation_resource::Client;
+    use serde_json::{Value, json};
+    use std::cell::Cell;
+
+    /// A Kea that dislikes what `dislikes` says of a subnet or a reservation, and tells the first of them.
+    async fn check(
+        dislikes: impl Fn(&Value) -> Option<&'static str>,
+        with_place: bool,
+        foreign: Value,
+        expected: &[&str],
+        questions_max: usize,
+    ) {
+        let hosts: Vec<_> = (1..100)
+            .map(|n| host(["a", "b"][n % 2], &format!("10.77.9.{n}"), Client::Hardware(vec![2, n as u8])))
+            .collect();
+        let bundle = bundle(
+            &[scope("a", 1, "10.77.0.0/16"), scope("b", 2, "10.78.0.0/16"), scope("c", 3, "10.79.0.0/16")],
+            &hosts,
+        );
+        let running = Config::new(json!({"Dhcp4": {"subnet4": foreign}}));
+        let questions = Cell::new(0);
+        let judge = |text: &ConfigText| {
+            questions.set(questions.get() + 1);
+            let config: Value = serde_json::from_str(text.as_str()).unwrap();
+            for subnet in config["Dhcp4"]["subnet4"].as_array().unwrap() {
+                let hosts = subnet["reservations"].as_array().cloned().unwrap_or_default();
+                for part in std::iter::once(subnet).chain(&hosts) {
+                    if let Some(words) = dislikes(part) {
+                        let offset = text.as_str().find(&part.to_string()).filter(|_| with_place);
+                        return Verdict::Refused(Complaint { text: words.to_owned(), offset });
+                    }
+                }
+            }
+            Verdict::Accepted
+        };
+        let plan_it = |part: &Bundle| plan(part, &running).ok();
+        let Verdict::Refused(first) = judge(&ConfigText::of(&plan_it(&bundle).unwrap().config.whole())) else {
+            panic!("accepted")
+        };
+        let found = culprits(&bundle, &first, plan_it, async |text: &ConfigText| Ok(judge(text))).await.unwrap();
+        assert_eq!(found.iter().map(|fault| fault.key.to_string()).collect::<Vec<_>>(), expected);
+        assert!(questions.get() <= questions_max, "{} questions", questions.get());
+    }
+
+    #[tokio::test]
+    async fn culprits_are_found_with_and_without_a_place() {
+        let some = |part: &Value| match (part["id"].as_u64(), part["ip-address"].as_str()) {
+            (Some(3), _) => Some("bad timers"),
+            (_, Some("10.77.9.42")) => Some("bad client"),
+            (_, Some("10.77.9.77")) => Some("'10.77.9.77' is not within the subnet"),
+            _ => None,
+        };
+        let expected = ["reservation a/10.77.9.42", "reservation b/10.77.9.77", "scope c"];
+        check(some, true, json!([]), &expected, 4).await;
+        check(some, false, json!([]), &expected, 24).await;
+    }
+
+    #[tokio::test]
+    async fn a_scope_takes_its_reservations_with_it() {
+        let dislikes = |part: &Value| match part["id"].as_u64() {
+            Some(1) => Some("bad"),
+            _ => None,
+        };
+        check(dislikes, false, json!([]), &["scope a"], 12).await;
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_the_operators_own_is_blamed_on_nobody_else() {
+        let dislikes = |part: &Value| (part["id"] == 900).then_some("interface eth7 doesn't exist, 10.77.9.1");
+        check(dislikes, true, json!([{"id": 900, "subnet": "10.200.0.0/16"}]), &[], 4).await;
+    }
+}

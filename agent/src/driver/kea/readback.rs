@@ -218,3 +218,189 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
         (0..digits.len()).step_by(2).filter_map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::super::plan::plan;
+    use super::super::plan::tests::{bundle, host, scope};
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Global settings, as Kea shows them and lets subnets inherit them.
+    fn globals() -> Value {
+        json!({"calculate-tee-times": false, "t1-percent": 0.5, "t2-percent": 0.875, "renew-timer": 400, "valid-lifetime": 7200, "subnet4": []})
+    }
+
+    /// A subnet as Kea 2.2 shows what it was given.
+    fn shown(subnet: &Value) -> Value {
+        let mut shown = json!({
+            "4o6-interface": "", "4o6-subnet": "", "relay": {"ip-addresses": []}, "store-extended-info": false,
+            "calculate-tee-times": false, "t1-percent": 0.5, "t2-percent": 0.875, "renew-timer": 400,
+        });
+        shown.as_object_mut().unwrap().extend(subnet.as_object().unwrap().clone());
+        for pool in shown["pools"].as_array_mut().unwrap() {
+            let (start, end) = text(&pool["pool"]).split_once('-').unwrap();
+            if start == end {
+                pool["pool"] = json!(format!("{start}/32"));
+            }
+            pool["option-data"] = json!([]);
+        }
+        for option in shown["option-data"].as_array_mut().unwrap() {
+            option["space"] = json!("dhcp4");
+            option["always-send"] = json!(false);
+        }
+        shown["option-data"].as_array_mut().unwrap().reverse();
+        for host in shown["reservations"].as_array_mut().unwrap() {
+            host["client-classes"] = json!([]);
+            host["next-server"] = json!("0.0.0.0");
+            if host["hostname"].is_null() {
+                host["hostname"] = json!("");
+            }
+        }
+        shown["reservations"].as_array_mut().unwrap().reverse();
+        shown
+    }
+
+    fn bundles() -> impl Strategy<Value = Bundle> {
+        let option =
+            (2u32..255, "[0-9a-f]{2}|10\\.0\\.0\\.[1-9]|[a-c]{1,3}(,[a-c]{1,3})?|true|-?[0-9]{1,2}|a, \"b\\\\");
+        let scopes = (
+            any::<u8>(),
+            prop::collection::vec(option, 0..9),
+            20u32..9999,
+            prop::option::of(1u32..10),
+            prop::bool::ANY,
+        );
+        let hosts = prop::collection::btree_map(
+            1u8..255,
+            (0u8..3, prop::collection::vec(any::<u8>(), 3..20), "[a-c]{0,3}"),
+            0..5,
+        );
+        prop::collection::vec((scopes, hosts), 0..4).prop_map(|all| {
+            let (mut scopes, mut reservations) = (vec![], vec![]);
+            for (at, ((pool, options, valid, renew, rebind), hosts)) in all.into_iter().enumerate() {
+                let mut set = Options::default();
+                for (number, text) in options {
+                    // Codes that take none of these texts, and those that Freehold refuses, are left out.
+                    let Ok(code) = OptionCode::new(number) else { continue };
+                    let Ok(value) = OptionValue::from_text(code, &text) else { continue };
+                    if number != 43 && set.get(code).is_none() {
+                        let _fits = set.add(code, value).is_ok();
+                    }
+                }
+                let id = format!("s{at}");
+                let range = |low: u8, high: u8| PoolRange {
+                    start: format!("10.{at}.1.{low}"),
+                    end: format!("10.{at}.1.{high}"),
+                };
+                scopes.push(ScopeResource {
+                    pools: vec![range(0, pool / 2), range(pool / 2 + 2, pool / 2 + 2)],
+                    options: resources(&set),
+                    valid_seconds: valid,
+                    renew_seconds: renew.unwrap_or(0),
+                    rebind_seconds: if rebind { 19 } else { 0 },
+                    ..scope(&id, at as u32 + 1, &format!("10.{at}.0.0/16"))
+                });
+                for (low, (kind, bytes, name)) in hosts {
+                    let client = [Client::Hardware, Client::ClientId, Client::Duid][usize::from(kind)](bytes);
+                    reservations.push(ReservationResource {
+                        host_name: name,
+                        ..host(&id, &format!("10.{at}.2.{low}"), client)
+                    });
+                }
+            }
+            bundle(&scopes, &reservations)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_rendered_is_read_back_with_the_same_digest(bundle in bundles()) {
+            let planned = plan(&bundle, &Config::new(json!({"Dhcp4": globals()}))).unwrap();
+            let shown: Vec<_> = planned.config.ours().iter().map(shown).collect();
+            prop_assert_eq!(read_back(&globals(), &shown), ReadBack { bundle, strange: vec![] });
+        }
+    }
+
+    #[test]
+    fn any_edit_of_any_member_shows() {
+        let wanted = bundle(
+            &[ScopeResource {
+                pools: vec![PoolRange { start: "10.77.1.0".into(), end: "10.77.1.9".into() }],
+                ..scope("a", 7, "10.77.0.0/16")
+            }],
+            &[host("a", "10.77.9.1", Client::Hardware(vec![2; 6]))],
+        );
+        let planned = plan(&wanted, &Config::new(json!({"Dhcp4": globals()}))).unwrap();
+        let good = shown(&planned.config.ours()[0]);
+        let check = |pointer: &str, value: Value, key: &str, what: &str| {
+            let mut edited = good.clone();
+            let (parent, member) = pointer.rsplit_once('/').unwrap();
+            edited.pointer_mut(parent).unwrap()[member] = value;
+            let found = read_back(&globals(), [&edited]);
+            assert_ne!(found.bundle.digest(), wanted.digest(), "{pointer}");
+            let strange: Vec<_> =
+                found.strange.iter().map(|strange| (strange.key.to_string(), strange.what.as_str())).collect();
+            let expected = if what.is_empty() { vec![] } else { vec![(key.to_owned(), what)] };
+            assert_eq!(strange, expected, "{pointer}");
+        };
+        check("/id", json!(8), "", "");
+        check("/pools/0/pool", json!("10.77.1.0/28"), "", "");
+        check(
+            "/pools/0/client-class",
+            json!("x"),
+            "scope a",
+            "pool 10.77.1.0-10.77.1.9: client-class is \"x\", which Freehold did not write",
+        );
+        check("/min-valid-lifetime", json!(60), "scope a", "min-valid-lifetime is 60 where Freehold wrote 600");
+        check("/renew-timer", json!(60), "scope a", "renew-timer is 60, which Freehold did not write");
+        check(
+            "/reservations-out-of-pool",
+            json!(true),
+            "scope a",
+            "reservations-out-of-pool is true where Freehold wrote false",
+        );
+        check(
+            "/relay",
+            json!({"ip-addresses": ["10.0.0.1"]}),
+            "scope a",
+            "relay is {\"ip-addresses\":[\"10.0.0.1\"]}, which Freehold did not write",
+        );
+        check(
+            "/user-context/note",
+            json!("hi"),
+            "scope a",
+            "user-context is {\"freehold\":{\"scope\":\"a\"},\"note\":\"hi\"} where Freehold wrote {\"freehold\":{\"scope\":\"a\"}}",
+        );
+        check(
+            "/option-data",
+            json!([{"code": 3, "csv-format": true, "data": "10.0.0.1", "space": "x"}]),
+            "scope a",
+            "option 3: space is \"x\"",
+        );
+        check(
+            "/option-data",
+            json!([{"code": 3, "csv-format": true, "data": "10.0.0.1", "always-send": true}]),
+            "scope a",
+            "option 3: always-send is true, which Freehold did not write",
+        );
+        check("/reservations/0/hostname", json!("x"), "", "");
+        check(
+            "/reservations/0/client-classes",
+            json!(["x"]),
+            "reservation a/10.77.9.1",
+            "client-classes is [\"x\"], which Freehold did not write",
+        );
+        check(
+            "/reservations/0/duid",
+            json!("00:01:02"),
+            "reservation a/10.77.9.1",
+            "its client is told by none or by several of hw-address, client-id, duid",
+        );
+        check("/reservations", json!([]), "", "");
+        assert_eq!(read_back(&globals(), [&good]).bundle, wanted);
+        assert_ne!(read_back(&globals(), [&good, &good]).bundle, wanted);
+    }
+}

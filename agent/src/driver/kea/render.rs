@@ -44,9 +44,9 @@ pub fn scope(scope: &ScopeResource) -> Result<Value, Unfit> {
     for lifetime in ["valid-lifetime", "min-valid-lifetime", "max-valid-lifetime"] {
         subnet.insert(lifetime.to_owned(), json!(scope.valid_seconds));
     }
-    for (timer, seconds) in [("renew-timer", scope.renew_seconds), ("rebind-timer", scope.rebind_seconds)] {
-        if seconds > 0 {
-            subnet.insert(timer.to_owned(), json!(seconds));
+    for (timer, asked, seconds) in timers(scope) {
+        subnet.insert(timer.to_owned(), json!(seconds));
+        if asked {
             mark.insert(timer.to_owned(), json!(seconds));
         }
     }
@@ -66,6 +66,20 @@ pub fn scope(scope: &ScopeResource) -> Result<Value, Unfit> {
     subnet.insert("option-data".to_owned(), Value::Array(options.collect::<Result<_, _>>()?));
     subnet.insert("user-context".to_owned(), json!({MARK: mark}));
     Ok(Value::Object(subnet))
+}
+
+/// The timers to write: their names, whether they were asked for, and their seconds.
+///
+/// Without any, Kea's global ones hold. With one, the other is written too: the global one might not fit, and Kea would refuse the subnet.
+fn timers(scope: &ScopeResource) -> Vec<(&'static str, bool, u32)> {
+    let (renew, rebind, valid) = (scope.renew_seconds, scope.rebind_seconds, scope.valid_seconds);
+    let (renew_or, rebind_or) = match (renew, rebind) {
+        (0, 0) => return Vec::new(),
+        (0, rebind) => (rebind / 2, rebind),
+        (renew, 0) => (renew, renew.midpoint(valid).max(valid / 8 * 7)),
+        (renew, rebind) => (renew, rebind),
+    };
+    vec![("renew-timer", renew > 0, renew_or), ("rebind-timer", rebind > 0, rebind_or)]
 }
 
 /// The `reservations` member for a reservation.
@@ -138,4 +152,20 @@ fn hexadecimal(bytes: &[u8], separator: &str) -> String {
 
 fn unfit(field: &str, what: impl ToString) -> Unfit {
     Unfit { field: field.to_owned(), what: what.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vendor_options_that_kea_would_cut_short_are_refused() {
+        let check = |value: &[u8], whole: bool| assert_eq!(is_encapsulated(value), whole, "{value:02x?}");
+        check(&[1, 4, 192, 168, 0, 1], true);
+        check(&[1, 0, 2, 1, 9], true);
+        check(&[1, 2, 3], false);
+        check(&[0, 2, 1, 1], false);
+        check(&[1, 1, 9, 255], false);
+        check(&[255, 0], false);
+    }
 }
