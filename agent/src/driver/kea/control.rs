@@ -7,19 +7,18 @@
 //!
 //! A time-out says nothing about what Kea did: the caller has to read back.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::Ipv4Addr;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// Time allowed for a command that only looks something up.
-const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
+pub(super) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Time allowed for a command that works through a whole configuration (100,000 reservations took 7 s).
 const CONFIG_TIME_MAX: Duration = Duration::from_secs(60);
 /// Largest answer taken: `config-get` of 100,000 reservations is about 30 MB.
@@ -132,54 +131,6 @@ pub struct Complaint {
     pub offset: Option<usize>,
 }
 
-/// A part of `status-get`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Status {
-    pub pid: u32,
-    /// Seconds since start.
-    pub uptime: u64,
-    /// Seconds since the last configuration.
-    #[serde(default)]
-    pub reload: u64,
-}
-
-/// A row of `stat-lease4-get`. Kea counts reservations' and holds' leases as assigned too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SubnetCounters {
-    pub subnet_id: u32,
-    pub total: u64,
-    pub cumulative_assigned: u64,
-    pub assigned: u64,
-    pub declined: u64,
-}
-
-/// A lease as the lease commands show it. `state` as in the lease file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct ListedLease {
-    #[serde(rename = "ip-address")]
-    pub address: Ipv4Addr,
-    #[serde(default)]
-    pub hw_address: String,
-    #[serde(default)]
-    pub client_id: String,
-    #[serde(default)]
-    pub hostname: String,
-    /// Client last transaction time, seconds since 1970.
-    pub cltt: i64,
-    /// Valid lifetime in seconds from `cltt`.
-    #[serde(rename = "valid-lft")]
-    pub valid_seconds: u32,
-    pub subnet_id: u32,
-    pub state: u32,
-    #[serde(default)]
-    pub fqdn_fwd: bool,
-    #[serde(default)]
-    pub fqdn_rev: bool,
-    #[serde(default)]
-    pub user_context: Option<Map<String, Value>>,
-}
-
 /// The control socket of one Kea daemon.
 #[derive(Debug, Clone)]
 pub struct ControlSocket {
@@ -195,23 +146,6 @@ impl ControlSocket {
     /// Where the socket is.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The commands this Kea knows.
-    pub async fn list_commands(&self) -> Result<BTreeSet<String>, ControlError> {
-        let answer = self.ask("list-commands", None).await?;
-        self.arguments("list-commands", answer)
-    }
-
-    /// The version as Kea spells it, `2.2.0`.
-    pub async fn version(&self) -> Result<String, ControlError> {
-        Ok(self.ask("version-get", None).await?.text)
-    }
-
-    /// Process id, uptime and time since the last configuration.
-    pub async fn status(&self) -> Result<Status, ControlError> {
-        let answer = self.ask("status-get", None).await?;
-        self.arguments("status-get", answer)
     }
 
     /// The running configuration, `{"Dhcp4": …}`, without the `hash` that newer Keas add (they refuse it in `config-set`).
@@ -238,76 +172,8 @@ impl ControlSocket {
         self.submit("config-set", config).await
     }
 
-    /// Up to `limit` leases after address `after` (`None` = from the first), in address order; empty at the end.
-    pub async fn lease_page(&self, after: Option<Ipv4Addr>, limit: u16) -> Result<Vec<ListedLease>, ControlError> {
-        #[derive(Deserialize)]
-        struct Page {
-            leases: Vec<ListedLease>,
-        }
-        let from = after.map_or_else(|| "start".to_owned(), |address| address.to_string());
-        let request = json!({"command": "lease4-get-page", "arguments": {"from": from, "limit": limit}});
-        let answer = self.exchange("lease4-get-page", &request.to_string(), LOOKUP_TIME_MAX).await?;
-        if answer.outcome == Outcome::Empty {
-            return Ok(Vec::new());
-        }
-        let answer = self.success("lease4-get-page", answer)?;
-        Ok(self.arguments::<Page>("lease4-get-page", answer)?.leases)
-    }
-
-    /// Address counters of every subnet, by subnet id.
-    pub async fn subnet_counters(&self) -> Result<Vec<SubnetCounters>, ControlError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        struct Envelope {
-            result_set: Table,
-        }
-        #[derive(Deserialize)]
-        struct Table {
-            columns: Vec<String>,
-            rows: Vec<Vec<i64>>,
-        }
-        let request = json!({"command": "stat-lease4-get"});
-        let answer = self.exchange("stat-lease4-get", &request.to_string(), LOOKUP_TIME_MAX).await?;
-        if answer.outcome == Outcome::Empty {
-            return Ok(Vec::new());
-        }
-        let answer = self.success("stat-lease4-get", answer)?;
-        let table = self.arguments::<Envelope>("stat-lease4-get", answer)?.result_set;
-        table
-            .rows
-            .iter()
-            .map(|row| {
-                let cell = |name: &str| {
-                    let at = table.columns.iter().position(|column| column == name);
-                    // Kea keeps these as signed numbers and has been seen below zero after a lease4-wipe.
-                    at.and_then(|at| row.get(at)).map(|value| u64::try_from(*value).unwrap_or(0))
-                };
-                Some(SubnetCounters {
-                    subnet_id: u32::try_from(cell("subnet-id")?).ok()?,
-                    total: cell("total-addresses")?,
-                    cumulative_assigned: cell("cumulative-assigned-addresses")?,
-                    assigned: cell("assigned-addresses")?,
-                    declined: cell("declined-addresses")?,
-                })
-            })
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| self.form("stat-lease4-get", format!("columns {:?}", table.columns), None))
-    }
-
-    /// The newest value of every statistic that is a whole number, by name.
-    pub async fn statistics(&self) -> Result<BTreeMap<String, i64>, ControlError> {
-        let answer = self.ask("statistic-get-all", None).await?;
-        let samples: BTreeMap<String, Vec<(Value, String)>> = self.arguments("statistic-get-all", answer)?;
-        Ok(samples.into_iter().filter_map(|(name, samples)| Some((name, samples.first()?.0.as_i64()?))).collect())
-    }
-
-    /// Stops answering clients; Kea starts again by itself after `seconds`.
-    pub async fn disable_dhcp(&self, seconds: u32) -> Result<(), ControlError> {
-        self.ask("dhcp-disable", Some(json!({"max-period": seconds}))).await.map(drop)
-    }
-
     /// Sends one command and takes only [`Outcome::Success`].
-    pub async fn ask(&self, command: &'static str, arguments: Option<Value>) -> Result<Answer, ControlError> {
+    pub(super) async fn ask(&self, command: &'static str, arguments: Option<Value>) -> Result<Answer, ControlError> {
         let request = match arguments {
             Some(arguments) => json!({"command": command, "arguments": arguments}),
             None => json!({"command": command}),
@@ -329,7 +195,12 @@ impl ControlSocket {
         })
     }
 
-    async fn exchange(&self, command: &'static str, request: &str, limit: Duration) -> Result<Answer, ControlError> {
+    pub(super) async fn exchange(
+        &self,
+        command: &'static str,
+        request: &str,
+        limit: Duration,
+    ) -> Result<Answer, ControlError> {
         let answer = tokio::time::timeout(limit, self.round_trip(command, request))
             .await
             .map_err(|_| ControlError::TimedOut { socket: self.path.clone(), command, limit })??;
@@ -353,14 +224,14 @@ impl ControlSocket {
         Ok(answer)
     }
 
-    fn success(&self, command: &'static str, answer: Answer) -> Result<Answer, ControlError> {
+    pub(super) fn success(&self, command: &'static str, answer: Answer) -> Result<Answer, ControlError> {
         match answer.outcome {
             Outcome::Success => Ok(answer),
             outcome => Err(ControlError::Refused { socket: self.path.clone(), command, outcome, text: answer.text }),
         }
     }
 
-    fn arguments<T: serde::de::DeserializeOwned>(
+    pub(super) fn arguments<T: serde::de::DeserializeOwned>(
         &self,
         command: &'static str,
         answer: Answer,
@@ -369,7 +240,7 @@ impl ControlSocket {
             .map_err(|source| self.form(command, "unexpected arguments".into(), Some(source)))
     }
 
-    fn form(&self, command: &'static str, what: String, source: Option<serde_json::Error>) -> ControlError {
+    pub(super) fn form(&self, command: &'static str, what: String, source: Option<serde_json::Error>) -> ControlError {
         ControlError::Form { socket: self.path.clone(), command, what, source }
     }
 }
@@ -402,12 +273,14 @@ fn wire_offset(text: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use tokio::net::UnixListener;
 
     /// Answers one connection with `answer` once a whole JSON request came in, and returns that request.
-    async fn served(answer: &'static str) -> (tempfile::TempDir, ControlSocket, tokio::task::JoinHandle<Value>) {
+    pub(in super::super) async fn served(
+        answer: &'static str,
+    ) -> (tempfile::TempDir, ControlSocket, tokio::task::JoinHandle<Value>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kea.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -435,40 +308,6 @@ mod tests {
         assert_eq!(complaint.text, "invalid pool definition: zz. Two formats (<wire>:0:54)");
         assert_eq!(&config.as_str()[complaint.offset.unwrap()..], r#""zz"}}"#);
         assert_eq!(server.await.unwrap(), json!({"command": "config-test", "arguments": {"Dhcp4": {"pool": "zz"}}}));
-    }
-
-    #[tokio::test]
-    async fn a_page_of_leases_and_the_end_of_the_pages() {
-        let (_folder, socket, server) = served(
-            r#"{"arguments":{"count":1,"leases":[{"client-id":"01:02","cltt":10,"fqdn-fwd":false,"fqdn-rev":true,
-                "hostname":"h","hw-address":"02:00:00:00:00:09","ip-address":"10.77.1.0","state":0,"subnet-id":7,"valid-lft":600}]},
-                "result":0,"text":"1 IPv4 lease(s) found."}"#,
-        )
-        .await;
-        let page = socket.lease_page(Some(Ipv4Addr::new(10, 77, 0, 9)), 250).await.unwrap();
-        assert_eq!(
-            page,
-            [ListedLease {
-                address: Ipv4Addr::new(10, 77, 1, 0),
-                hw_address: "02:00:00:00:00:09".into(),
-                client_id: "01:02".into(),
-                hostname: "h".into(),
-                cltt: 10,
-                valid_seconds: 600,
-                subnet_id: 7,
-                state: 0,
-                fqdn_fwd: false,
-                fqdn_rev: true,
-                user_context: None,
-            }]
-        );
-        assert_eq!(
-            server.await.unwrap(),
-            json!({"command": "lease4-get-page", "arguments": {"from": "10.77.0.9", "limit": 250}})
-        );
-        let (_folder, socket, _server) =
-            served(r#"{"arguments":{"count":0,"leases":[]},"result":3,"text":"0 IPv4 lease(s) found."}"#).await;
-        assert_eq!(socket.lease_page(None, 250).await.unwrap(), []);
     }
 
     #[tokio::test]
