@@ -1,6 +1,8 @@
 //! A host of its own for one Kea: two network namespaces with a cable, and everything Kea needs in a temporary folder.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -89,6 +91,18 @@ impl KeaHost {
     /// What a hand with socat would do.
     pub(crate) async fn set_config(&self, config: &Value) {
         self.socket().set_config(&ConfigText::of(config)).await.unwrap();
+    }
+
+    /// The same without async, to be called at a failpoint.
+    pub(crate) fn hand(&self) -> impl Fn(&Value) + use<> {
+        let socket = self.folder.path().join("socket");
+        move |config| {
+            let mut stream = UnixStream::connect(&socket).unwrap();
+            stream.write_all(json!({"command": "config-set", "arguments": config}).to_string().as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.contains("\"result\": 0"), "{answer}");
+        }
     }
 
     pub(crate) async fn kill_and_restart(&mut self) {

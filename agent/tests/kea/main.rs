@@ -299,6 +299,25 @@ async fn an_edit_by_hand_inside_our_subnet_shows_and_neither_configuration_means
 }
 
 #[tokio::test]
+async fn what_somebody_changes_during_an_apply_is_not_overwritten() {
+    let Some(host) = KeaHost::start("meanwhile", by_hand()).await else { return };
+    let mut kea = host.kea();
+    let mut edited = kea.running().await.unwrap().whole();
+    edited["Dhcp4"]["subnet4"][0]["t1-percent"] = json!(0.3);
+    let (hand, once) = (host.hand(), AtomicBool::new(true));
+    kea.failpoint = Failpoint::new(move |step| {
+        if step == Step::Intended && once.swap(false, Ordering::AcqRel) {
+            hand(&edited);
+        }
+        true
+    });
+    let wanted = bundle([scope("a", 1, "10.77.0.0/16", &[], 600)]);
+    assert!(matches!(kea.apply(&wanted).await.unwrap(), Outcome::Busy { .. }));
+    assert!(matches!(kea.apply(&wanted).await.unwrap(), Outcome::Applied { .. }));
+    assert_eq!(kea.running().await.unwrap().foreign()["Dhcp4"]["subnet4"][0]["t1-percent"], 0.3);
+}
+
+#[tokio::test]
 async fn a_client_asking_all_the_time_hears_kea_while_it_refuses() {
     let Some(host) = KeaHost::start("asking", json!({})).await else { return };
     let kea = host.kea();
