@@ -88,6 +88,11 @@ impl KeaHost {
         fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
+    /// What Kea logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     /// What a hand with socat would do.
     pub(crate) async fn set_config(&self, config: &Value) {
         self.socket().set_config(&ConfigText::of(config)).await.unwrap();
@@ -183,8 +188,7 @@ impl KeaHost {
         self.process = Some(child);
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.socket().status().await.is_err() {
-            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "Kea did not start: {}", log());
+            assert!(Instant::now() < deadline, "Kea did not start: {}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
