@@ -1,1 +1,4 @@
 //! Freehold.
+
+pub mod driver;
+pub mod files;

@@ -1,0 +1,149 @@
+//! A running configuration as two parts: what is Freehold's and what is not. Pure.
+//!
+//! Freehold owns the subnets that carry its mark, wherever they stand, and nothing else. Everything else passes
+//! through [`Config::with`] untouched, unknown members included, in Kea's own canonical form.
+
+use freehold_core::model::ForeignSubnet;
+use freehold_core::net::Cidr;
+use serde_json::Value;
+
+use super::readback::{ReadBack, read_back};
+use super::render::MARK;
+
+/// `{"Dhcp4": …}` as `config-get` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// All but Freehold's subnets.
+    foreign: Value,
+    /// Freehold's subnets, by id.
+    ours: Vec<Value>,
+}
+
+impl Config {
+    /// Takes a configuration apart.
+    pub fn new(config: Value) -> Self {
+        let (mut foreign, mut ours) = (config, Vec::new());
+        if let Some(dhcp4) = foreign.get_mut("Dhcp4") {
+            take_marked(dhcp4, &mut ours);
+            let networks = dhcp4.get_mut("shared-networks").and_then(Value::as_array_mut);
+            networks.into_iter().flatten().for_each(|network| take_marked(network, &mut ours));
+        }
+        ours.sort_by_key(|subnet| subnet["id"].as_u64());
+        Self { foreign, ours }
+    }
+
+    /// The same configuration with `ours` as Freehold's part.
+    #[must_use]
+    pub fn with(&self, ours: Vec<Value>) -> Self {
+        Self { foreign: self.foreign.clone(), ours }
+    }
+
+    /// Freehold's subnets.
+    pub fn ours(&self) -> &[Value] {
+        &self.ours
+    }
+
+    /// All but Freehold's part.
+    pub fn foreign(&self) -> &Value {
+        &self.foreign
+    }
+
+    /// The whole, with Freehold's subnets behind the others.
+    pub fn whole(&self) -> Value {
+        let mut whole = self.foreign.clone();
+        if let Some(dhcp4) = whole.get_mut("Dhcp4").and_then(Value::as_object_mut)
+            && !self.ours.is_empty()
+        {
+            let subnets = dhcp4.entry("subnet4").or_insert_with(|| Value::Array(Vec::new()));
+            subnets.as_array_mut().into_iter().for_each(|subnets| subnets.extend(self.ours.iter().cloned()));
+        }
+        whole
+    }
+
+    /// Freehold's part as resources.
+    pub fn read_back(&self) -> ReadBack {
+        read_back(&self.foreign["Dhcp4"], &self.ours)
+    }
+
+    /// The subnets that are not Freehold's; those whose prefix cannot be read are left out.
+    pub fn foreign_subnets(&self) -> Vec<ForeignSubnet> {
+        let dhcp4 = &self.foreign["Dhcp4"];
+        let array = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+        let mut subnets = array(&dhcp4["subnet4"]);
+        subnets.extend(array(&dhcp4["shared-networks"]).iter().flat_map(|network| array(&network["subnet4"])));
+        let mut found: Vec<_> = subnets.iter().filter_map(foreign_subnet).collect();
+        found.sort();
+        found
+    }
+
+    /// The kinds of identifiers by which this Kea looks for reservations.
+    pub fn reservation_identifiers(&self) -> Vec<&str> {
+        let named = self.foreign["Dhcp4"]["host-reservation-identifiers"].as_array();
+        named.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+fn foreign_subnet(subnet: &Value) -> Option<ForeignSubnet> {
+    let (address, length) = subnet["subnet"].as_str()?.split_once('/')?;
+    // Kea accepts host bits behind the prefix.
+    let network = ipnet::Ipv4Net::new(address.parse().ok()?, length.parse().ok()?).ok()?.trunc();
+    Some(ForeignSubnet {
+        network: Cidr::new(network.network().into(), network.prefix_len()).ok()?,
+        subnet_id: u32::try_from(subnet["id"].as_u64()?).ok()?,
+    })
+}
+
+/// Moves the marked members of `subnet4` of `parent` to `ours`.
+fn take_marked(parent: &mut Value, ours: &mut Vec<Value>) {
+    let Some(list) = parent.get_mut("subnet4").and_then(Value::as_array_mut) else { return };
+    let is_marked = |subnet: &Value| subnet["user-context"][MARK].is_object();
+    let (marked, rest): (Vec<_>, Vec<_>) = std::mem::take(list).into_iter().partition(is_marked);
+    *list = rest;
+    ours.extend(marked);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn marked(id: u32) -> Value {
+        json!({"id": id, "subnet": format!("10.{id}.0.0/16"), "user-context": {"freehold": {"scope": format!("s{id}")}}})
+    }
+
+    fn running() -> Value {
+        json!({"Dhcp4": {
+            "unknown-key": {"kept": [1, 2.5, null]},
+            "shared-networks": [{"name": "n", "subnet4": [marked(3), {"id": 8, "subnet": "10.8.1.9/16"}]}],
+            "subnet4": [marked(5), {"id": 7, "subnet": "10.7.0.0/16", "user-context": {"comment": "by hand", "freehold": "a word"}}, marked(1)],
+        }})
+    }
+
+    #[test]
+    fn what_is_marked_is_ours_wherever_it_stands_and_the_rest_stays() {
+        let config = Config::new(running());
+        assert_eq!(config.ours(), [marked(1), marked(3), marked(5)]);
+        let without = json!({"Dhcp4": {
+            "unknown-key": {"kept": [1, 2.5, null]},
+            "shared-networks": [{"name": "n", "subnet4": [{"id": 8, "subnet": "10.8.1.9/16"}]}],
+            "subnet4": [{"id": 7, "subnet": "10.7.0.0/16", "user-context": {"comment": "by hand", "freehold": "a word"}}],
+        }});
+        assert_eq!(config.with(vec![]).whole().to_string(), without.to_string());
+        let one = config.with(vec![marked(9)]);
+        assert_eq!(one.whole()["Dhcp4"]["subnet4"][1], marked(9));
+        assert_eq!(Config::new(one.whole()), one);
+        assert_eq!(
+            config.foreign_subnets(),
+            [("10.7.0.0/16", 7), ("10.8.0.0/16", 8)]
+                .map(|(network, subnet_id)| ForeignSubnet { network: network.parse().unwrap(), subnet_id })
+        );
+    }
+
+    #[test]
+    fn nothing_is_added_to_a_configuration_that_has_no_subnets() {
+        let bare = json!({"Dhcp4": {}});
+        let config = Config::new(bare.clone());
+        assert_eq!(config.whole(), bare);
+        assert_eq!(config.with(vec![marked(1)]).whole(), json!({"Dhcp4": {"subnet4": [marked(1)]}}));
+    }
+}

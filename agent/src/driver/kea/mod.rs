@@ -1,0 +1,36 @@
+//! The driver of ISC Kea DHCPv4, by its control socket, its lease file and its configuration file.
+//!
+//! Finding it: [`discover`] reads processes and the configuration file ([`source`]).
+//!
+//! Talking to it: [`control`] is the socket, [`lookup`] what can be asked.
+//!
+//! Configuring it, in the order of an apply ([`mod@apply`] is the sequence, and [`intent`] what a crash leaves of it):
+//! - [`config`] takes what runs apart into Freehold's part and the rest
+//! - [`mod@plan`] makes the next configuration of a bundle, [`render`] each subnet of it
+//! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
+//! - [`readback`] tells from what runs which bundle it is
+//! - [`probe`] tells from the kernel whether Kea hears its clients
+//! - [`persist`] writes the file that Kea starts with
+//!
+//! Hearing of its leases: [`follow`] reads the lease file ([`memfile`]) as it grows, [`leases`] says what a row means.
+//!
+//! `host_cmds`, `subnet_cmds` and holds by `lease_cmds` are not used yet: every change is one `config-set`, which Kea 2.2 and 2.6 have
+//! nothing else for.
+
+pub mod apply;
+pub mod blame;
+pub mod config;
+pub mod control;
+pub mod discover;
+pub mod follow;
+pub mod intent;
+pub mod leases;
+pub mod locate;
+pub mod lookup;
+pub mod memfile;
+pub mod persist;
+pub mod plan;
+pub mod probe;
+pub mod readback;
+pub mod render;
+pub mod source;

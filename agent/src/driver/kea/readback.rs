@@ -1,0 +1,406 @@
+//! What Kea runs of Freehold's, out of `config-get`, as the resources that would make it so. Pure.
+//!
+//! The opposite of [`super::render`], and strict: a subnet counts as its scope only if every member says what rendering
+//! that scope says, and every other member has the value that Kea gives it by itself (its default, or the one
+//! inherited from the global settings). So an edit by hand inside a subnet of Freehold's always shows, and the digest of what was read is
+//! the digest that was sent only if Kea really runs it.
+
+use std::net::Ipv4Addr;
+
+use freehold_core::bundle::{Bundle, Resource, ResourceKey, ResourceKind};
+use freehold_core::net::{AddressRange, Cidr};
+use freehold_core::option::{OptionCode, OptionValue, Options, Shape};
+use freehold_core::text::Text;
+use freehold_proto::convert::option::resources;
+use freehold_proto::sync::{PoolRange, ReservationResource, ScopeResource, reservation_resource::Client};
+use prost::Message;
+use serde_json::{Map, Value};
+
+use super::render::{self, MARK};
+
+/// Freehold's part of a running configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReadBack {
+    /// Everything found; what was tampered with is in it with bytes that no controller sends.
+    pub bundle: Bundle,
+    /// What is not as Freehold would have it, in words.
+    pub strange: Vec<Strange>,
+}
+
+/// A part of a Freehold subnet that Freehold did not write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strange {
+    pub key: ResourceKey,
+    pub what: String,
+}
+
+/// Reads back every marked subnet of `dhcp4`.
+pub fn read_back<'a>(dhcp4: &Value, marked: impl IntoIterator<Item = &'a Value>) -> ReadBack {
+    let mut resources = std::collections::BTreeMap::new();
+    let mut strange = Vec::new();
+    for subnet in marked {
+        let id = subnet["user-context"][MARK]["scope"].as_str().unwrap_or("?").to_owned();
+        let key = ResourceKey { kind: ResourceKind::Scope, id: id.clone() };
+        let mut take = |key: ResourceKey, raw: &Value, parsed: Result<Vec<u8>, String>| {
+            let body = parsed.unwrap_or_else(|what| {
+                strange.push(Strange { key: key.clone(), what });
+                tampered(raw)
+            });
+            if resources.insert(key.clone(), Resource::new(body)).is_some() {
+                strange.push(Strange { key: key.clone(), what: "is there twice".to_owned() });
+                resources.insert(key, Resource::new(tampered(raw)));
+            }
+        };
+        let mut own = subnet.clone();
+        let reservations = own.as_object_mut().and_then(|own| own.shift_remove("reservations"));
+        take(key, &own, scope(&own, dhcp4).map(|scope| scope.encode_to_vec()));
+        for host in reservations.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            let address = host["ip-address"].as_str().unwrap_or("?");
+            let key = ResourceKey { kind: ResourceKind::Reservation, id: format!("{id}/{address}") };
+            take(key, host, reservation(host, &id).map(|reservation| reservation.encode_to_vec()));
+        }
+    }
+    ReadBack { bundle: Bundle::new(resources), strange }
+}
+
+/// Bytes for what is not Freehold's doing: never those of a message, whose first byte would be a field's tag.
+fn tampered(raw: &Value) -> Vec<u8> {
+    let mut body = vec![0];
+    body.extend(raw.to_string().into_bytes());
+    body
+}
+
+/// The scope that a subnet without its reservations serves, or what in it no scope explains.
+fn scope(subnet: &Value, dhcp4: &Value) -> Result<ScopeResource, String> {
+    let mark = &subnet["user-context"][MARK];
+    let number = |value: &Value, name: &str| -> Result<u32, String> {
+        value.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or_else(|| format!("{name} is {value}"))
+    };
+    let timer = |name: &str| if mark[name].is_null() { Ok(0) } else { number(&mark[name], name) };
+    let network: Cidr = text(&subnet["subnet"]).parse().map_err(|_| format!("subnet is {}", subnet["subnet"]))?;
+    let mut pools = array(&subnet["pools"]).map(pool).collect::<Result<Vec<_>, _>>()?;
+    pools.sort_by_key(AddressRange::start);
+    let mut options = Options::default();
+    for found in array(&subnet["option-data"]) {
+        let (code, value) = option(found)?;
+        options.add(code, value).map_err(|refusal| refusal.to_string())?;
+    }
+    let scope = ScopeResource {
+        id: text(&mark["scope"]).to_owned(),
+        subnet_id: number(&subnet["id"], "id")?,
+        network: network.to_string(),
+        pools: pools
+            .iter()
+            .map(|range| PoolRange { start: range.start().to_string(), end: range.end().to_string() })
+            .collect(),
+        options: resources(&options),
+        valid_seconds: number(&subnet["valid-lifetime"], "valid-lifetime")?,
+        renew_seconds: timer("renew-timer")?,
+        rebind_seconds: timer("rebind-timer")?,
+    };
+    let expected = render::scope(&scope).map_err(|unfit| format!("{}: {}", unfit.field, unfit.what))?;
+    only(subnet, &expected, &["pools", "option-data"], |name, value| value == &dhcp4[name])?;
+    Ok(scope)
+}
+
+/// The reservation that a member of `reservations` makes.
+fn reservation(host: &Value, scope: &str) -> Result<ReservationResource, String> {
+    let client = |name: &str| {
+        host[name].as_str().map(|text| bytes(text).ok_or_else(|| format!("{name} is {text:?}"))).transpose()
+    };
+    let address: Ipv4Addr =
+        text(&host["ip-address"]).parse().map_err(|_| format!("ip-address is {}", host["ip-address"]))?;
+    let reservation = ReservationResource {
+        scope: scope.to_owned(),
+        address: address.to_string(),
+        client: match (client("hw-address")?, client("client-id")?, client("duid")?) {
+            (Some(bytes), None, None) => Some(Client::Hardware(bytes)),
+            (None, Some(bytes), None) => Some(Client::ClientId(bytes)),
+            (None, None, Some(bytes)) => Some(Client::Duid(bytes)),
+            _ => return Err("its client is told by none or by several of hw-address, client-id, duid".to_owned()),
+        },
+        host_name: text(&host["hostname"]).to_owned(),
+    };
+    let expected = render::reservation(&reservation).map_err(|unfit| format!("{}: {}", unfit.field, unfit.what))?;
+    only(host, &expected, &["hw-address", "client-id", "duid"], |_, _| false)?;
+    Ok(reservation)
+}
+
+fn pool(pool: &Value) -> Result<AddressRange, String> {
+    let range = text(&pool["pool"]);
+    only(pool, &Value::Null, &["pool"], |_, _| false).map_err(|what| format!("pool {range}: {what}"))?;
+    let range = range.replace(' ', "");
+    // Kea shortens what is a prefix.
+    let parsed = match range.parse::<Cidr>() {
+        Ok(prefix) => Some(prefix.range()),
+        Err(_) => range.parse().ok(),
+    };
+    parsed.filter(|range| range.start().is_ipv4()).ok_or_else(|| format!("pool is {range:?}"))
+}
+
+fn option(option: &Value) -> Result<(OptionCode, OptionValue), String> {
+    let code = option["code"].as_u64().and_then(|code| u32::try_from(code).ok()).ok_or("an option without a code")?;
+    let at_code = |what: String| format!("option {code}: {what}");
+    only(option, &Value::Null, &["code", "csv-format", "data", "name", "space"], |_, _| false).map_err(at_code)?;
+    if !matches!(option["space"].as_str(), None | Some("dhcp4")) {
+        return Err(at_code(format!("space is {}", option["space"])));
+    }
+    let known = OptionCode::new(code).map_err(|refusal| at_code(refusal.to_string()))?;
+    let data = text(&option["data"]);
+    let readable = !matches!(known.shape(), Shape::Text | Shape::Bytes);
+    if option["csv-format"] != Value::Bool(readable) {
+        return Err(at_code(format!("csv-format is {}", option["csv-format"])));
+    }
+    let value = if readable {
+        OptionValue::from_text(known, data)
+    } else {
+        let bytes = bytes(data).ok_or_else(|| at_code(format!("data is {data:?}")))?;
+        match known.shape() {
+            Shape::Text => Text::parse(&String::from_utf8_lossy(&bytes)).map(OptionValue::Text),
+            _ => Ok(OptionValue::Bytes(bytes)),
+        }
+    };
+    Ok((known, value.map_err(|refusal| at_code(refusal.to_string()))?))
+}
+
+/// Checks that `found` has what `expected` has, and besides only what Kea adds by itself: defaults, or what `inherited` explains.
+/// The members `parsed` have been looked at already.
+fn only(
+    found: &Value,
+    expected: &Value,
+    parsed: &[&str],
+    inherited: impl Fn(&str, &Value) -> bool,
+) -> Result<(), String> {
+    let none = Map::new();
+    let (found, expected) = (found.as_object().unwrap_or(&none), expected.as_object().unwrap_or(&none));
+    let unparsed = |name: &&String| !parsed.contains(&name.as_str());
+    for name in expected.keys().filter(unparsed) {
+        let (is, should) = (found.get(name).unwrap_or(&Value::Null), &expected[name]);
+        if is != should {
+            return Err(format!("{name} is {is} where Freehold wrote {should}"));
+        }
+    }
+    for name in found.keys().filter(unparsed).filter(|name| !expected.contains_key(*name)) {
+        let value = &found[name];
+        if !is_empty(value) && !inherited(name, value) {
+            return Err(format!("{name} is {value}, which Freehold did not write"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a value is how Kea writes that nothing was said.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty() || text == "0.0.0.0",
+        Value::Array(items) => items.is_empty(),
+        // `relay` is {"ip-addresses": []}.
+        Value::Object(members) => members.values().all(is_empty),
+    }
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+/// Hexadecimal with or without colons.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.replace(':', "");
+    let plain = digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| {
+        (0..digits.len()).step_by(2).filter_map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Config;
+    use super::super::plan::plan;
+    use super::super::plan::tests::{bundle, host, scope};
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Global settings, as Kea shows them and lets subnets inherit them.
+    fn globals() -> Value {
+        json!({"calculate-tee-times": false, "t1-percent": 0.5, "t2-percent": 0.875, "renew-timer": 400, "valid-lifetime": 7200, "subnet4": []})
+    }
+
+    /// A subnet as Kea 2.2 shows what it was given.
+    fn shown(subnet: &Value) -> Value {
+        let mut shown = json!({
+            "4o6-interface": "", "4o6-subnet": "", "relay": {"ip-addresses": []}, "store-extended-info": false,
+            "calculate-tee-times": false, "t1-percent": 0.5, "t2-percent": 0.875, "renew-timer": 400,
+        });
+        shown.as_object_mut().unwrap().extend(subnet.as_object().unwrap().clone());
+        for pool in shown["pools"].as_array_mut().unwrap() {
+            let (start, end) = text(&pool["pool"]).split_once('-').unwrap();
+            if start == end {
+                pool["pool"] = json!(format!("{start}/32"));
+            }
+            pool["option-data"] = json!([]);
+        }
+        for option in shown["option-data"].as_array_mut().unwrap() {
+            option["space"] = json!("dhcp4");
+            option["always-send"] = json!(false);
+        }
+        shown["option-data"].as_array_mut().unwrap().reverse();
+        for host in shown["reservations"].as_array_mut().unwrap() {
+            host["client-classes"] = json!([]);
+            host["next-server"] = json!("0.0.0.0");
+            if host["hostname"].is_null() {
+                host["hostname"] = json!("");
+            }
+        }
+        shown["reservations"].as_array_mut().unwrap().reverse();
+        shown
+    }
+
+    fn bundles() -> impl Strategy<Value = Bundle> {
+        let option =
+            (2u32..255, "[0-9a-f]{2}|10\\.0\\.0\\.[1-9]|[a-c]{1,3}(,[a-c]{1,3})?|true|-?[0-9]{1,2}|a, \"b\\\\");
+        let scopes = (
+            any::<u8>(),
+            prop::collection::vec(option, 0..9),
+            20u32..9999,
+            prop::option::of(1u32..10),
+            prop::bool::ANY,
+        );
+        let hosts = prop::collection::btree_map(
+            1u8..255,
+            (0u8..3, prop::collection::vec(any::<u8>(), 3..20), "[a-c]{0,3}"),
+            0..5,
+        );
+        prop::collection::vec((scopes, hosts), 0..4).prop_map(|all| {
+            let (mut scopes, mut reservations) = (vec![], vec![]);
+            for (at, ((pool, options, valid, renew, rebind), hosts)) in all.into_iter().enumerate() {
+                let mut set = Options::default();
+                for (number, text) in options {
+                    // Codes that take none of these texts, and those that Freehold refuses, are left out.
+                    let Ok(code) = OptionCode::new(number) else { continue };
+                    let Ok(value) = OptionValue::from_text(code, &text) else { continue };
+                    if number != 43 && set.get(code).is_none() {
+                        let _fits = set.add(code, value).is_ok();
+                    }
+                }
+                let id = format!("s{at}");
+                let range = |low: u8, high: u8| PoolRange {
+                    start: format!("10.{at}.1.{low}"),
+                    end: format!("10.{at}.1.{high}"),
+                };
+                scopes.push(ScopeResource {
+                    pools: vec![range(0, pool / 2), range(pool / 2 + 2, pool / 2 + 2)],
+                    options: resources(&set),
+                    valid_seconds: valid,
+                    renew_seconds: renew.unwrap_or(0),
+                    rebind_seconds: if rebind { 19 } else { 0 },
+                    ..scope(&id, at as u32 + 1, &format!("10.{at}.0.0/16"))
+                });
+                for (low, (kind, bytes, name)) in hosts {
+                    let client = [Client::Hardware, Client::ClientId, Client::Duid][usize::from(kind)](bytes);
+                    reservations.push(ReservationResource {
+                        host_name: name,
+                        ..host(&id, &format!("10.{at}.2.{low}"), client)
+                    });
+                }
+            }
+            bundle(&scopes, &reservations)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_rendered_is_read_back_with_the_same_digest(bundle in bundles()) {
+            let planned = plan(&bundle, &Config::new(json!({"Dhcp4": globals()}))).unwrap();
+            let shown: Vec<_> = planned.config.ours().iter().map(shown).collect();
+            prop_assert_eq!(read_back(&globals(), &shown), ReadBack { bundle, strange: vec![] });
+        }
+    }
+
+    #[test]
+    fn any_edit_of_any_member_shows() {
+        let wanted = bundle(
+            &[ScopeResource {
+                pools: vec![PoolRange { start: "10.77.1.0".into(), end: "10.77.1.9".into() }],
+                ..scope("a", 7, "10.77.0.0/16")
+            }],
+            &[host("a", "10.77.9.1", Client::Hardware(vec![2; 6]))],
+        );
+        let planned = plan(&wanted, &Config::new(json!({"Dhcp4": globals()}))).unwrap();
+        let good = shown(&planned.config.ours()[0]);
+        let check = |pointer: &str, value: Value, key: &str, what: &str| {
+            let mut edited = good.clone();
+            let (parent, member) = pointer.rsplit_once('/').unwrap();
+            edited.pointer_mut(parent).unwrap()[member] = value;
+            let found = read_back(&globals(), [&edited]);
+            assert_ne!(found.bundle.digest(), wanted.digest(), "{pointer}");
+            let strange: Vec<_> =
+                found.strange.iter().map(|strange| (strange.key.to_string(), strange.what.as_str())).collect();
+            let expected = if what.is_empty() { vec![] } else { vec![(key.to_owned(), what)] };
+            assert_eq!(strange, expected, "{pointer}");
+        };
+        check("/id", json!(8), "", "");
+        check("/pools/0/pool", json!("10.77.1.0/28"), "", "");
+        check(
+            "/pools/0/client-class",
+            json!("x"),
+            "scope a",
+            "pool 10.77.1.0-10.77.1.9: client-class is \"x\", which Freehold did not write",
+        );
+        check("/min-valid-lifetime", json!(60), "scope a", "min-valid-lifetime is 60 where Freehold wrote 600");
+        check("/renew-timer", json!(60), "scope a", "renew-timer is 60, which Freehold did not write");
+        check(
+            "/reservations-out-of-pool",
+            json!(true),
+            "scope a",
+            "reservations-out-of-pool is true where Freehold wrote false",
+        );
+        check(
+            "/relay",
+            json!({"ip-addresses": ["10.0.0.1"]}),
+            "scope a",
+            "relay is {\"ip-addresses\":[\"10.0.0.1\"]}, which Freehold did not write",
+        );
+        check(
+            "/user-context/note",
+            json!("hi"),
+            "scope a",
+            "user-context is {\"freehold\":{\"scope\":\"a\"},\"note\":\"hi\"} where Freehold wrote {\"freehold\":{\"scope\":\"a\"}}",
+        );
+        check(
+            "/option-data",
+            json!([{"code": 3, "csv-format": true, "data": "10.0.0.1", "space": "x"}]),
+            "scope a",
+            "option 3: space is \"x\"",
+        );
+        check(
+            "/option-data",
+            json!([{"code": 3, "csv-format": true, "data": "10.0.0.1", "always-send": true}]),
+            "scope a",
+            "option 3: always-send is true, which Freehold did not write",
+        );
+        check("/reservations/0/hostname", json!("x"), "", "");
+        check(
+            "/reservations/0/client-classes",
+            json!(["x"]),
+            "reservation a/10.77.9.1",
+            "client-classes is [\"x\"], which Freehold did not write",
+        );
+        check(
+            "/reservations/0/duid",
+            json!("00:01:02"),
+            "reservation a/10.77.9.1",
+            "its client is told by none or by several of hw-address, client-id, duid",
+        );
+        check("/reservations", json!([]), "", "");
+        assert_eq!(read_back(&globals(), [&good]).bundle, wanted);
+        assert_ne!(read_back(&globals(), [&good, &good]).bundle, wanted);
+    }
+}

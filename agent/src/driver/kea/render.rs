@@ -1,0 +1,171 @@
+//! A scope as Kea writes it: one `subnet4` with its pools, options and reservations. Pure.
+//!
+//! What is Freehold's is marked in `user-context`; the mark also says which timers were asked for, because Kea shows
+//! timers inherited from its global settings just like a subnet's own. What must not be inherited is written
+//! out: lifetimes with their bounds, and that reservations in the subnet and in its pools count.
+//!
+//! Addresses, names, numbers and flags are written readably (`csv-format`), text and bytes in hexadecimal: in Kea's
+//! comma separated form a text with a comma becomes another text.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+use freehold_core::net::{AddressRange, Cidr};
+use freehold_core::option::OptionCode;
+use freehold_proto::sync::{
+    OptionResource, ReservationResource, ScopeResource, option_resource::Value as OptionValue,
+    reservation_resource::Client,
+};
+use serde_json::{Map, Value, json};
+
+/// The member of `user-context` that marks a subnet as Freehold's.
+pub const MARK: &str = "freehold";
+
+/// Why a resource cannot be put into Kea's words. It never reaches Kea.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The field of the resource.
+    pub field: String,
+    pub what: String,
+}
+
+/// The `subnet4` member for a scope, without reservations.
+pub fn scope(scope: &ScopeResource) -> Result<Value, Unfit> {
+    let network: Cidr = scope.network.parse().map_err(|refusal| unfit("network", refusal))?;
+    if !network.network().is_ipv4() {
+        return Err(unfit("network", format!("{network} is not IPv4")));
+    }
+    if scope.subnet_id == 0 || scope.subnet_id == u32::MAX {
+        return Err(unfit("subnet_id", format!("{} means something else to Kea", scope.subnet_id)));
+    }
+    let mut mark = Map::from_iter([("scope".to_owned(), json!(scope.id))]);
+    let mut subnet =
+        Map::from_iter([("id".to_owned(), json!(scope.subnet_id)), ("subnet".to_owned(), json!(scope.network))]);
+    for lifetime in ["valid-lifetime", "min-valid-lifetime", "max-valid-lifetime"] {
+        subnet.insert(lifetime.to_owned(), json!(scope.valid_seconds));
+    }
+    for (timer, asked, seconds) in timers(scope) {
+        subnet.insert(timer.to_owned(), json!(seconds));
+        if asked {
+            mark.insert(timer.to_owned(), json!(seconds));
+        }
+    }
+    subnet.insert("reservations-in-subnet".to_owned(), json!(true));
+    subnet.insert("reservations-out-of-pool".to_owned(), json!(false));
+    let pools = scope.pools.iter().enumerate().map(|(at, pool)| {
+        let range = format!("{}-{}", pool.start, pool.end);
+        let parsed: AddressRange = range.parse().map_err(|refusal| unfit(&format!("pools[{at}]"), refusal))?;
+        Ok(json!({"pool": parsed.to_string()}))
+    });
+    subnet.insert("pools".to_owned(), Value::Array(pools.collect::<Result<_, _>>()?));
+    let options = scope
+        .options
+        .iter()
+        .enumerate()
+        .map(|(at, given)| option(given).map_err(|what| unfit(&format!("options[{at}]"), what)));
+    subnet.insert("option-data".to_owned(), Value::Array(options.collect::<Result<_, _>>()?));
+    subnet.insert("user-context".to_owned(), json!({MARK: mark}));
+    Ok(Value::Object(subnet))
+}
+
+/// The timers to write: their names, whether they were asked for, and their seconds.
+///
+/// Without any, Kea's global ones hold. With one, the other is written too: the global one might not fit, and Kea would refuse the subnet.
+fn timers(scope: &ScopeResource) -> Vec<(&'static str, bool, u32)> {
+    let (renew, rebind, valid) = (scope.renew_seconds, scope.rebind_seconds, scope.valid_seconds);
+    let (renew_or, rebind_or) = match (renew, rebind) {
+        (0, 0) => return Vec::new(),
+        (0, rebind) => (rebind / 2, rebind),
+        (renew, 0) => (renew, renew.midpoint(valid).max(valid / 8 * 7)),
+        (renew, rebind) => (renew, rebind),
+    };
+    vec![("renew-timer", renew > 0, renew_or), ("rebind-timer", rebind > 0, rebind_or)]
+}
+
+/// The `reservations` member for a reservation.
+pub fn reservation(reservation: &ReservationResource) -> Result<Value, Unfit> {
+    let address: Ipv4Addr = reservation
+        .address
+        .parse()
+        .map_err(|_| unfit("address", format!("{:?} is not an IPv4 address", reservation.address)))?;
+    let (identifier, value) = match &reservation.client {
+        Some(Client::Hardware(bytes)) => ("hw-address", hexadecimal(bytes, ":")),
+        Some(Client::ClientId(bytes)) => ("client-id", hexadecimal(bytes, "")),
+        Some(Client::Duid(bytes)) => ("duid", hexadecimal(bytes, ":")),
+        None => return Err(unfit("client", "no client is named")),
+    };
+    if value.is_empty() {
+        return Err(unfit("client", format!("the {identifier} is empty")));
+    }
+    let mut host = Map::from_iter([(identifier.to_owned(), json!(value)), ("ip-address".to_owned(), json!(address))]);
+    if !reservation.host_name.is_empty() {
+        host.insert("hostname".to_owned(), json!(reservation.host_name));
+    }
+    Ok(Value::Object(host))
+}
+
+fn option(option: &OptionResource) -> Result<Value, String> {
+    let code = OptionCode::new(option.code).map_err(|refusal| refusal.to_string())?;
+    let readable = |data: String| json!({"code": code.number(), "csv-format": true, "data": data});
+    let bytes = |bytes: &[u8]| json!({"code": code.number(), "csv-format": false, "data": hexadecimal(bytes, "").to_uppercase()});
+    Ok(match option.value.as_ref().ok_or("no value")? {
+        OptionValue::Addresses(list) => readable(list.items.join(",")),
+        OptionValue::Names(list) => readable(list.items.join(",")),
+        OptionValue::Unsigned(number) => readable(number.to_string()),
+        OptionValue::Signed(number) => readable(number.to_string()),
+        OptionValue::Flag(flag) => readable(flag.to_string()),
+        OptionValue::Text(text) => bytes(text.as_bytes()),
+        OptionValue::Bytes(value) if option.code == VENDOR_OPTIONS && !is_encapsulated(value) => {
+            return Err(
+                "option 43 must be made of sub-options (code, length, bytes): Kea drops the rest without a word"
+                    .to_owned(),
+            );
+        }
+        OptionValue::Bytes(value) => bytes(value),
+    })
+}
+
+/// Vendor specific information (RFC 2132 §8.4), the one option that Kea takes apart unasked.
+const VENDOR_OPTIONS: u32 = 43;
+
+/// Whether `bytes` are sub-options and nothing else.
+fn is_encapsulated(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let [code, length, after @ ..] = rest {
+        match after.get(usize::from(*length)..) {
+            Some(next) if !matches!(code, 0 | 255) => rest = next,
+            _ => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// Bytes in lower case hexadecimal with `separator` between them.
+fn hexadecimal(bytes: &[u8], separator: &str) -> String {
+    let mut text = String::with_capacity(bytes.len() * 3);
+    for (at, byte) in bytes.iter().enumerate() {
+        let separator = if at == 0 { "" } else { separator };
+        write!(text, "{separator}{byte:02x}").expect("writing to a string does not fail");
+    }
+    text
+}
+
+fn unfit(field: &str, what: impl ToString) -> Unfit {
+    Unfit { field: field.to_owned(), what: what.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vendor_options_that_kea_would_cut_short_are_refused() {
+        let check = |value: &[u8], whole: bool| assert_eq!(is_encapsulated(value), whole, "{value:02x?}");
+        check(&[1, 4, 192, 168, 0, 1], true);
+        check(&[1, 0, 2, 1, 9], true);
+        check(&[1, 2, 3], false);
+        check(&[0, 2, 1, 1], false);
+        check(&[1, 1, 9, 255], false);
+        check(&[255, 0], false);
+    }
+}

@@ -1,0 +1,3 @@
+//! The servers an agent drives, a folder each.
+
+pub mod kea;

@@ -1,0 +1,414 @@
+//! The Kea driver against a real kea-dhcp4 in a network namespace of its own. Needs root, `ip` and `kea-dhcp4`; else it says SKIPPED.
+
+#![allow(clippy::unwrap_used)] // the whole file is a test
+
+mod host;
+mod served;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use freehold_agent::driver::kea::apply::{Failpoint, Outcome, Recovery, Step};
+use freehold_agent::driver::kea::follow::{Follower, Watch, start};
+use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
+use host::KeaHost;
+use serde_json::{Value, json};
+use served::{bundle, key, reservation, scope};
+
+/// Subnets, keys and comments of an operator.
+fn by_hand() -> Value {
+    json!({
+        "user-context": {"comment": "do not touch"},
+        "valid-lifetime": 1234,
+        "renew-timer": 400,
+        "option-data": [{"name": "domain-name", "data": "hand.example"}],
+        "client-classes": [{"name": "voip", "test": "option[60].text == 'voip'"}],
+        "shared-networks": [{"name": "campus", "subnet4": [
+            {"id": 901, "subnet": "10.201.0.0/16", "pools": [{"pool": "10.201.1.0/24"}]},
+        ]}],
+        "subnet4": [
+            {"id": 900, "subnet": "10.200.0.0/16", "pools": [{"pool": "10.200.1.1 - 10.200.1.9"}], "user-context": {"wing": "B", "list": [1, 2.5]},
+             "reservations": [{"hw-address": "02:00:00:00:09:01", "ip-address": "10.200.2.1", "user-context": {"who": "ann"}}]},
+            {"id": 5000, "subnet": "10.202.0.0/16", "renew-timer": 77},
+        ],
+    })
+}
+
+#[tokio::test]
+async fn an_adopted_kea_keeps_what_is_not_ours_over_ten_applies_and_a_restart() {
+    let Some(mut host) = KeaHost::start("adopt", by_hand()).await else { return };
+    let kea = host.kea();
+    let before = kea.running().await.unwrap();
+    let file_before = fs::read(host.config_file()).unwrap();
+    assert_eq!(
+        kea.apply(&Bundle::default()).await.unwrap(),
+        Outcome::Applied { digest: Bundle::default().digest(), set_time: None }
+    );
+    assert_eq!(fs::read(host.config_file()).unwrap(), file_before, "adopting left its mark");
+
+    let mut last = Bundle::default();
+    for round in 1..=10u32 {
+        let reservations = (0..round).map(|n| reservation("a", &format!("10.77.9.{n}"), n));
+        let mut wanted = vec![scope(
+            "a",
+            1,
+            "10.77.0.0/16",
+            &[("10.77.1.0", "10.77.1.255"), ("10.77.2.3", "10.77.2.7")],
+            600 + round,
+        )];
+        if round % 2 == 0 {
+            wanted.push(scope("b", 2, "10.78.0.0/16", &[("10.78.1.0", "10.78.1.0")], 3600));
+        }
+        last = bundle(wanted.into_iter().chain(reservations));
+        let outcome = kea.apply(&last).await.unwrap();
+        assert!(
+            matches!(&outcome, Outcome::Applied { digest, set_time: Some(_) } if *digest == last.digest()),
+            "{outcome:?}"
+        );
+        let now = kea.running().await.unwrap();
+        assert_eq!(now.foreign().to_string(), before.foreign().to_string());
+        assert_eq!(now.read_back().bundle, last);
+        assert_eq!(now.read_back().strange, []);
+    }
+    // The same again changes nothing.
+    assert_eq!(kea.apply(&last).await.unwrap(), Outcome::Applied { digest: last.digest(), set_time: None });
+    host.kill_and_restart().await;
+    let now = kea.running().await.unwrap();
+    assert_eq!((now.foreign(), now.read_back().bundle), (before.foreign(), last));
+    let kept = |name: &str| name.contains(".before-freehold-");
+    let copies: Vec<_> = host.files().into_iter().filter(|path| kept(&path.to_string_lossy())).collect();
+    assert_eq!(copies.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), [file_before]);
+}
+
+#[tokio::test]
+async fn every_option_there_is_comes_back_as_it_was_sent() {
+    let Some(host) = KeaHost::start("options", json!({})).await else { return };
+    let kea = host.kea();
+    let mut wide = served::scope_message("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600);
+    wide.options = served::every_option();
+    (wide.renew_seconds, wide.rebind_seconds) = (100, 200);
+    let clients = served::every_client().into_iter().map(served::reserved);
+    let wanted = bundle([served::scope_resource(wide)].into_iter().chain(clients));
+    let outcome = kea.apply(&wanted).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
+    assert_eq!(kea.running().await.unwrap().read_back().strange, []);
+}
+
+#[tokio::test]
+async fn what_kea_refuses_is_named_and_kea_goes_on_hearing() {
+    let Some(host) = KeaHost::start("refuse", by_hand()).await else { return };
+    let kea = host.kea();
+    let good = [
+        scope("good", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600),
+        reservation("good", "10.77.9.1", 1),
+        reservation("good", "10.77.9.2", 2),
+        scope("also", 5, "10.81.0.0/16", &[], 600),
+    ];
+    let mut timers = served::scope_message("timers", 3, "10.79.0.0/16", &[], 600);
+    (timers.renew_seconds, timers.rebind_seconds) = (500, 100);
+    let bad = [
+        scope("pool", 2, "10.78.0.0/16", &[("10.99.1.0", "10.99.1.255")], 600),
+        reservation("pool", "10.78.9.1", 3),
+        served::scope_resource(timers),
+        reservation("good", "10.99.9.9", 4),
+        reservation("also", "10.81.0.9", 5),
+        // The same client twice in a scope.
+        served::reserved(served::reservation_message("also", "10.81.0.8", 5)),
+    ];
+    let listening = kea.listening().await.unwrap();
+    let outcome = kea.apply(&bundle(good.into_iter().chain(bad))).await.unwrap();
+    let Outcome::Rejected { faults, .. } = outcome else { panic!("{outcome:?}") };
+    let named: Vec<_> = faults.iter().map(|fault| (fault.key.to_string(), fault.message.as_str())).collect();
+    let has = |key: &str, words: &str| {
+        assert!(named.iter().any(|(k, m)| k == key && m.contains(words)), "{key} {words}: {named:#?}")
+    };
+    has("scope pool", "does not match the prefix of a subnet: 10.78.0.0/16");
+    has("scope timers", "renew-timer (500) is greater than the value of rebind-timer (100)");
+    has("reservation good/10.99.9.9", "specified reservation '10.99.9.9' is not within the IPv4 subnet '10.77.0.0/16'");
+    assert_eq!(named.iter().filter(|(key, _)| key.starts_with("reservation also/10.81.0.")).count(), 1, "{named:#?}");
+    assert_eq!(named.len(), 4, "{named:#?}");
+    assert!(listening.covers(&kea.listening().await.unwrap()) && !listening.is_deaf());
+    assert_eq!(kea.running().await.unwrap().ours(), &[] as &[Value]);
+    assert!(!kea.intent_file.exists());
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_of_the_operators_own_never_reaches_kea() {
+    let Some(host) = KeaHost::start("conflict", by_hand()).await else { return };
+    let wanted = bundle([
+        scope("id", 900, "10.77.0.0/16", &[], 600),
+        scope("net", 1, "10.201.128.0/17", &[], 600),
+        reservation("gone", "10.77.9.1", 1),
+    ]);
+    let Outcome::Rejected { faults, .. } = host.kea().apply(&wanted).await.unwrap() else { panic!("not rejected") };
+    let named: Vec<_> =
+        faults.iter().map(|fault| (fault.key.to_string(), fault.code.as_str_name(), fault.field.as_str())).collect();
+    assert_eq!(
+        named,
+        [
+            ("scope id".to_owned(), "CODE_CONFLICT_LOCAL", "subnet_id"),
+            ("scope net".to_owned(), "CODE_CONFLICT_LOCAL", "network"),
+            ("reservation gone/10.77.9.1".to_owned(), "CODE_DEPENDENCY", "scope"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_failed_config_set_is_undone_as_soon_as_kea_allows() {
+    let Some(host) = KeaHost::start("undo", by_hand()).await else { return };
+    let mut kea = host.kea();
+    let old = bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600)]);
+    kea.apply(&old).await.unwrap();
+    let (listening, before) = (kea.listening().await.unwrap(), kea.running().await.unwrap());
+    // Kea believes that its lease file is being cleaned up: this test's process id is alive.
+    let pid_file = host.lease_file().with_extension("csv.pid");
+    let (path, probe) = (pid_file.clone(), kea.clone());
+    kea.failpoint = Failpoint::new(move |step| {
+        if step == Step::Tested {
+            fs::write(&path, format!("{}\n", std::process::id())).unwrap();
+        }
+        true
+    });
+    // It goes on for as long as it takes Kea to refuse the new configuration and then the old one.
+    let free = async {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while host.log().matches("DHCP4_CONFIG_UNRECOVERABLE_ERROR").count() < 2 {
+            assert!(Instant::now() < deadline, "{}", host.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(
+            probe.listening().await.unwrap().is_deaf(),
+            "a failed config-set closes the sockets no more: is this test still about something?"
+        );
+        fs::remove_file(&pid_file).unwrap();
+    };
+    let new = bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.9")], 600)]);
+    let (outcome, ()) = tokio::join!(kea.apply(&new), free);
+    let outcome = outcome.unwrap();
+    let Outcome::RolledBack { faults, message } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(faults, []);
+    assert!(message.contains("lease file cleanup"), "{message}");
+    assert_eq!(kea.listening().await.unwrap(), listening);
+    assert_eq!(kea.running().await.unwrap(), before);
+    assert!(!kea.intent_file.exists());
+    // While a clean-up runs nothing is begun at all; afterwards it goes through.
+    kea.failpoint = Failpoint::default();
+    assert!(matches!(kea.apply(&new).await.unwrap(), Outcome::Applied { .. }));
+}
+
+#[tokio::test]
+async fn an_agent_killed_at_any_step_finds_its_way() {
+    let Some(mut host) = KeaHost::start("crash", by_hand()).await else { return };
+    let foreign = host.kea().running().await.unwrap().foreign().clone();
+    let mut seconds = 600;
+    let mut old = Bundle::default();
+    for restart_kea in [false, true] {
+        for stop in Step::ALL {
+            seconds += 1;
+            let new = bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], seconds)]);
+            let mut kea = host.kea();
+            kea.failpoint = Failpoint::new(move |step| step != stop);
+            kea.apply(&new).await.unwrap_err();
+            if restart_kea {
+                host.kill_and_restart().await;
+            }
+            // The next agent.
+            let kea = host.kea();
+            let recovery = kea.recover().await.unwrap();
+            let expected = match (stop, restart_kea) {
+                (Step::Closed, _) => Recovery::Clean,
+                (Step::Intended | Step::Tested, _) | (Step::Set | Step::ReadBack, true) => {
+                    Recovery::Undone { digest: old.digest() }
+                }
+                (Step::Set | Step::ReadBack, false) | (Step::Persisted, _) => {
+                    Recovery::Finished { digest: new.digest() }
+                }
+            };
+            assert_eq!(recovery, expected, "{stop:?} {restart_kea}");
+            assert!(!kea.listening().await.unwrap().is_deaf());
+            assert!(matches!(kea.apply(&new).await.unwrap(), Outcome::Applied { .. }));
+            host.kill_and_restart().await;
+            let running = host.kea().running().await.unwrap();
+            assert_eq!((running.read_back().bundle, running.foreign()), (new.clone(), &foreign));
+            old = new;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_after_a_refused_config_set_does_not_leave_kea_mute() {
+    let Some(host) = KeaHost::start("mute", json!({})).await else { return };
+    let mut kea = host.kea();
+    let new = bundle([scope("a", 1, "10.77.0.0/16", &[], 600)]);
+    kea.failpoint = Failpoint::new(|step| step != Step::Tested);
+    kea.apply(&new).await.unwrap_err();
+    // What the agent would have done next, with the outcome that it did not live to see.
+    let pid_file = host.lease_file().with_extension("csv.pid");
+    fs::write(&pid_file, format!("{}\n", std::process::id())).unwrap();
+    host.set_config(&kea.running().await.unwrap().whole()).await;
+    fs::remove_file(&pid_file).unwrap();
+    assert!(kea.listening().await.unwrap().is_deaf());
+    let kea = host.kea();
+    assert_eq!(kea.recover().await.unwrap(), Recovery::Undone { digest: Bundle::default().digest() });
+    assert!(!kea.listening().await.unwrap().is_deaf());
+}
+
+#[tokio::test]
+async fn an_edit_by_hand_inside_our_subnet_shows_and_neither_configuration_means_the_old_one() {
+    let Some(host) = KeaHost::start("drift", by_hand()).await else { return };
+    let kea = host.kea();
+    let ours =
+        bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600), reservation("a", "10.77.9.1", 1)]);
+    kea.apply(&ours).await.unwrap();
+    let edit = async |path: &str, value: Value| {
+        let mut whole = kea.running().await.unwrap().whole();
+        let (parent, member) = path.rsplit_once('/').unwrap();
+        whole.pointer_mut(&format!("/Dhcp4/subnet4/{parent}")).unwrap()[member] = value;
+        host.set_config(&whole).await;
+    };
+    let scope_key = key(ResourceKind::Scope, "a");
+    let reservation_key = key(ResourceKind::Reservation, "a/10.77.9.1");
+    for (path, value, key, words) in [
+        ("2/client-class", json!("voip"), &scope_key, "client-class"),
+        ("2/reservations/0/hostname", json!("other"), &reservation_key, ""),
+        ("2/pools/0/pool", json!("10.77.1.0/25"), &scope_key, ""),
+        ("2/t1-percent", json!(0.4), &scope_key, "t1-percent"),
+    ] {
+        edit(path, value).await;
+        let found = kea.running().await.unwrap().read_back();
+        let changed: Vec<ResourceKey> = found.bundle.diff(&ours).upserts.into_keys().collect();
+        assert_eq!(changed, std::slice::from_ref(key), "{path}");
+        assert_eq!(
+            found.strange.iter().any(|strange| strange.what.contains(words)),
+            !words.is_empty(),
+            "{path}: {found:?}"
+        );
+        assert!(matches!(kea.apply(&ours).await.unwrap(), Outcome::Applied { set_time: Some(_), .. }), "{path}");
+    }
+    // A crash in the middle of an apply, and a hand that changed both Freehold's part and its own.
+    let mut stopped = host.kea();
+    stopped.failpoint = Failpoint::new(|step| step != Step::Tested);
+    stopped.apply(&Bundle::default()).await.unwrap_err();
+    edit("2/t1-percent", json!(0.4)).await;
+    edit("0/t1-percent", json!(0.3)).await;
+    assert_eq!(kea.recover().await.unwrap(), Recovery::Restored { digest: ours.digest() });
+    let running = kea.running().await.unwrap();
+    assert_eq!(running.foreign()["Dhcp4"]["subnet4"][0]["t1-percent"], 0.3);
+    assert_eq!(running.read_back().bundle, ours);
+}
+
+#[tokio::test]
+async fn what_somebody_changes_during_an_apply_is_not_overwritten() {
+    let Some(host) = KeaHost::start("meanwhile", by_hand()).await else { return };
+    let mut kea = host.kea();
+    let mut edited = kea.running().await.unwrap().whole();
+    edited["Dhcp4"]["subnet4"][0]["t1-percent"] = json!(0.3);
+    let (hand, once) = (host.hand(), AtomicBool::new(true));
+    kea.failpoint = Failpoint::new(move |step| {
+        if step == Step::Intended && once.swap(false, Ordering::AcqRel) {
+            hand(&edited);
+        }
+        true
+    });
+    let wanted = bundle([scope("a", 1, "10.77.0.0/16", &[], 600)]);
+    assert!(matches!(kea.apply(&wanted).await.unwrap(), Outcome::Busy { .. }));
+    assert!(matches!(kea.apply(&wanted).await.unwrap(), Outcome::Applied { .. }));
+    assert_eq!(kea.running().await.unwrap().foreign()["Dhcp4"]["subnet4"][0]["t1-percent"], 0.3);
+}
+
+#[tokio::test]
+async fn a_client_asking_all_the_time_hears_kea_while_it_refuses() {
+    let Some(host) = KeaHost::start("asking", json!({})).await else { return };
+    let kea = host.kea();
+    let good = scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600);
+    kea.apply(&bundle([good.clone()])).await.unwrap();
+    let done = AtomicBool::new(false);
+    let asking = async {
+        let answered = host.ask(4).await;
+        done.store(true, Ordering::Release);
+        answered
+    };
+    let refused = async {
+        let bad = bundle([good, scope("bad", 2, "10.78.0.0/16", &[("10.99.1.0", "10.99.1.255")], 600)]);
+        while !done.load(Ordering::Acquire) {
+            assert!(matches!(kea.apply(&bad).await.unwrap(), Outcome::Rejected { .. }));
+        }
+    };
+    let (answered, ()) = tokio::join!(asking, refused);
+    assert_eq!(answered, 4);
+}
+
+#[tokio::test]
+async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_follower() {
+    let own = json!({"lease-database": {"type": "memfile", "persist": true, "lfc-interval": 1}});
+    let Some(host) = KeaHost::start("follow", own).await else { return };
+    let kea = host.kea();
+    kea.apply(&bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.200.255")], 600)])).await.unwrap();
+    let watch = Watch::begin(host.lease_file()).unwrap();
+    let (snapshot, mut follower) = start(host.lease_file(), watch.creations()).unwrap().unwrap();
+    assert_eq!((snapshot.leases.len(), snapshot.bad.len()), (0, 0));
+    let done = AtomicBool::new(false);
+    let clients = async {
+        let report = host.lease(1500, 300).await;
+        done.store(true, Ordering::Release);
+        report
+    };
+    let following = async {
+        let mut followed = Vec::new();
+        let mut looks = 0;
+        loop {
+            let last = done.load(Ordering::Acquire);
+            loop {
+                let look = follower.look(watch.creations(), 4096).unwrap().unwrap();
+                assert_eq!(look.bad, []);
+                followed.extend(look.rows);
+                looks += 1;
+                if looks % 50 == 0 {
+                    let position = follower.position();
+                    follower = Follower::resume(host.lease_file(), &position, watch.creations()).unwrap().unwrap();
+                }
+                if !look.more {
+                    break;
+                }
+            }
+            if last {
+                return followed;
+            }
+            watch.changed().await;
+        }
+    };
+    let (report, followed) = tokio::join!(clients, following);
+    assert!(watch.creations() >= 2, "no clean-up happened");
+    let addresses: BTreeSet<_> = followed.iter().map(|row| row.address).collect();
+    assert_eq!(addresses.len(), followed.len(), "a lease came twice");
+    let mut listed = BTreeSet::new();
+    loop {
+        let page = kea.socket.lease_page(listed.last().copied(), 250).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        listed.extend(page.into_iter().map(|lease| lease.address));
+    }
+    assert_eq!(addresses, listed, "{report}");
+    assert!(listed.len() > 1000, "{report}");
+    let counters = kea.socket.subnet_counters().await.unwrap();
+    assert_eq!(
+        counters.iter().map(|counter| (counter.subnet_id, counter.assigned)).collect::<Vec<_>>(),
+        [(1, listed.len() as u64)]
+    );
+    let (snapshot, _) = start(host.lease_file(), watch.creations()).unwrap().unwrap();
+    assert_eq!(snapshot.leases.into_keys().collect::<BTreeSet<_>>(), listed);
+}
+
+#[tokio::test]
+async fn discovery_finds_the_server_of_a_file() {
+    let Some(host) = KeaHost::start("discover", json!({})).await else { return };
+    let found = freehold_agent::driver::kea::discover::discover(Some(host.config_file())).await.unwrap();
+    assert_eq!(found.pid, host.pid());
+    assert!(found.version.split('.').count() == 3, "{}", found.version);
+    assert_eq!(found.leases, freehold_agent::driver::kea::discover::LeaseStore::Memfile(host.lease_file().to_owned()));
+    assert_eq!(found.places.control_socket.parent(), Path::new(host.config_file()).parent());
+}

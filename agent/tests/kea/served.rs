@@ -1,0 +1,119 @@
+//! Resources as a controller would send them.
+
+use freehold_core::bundle::{Bundle, Resource, ResourceKey, ResourceKind};
+use freehold_core::option::{OptionCode, OptionValue, Options};
+use freehold_proto::convert::option::resources;
+use freehold_proto::sync::{
+    OptionResource, PoolRange, ReservationResource, ScopeResource, reservation_resource::Client,
+};
+use prost::Message;
+
+pub(crate) type Named = (ResourceKey, Resource);
+
+pub(crate) fn key(kind: ResourceKind, id: &str) -> ResourceKey {
+    ResourceKey { kind, id: id.to_owned() }
+}
+
+pub(crate) fn bundle(resources: impl IntoIterator<Item = Named>) -> Bundle {
+    Bundle::new(resources.into_iter().collect())
+}
+
+pub(crate) fn scope(id: &str, subnet_id: u32, network: &str, pools: &[(&str, &str)], valid_seconds: u32) -> Named {
+    scope_resource(scope_message(id, subnet_id, network, pools, valid_seconds))
+}
+
+pub(crate) fn scope_message(
+    id: &str,
+    subnet_id: u32,
+    network: &str,
+    pools: &[(&str, &str)],
+    valid_seconds: u32,
+) -> ScopeResource {
+    ScopeResource {
+        id: id.to_owned(),
+        subnet_id,
+        network: network.to_owned(),
+        pools: pools
+            .iter()
+            .map(|(start, end)| PoolRange { start: (*start).to_owned(), end: (*end).to_owned() })
+            .collect(),
+        options: vec![],
+        valid_seconds,
+        renew_seconds: 0,
+        rebind_seconds: 0,
+    }
+}
+
+pub(crate) fn scope_resource(message: ScopeResource) -> Named {
+    (key(ResourceKind::Scope, &message.id), Resource::new(message.encode_to_vec()))
+}
+
+/// For the `client`th client.
+pub(crate) fn reservation(scope: &str, address: &str, client: u32) -> Named {
+    reserved(reservation_message(scope, address, client))
+}
+
+pub(crate) fn reservation_message(scope: &str, address: &str, client: u32) -> ReservationResource {
+    let [_, _, high, low] = client.to_be_bytes();
+    ReservationResource {
+        scope: scope.to_owned(),
+        address: address.to_owned(),
+        client: Some(Client::Hardware(vec![2, 0, 0, 1, high, low])),
+        host_name: format!("host-{client}"),
+    }
+}
+
+pub(crate) fn reserved(message: ReservationResource) -> Named {
+    (
+        key(ResourceKind::Reservation, &format!("{}/{}", message.scope, message.address)),
+        Resource::new(message.encode_to_vec()),
+    )
+}
+
+/// Each kind of client once, in scope `a`.
+pub(crate) fn every_client() -> Vec<ReservationResource> {
+    let reserve = |address: &str, client: Client, host_name: &str| ReservationResource {
+        scope: "a".to_owned(),
+        address: address.to_owned(),
+        client: Some(client),
+        host_name: host_name.to_owned(),
+    };
+    vec![
+        reserve("10.77.9.1", Client::Hardware(vec![2, 0, 0, 0, 0, 0xaa]), ""),
+        reserve("10.77.9.2", Client::Hardware((0..20).collect()), "a.b.example"),
+        reserve("10.77.9.3", Client::ClientId(vec![1, 2, 0xfe]), "c"),
+        reserve("10.77.1.4", Client::ClientId((0..200).collect()), ""),
+        reserve("10.77.9.5", Client::Duid(vec![0, 2, 0xaa, 0xbb]), "d"),
+    ]
+}
+
+/// Every option with a shape of its own, and some without.
+pub(crate) fn every_option() -> Vec<OptionResource> {
+    let mut options = Options::default();
+    let texts = [
+        "10.0.0.1,10.0.0.2",
+        "10.0.0.1",
+        "-3600",
+        "17",
+        "8",
+        "true",
+        "a.example,b.example",
+        "a.example",
+        "a, \"b\" \\c é",
+        "0a00ff",
+        "010203040401aa",
+    ];
+    for number in 2..255 {
+        let Ok(code) = OptionCode::new(number) else { continue };
+        if code.name().is_none() && ![121, 150, 224, 252].contains(&number) {
+            continue;
+        }
+        let first = if number == 43 { 10 } else { 0 };
+        let fitting = texts[first..].iter().find(|text| {
+            let value = OptionValue::from_text(code, text);
+            value.is_ok_and(|value| options.add(code, value).is_ok())
+        });
+        assert!(fitting.is_some(), "no value for option {code}");
+    }
+    resources(&options)
+}
