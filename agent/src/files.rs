@@ -4,9 +4,9 @@
 //! write of the same file replaces.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// A file could not be made durable. The old content is still there.
@@ -57,6 +57,11 @@ pub fn remove(file: &Path) -> Result<(), FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(FileError { what: "remove", file: file.to_owned(), source }),
     }
+}
+
+/// Makes a folder, and those above it, that only its owner may look into; no error if it is there.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Reads `file`; `None` if there is none.
