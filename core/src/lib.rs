@@ -40,4 +40,4 @@ pub use command::Command;
 pub use decide::decide;
 pub use refusal::{Reason, Refusal};
 pub use state::State;
-pub use time::{Revision, Timestamp};
+pub use time::{Now, Revision, StorePoint, Timestamp};

@@ -37,3 +37,25 @@ impl fmt::Display for Revision {
         self.0.fmt(f)
     }
 }
+
+/// A point in the life of a store. Within one incarnation revisions only rise; over incarnations of the
+/// same store the later one wins, whatever the revisions say. Points of two stores have no order that means
+/// anything: compare `store` first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorePoint {
+    /// The store: 16 random bytes made with it.
+    pub store: [u8; 16],
+    /// One more at every restore; the same after a restart.
+    pub incarnation: u64,
+    /// The last entry that is in it.
+    pub revision: Revision,
+}
+
+/// The time as the edge reads it: one clock to wait by, one for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds of a clock that never goes back and is never set; every deadline is by this one.
+    pub ticks: u64,
+    /// The time of day. May jump either way; nothing waits for it.
+    pub wall: Timestamp,
+}

@@ -9,6 +9,7 @@ pub mod hosts;
 pub mod lease;
 pub mod option;
 pub mod plan;
+pub mod point;
 pub mod scope;
 pub mod stored;
 pub mod time;

@@ -1,0 +1,469 @@
+//! One server of a session: what its agent holds, what it should run, and the step from one to the other.
+
+use super::{Alarm, Followed, Output, Rules, push};
+use crate::sync::wanted::Wanted;
+use freehold_core::bundle::{self, Bundle, Digest, Hash, ResourceKey};
+use freehold_core::command::Command;
+use freehold_core::model::{Applied, Rejection};
+use freehold_core::name::ServerName;
+use freehold_core::text::Text;
+use freehold_core::time::{Now, StorePoint};
+use freehold_proto::bundle::{parse_digest, parse_hash, parse_ref};
+use freehold_proto::convert::point;
+use freehold_proto::sync::{
+    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, session_response::Message,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// A change set that is not answered for so long ends the session, in milliseconds.
+const ANSWER_MS: u64 = 10 * 60 * 1000;
+/// First wait after a server was busy, in milliseconds; doubles up to [`BUSY_MS_MAX`].
+const BUSY_MS: u64 = 1000;
+const BUSY_MS_MAX: u64 = 30_000;
+/// First wait after a change failed without naming a resource, in milliseconds; doubles up to
+/// [`FAILED_MS_MAX`]. Every try may close the server's sockets for a moment.
+const FAILED_MS: u64 = 5000;
+const FAILED_MS_MAX: u64 = 5 * 60 * 1000;
+
+/// What all servers of a session share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) rules: Rules,
+    pub(super) out: VecDeque<Output>,
+    pub(super) fence: u64,
+    /// Where the store is; `None` before the session is open.
+    pub(super) point: Option<StorePoint>,
+    pub(super) next_change: u64,
+    /// The store went backwards: nothing is removed.
+    pub(super) regressed: bool,
+    /// This agent obeyed a later state than the store has: nothing is sent at all.
+    pub(super) behind_agent: bool,
+}
+
+/// What the agent holds of a server, as far as is known.
+#[derive(Debug)]
+enum Held {
+    /// Nothing at all.
+    Nothing,
+    /// Something; its digest, if the agent said so.
+    Something(Option<Digest>),
+    /// These resources, by their hashes.
+    Hashes(BTreeMap<ResourceKey, Hash>),
+    /// This bundle.
+    Bundle(Digest, Arc<Bundle>),
+}
+
+#[derive(Debug)]
+enum Step {
+    /// The shell was asked what the server should run.
+    Following,
+    /// Nothing is under way; a new wish starts something.
+    Ready,
+    /// An inventory was asked for; what came so far.
+    Inventory(BTreeMap<ResourceKey, Hash>),
+    /// A slot for a snapshot was asked for.
+    AwaitSlot,
+    /// A change set was sent.
+    InFlight(Flight),
+    /// To be tried again at this tick.
+    Waiting(u64),
+    /// Somebody has to decide first.
+    Parked,
+}
+
+#[derive(Debug)]
+struct Flight {
+    change_id: u64,
+    wanted: Wanted,
+    target: StorePoint,
+    sent_at: u64,
+    snapshot: bool,
+}
+
+/// One server of a session.
+#[derive(Debug)]
+pub(super) struct Follower {
+    name: ServerName,
+    obeyed: Option<StorePoint>,
+    held: Held,
+    observed: Option<Digest>,
+    wanted: Option<Wanted>,
+    recorded: Option<Digest>,
+    step: Step,
+    /// Digests that the server refused in this session.
+    refused: BTreeSet<Digest>,
+    /// Tries since the last success or the last new wish.
+    failures: u32,
+    /// A difference was answered with "send a snapshot", although it started from an inventory.
+    needs_snapshot: bool,
+    slot: bool,
+    removals_released: bool,
+    /// The digest that was bookmarked, and for which point.
+    told: Option<(Digest, StorePoint)>,
+    lease_seq: u64,
+}
+
+impl Follower {
+    /// A server as the agent's greeting describes it.
+    pub(super) fn greeted(name: ServerName, hello: &ServerHello) -> Self {
+        let held = match hello.applied_digest.as_slice() {
+            [] => Held::Nothing,
+            digest => Held::Something(parse_digest(digest)),
+        };
+        Self {
+            obeyed: hello.obeyed.as_ref().and_then(point::parse),
+            observed: parse_digest(&hello.observed_digest),
+            lease_seq: hello.spool_last_seq,
+            held,
+            ..Self::found(name)
+        }
+    }
+
+    /// A server that was found during the session; what its agent holds is not known.
+    pub(super) fn found(name: ServerName) -> Self {
+        Self {
+            name,
+            obeyed: None,
+            held: Held::Something(None),
+            observed: None,
+            wanted: None,
+            recorded: None,
+            step: Step::Following,
+            refused: BTreeSet::new(),
+            failures: 0,
+            needs_snapshot: false,
+            slot: false,
+            removals_released: false,
+            told: None,
+            lease_seq: 0,
+        }
+    }
+
+    pub(super) fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    pub(super) fn held_digest(&self) -> Option<Digest> {
+        match &self.held {
+            Held::Nothing => None,
+            Held::Something(digest) => *digest,
+            Held::Hashes(hashes) => Some(bundle::digest(hashes.iter().map(|(key, hash)| (key, *hash)))),
+            Held::Bundle(digest, _) => Some(*digest),
+        }
+    }
+
+    pub(super) fn held_bundle(&self) -> Option<(Digest, Arc<Bundle>)> {
+        match &self.held {
+            Held::Bundle(digest, bundle) => Some((*digest, Arc::clone(bundle))),
+            _ => None,
+        }
+    }
+
+    /// Whether the greeting shows that the server runs something else than it was proven to.
+    pub(super) fn drifted(&self) -> bool {
+        matches!((self.held_digest(), self.observed), (Some(held), Some(observed)) if held != observed)
+    }
+
+    pub(super) fn deadline(&self) -> Option<u64> {
+        match &self.step {
+            Step::Waiting(until) => Some(*until),
+            Step::InFlight(flight) => Some(flight.sent_at + ANSWER_MS),
+            _ => None,
+        }
+    }
+
+    pub(super) fn retry(&self) -> Option<u64> {
+        match self.step {
+            Step::Waiting(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(super) fn overdue(&self, now: Now) -> bool {
+        matches!(&self.step, Step::InFlight(flight) if now.ticks >= flight.sent_at + ANSWER_MS)
+    }
+
+    pub(super) fn follow(&mut self, followed: Followed) {
+        self.recorded = followed.recorded;
+        self.wanted = followed.wanted;
+        if let (Some(ancestor), Held::Something(Some(digest))) = (followed.ancestor, &self.held)
+            && ancestor.digest() == *digest
+        {
+            self.held = Held::Bundle(*digest, ancestor);
+        }
+        if matches!(self.step, Step::Following) {
+            self.step = Step::Ready;
+        }
+    }
+
+    pub(super) fn want(&mut self, wanted: Option<Wanted>) {
+        let same = matches!((&self.wanted, &wanted), (Some(a), Some(b)) if a.digest == b.digest);
+        self.wanted = wanted;
+        if same {
+            return;
+        }
+        self.failures = 0;
+        if matches!(self.step, Step::Waiting(_) | Step::Parked) {
+            self.step = Step::Ready;
+        }
+    }
+
+    pub(super) fn grant(&mut self) {
+        self.slot = true;
+        if matches!(self.step, Step::AwaitSlot) {
+            self.step = Step::Ready;
+        }
+    }
+
+    pub(super) fn unpark(&mut self) {
+        if matches!(self.step, Step::Parked) {
+            self.step = Step::Ready;
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        self.removals_released = true;
+        self.unpark();
+    }
+
+    /// Takes the next step, if it is time for one.
+    pub(super) fn advance(&mut self, cx: &mut Context, now: Now) {
+        match &self.step {
+            Step::Ready => {}
+            Step::Waiting(until) if now.ticks >= *until => self.step = Step::Ready,
+            Step::InFlight(_) if !cx.rules.one_in_flight => self.step = Step::Ready,
+            _ => return,
+        }
+        let (Some(wanted), Some(point)) = (self.wanted.clone(), cx.point) else { return };
+        if cx.behind_agent && cx.rules.stop_on_regression {
+            return self.cost_of_regression(cx, &wanted);
+        }
+        let target = StorePoint { revision: point.revision.max(wanted.revision), ..point };
+        cx.point = Some(target);
+        if self.held_digest() == Some(wanted.digest) {
+            return self.settle(cx, now, &wanted, target);
+        }
+        if self.refused.contains(&wanted.digest) && cx.rules.remember_refusals {
+            return self.free_slot(cx);
+        }
+        match &self.held {
+            Held::Something(_) => self.ask_inventory(cx),
+            Held::Nothing | Held::Hashes(_) | Held::Bundle(..) => self.push(cx, now, wanted, target),
+        }
+    }
+
+    fn ask_inventory(&mut self, cx: &mut Context) {
+        cx.send(Message::InventoryRequest(InventoryRequest { server_id: self.name.daemon().to_owned() }));
+        self.step = Step::Inventory(BTreeMap::new());
+    }
+
+    /// P3: nothing is sent; people are told what a repair would remove.
+    fn cost_of_regression(&mut self, cx: &mut Context, wanted: &Wanted) {
+        if let Held::Something(_) = self.held {
+            return self.ask_inventory(cx);
+        }
+        let removes = self.removes(&wanted.bundle);
+        cx.alarm(Alarm::RegressionCost { server: self.name.clone(), removes });
+        self.step = Step::Parked;
+    }
+
+    /// P7 (a): nothing but a bookmark.
+    fn settle(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, at: StorePoint) {
+        self.step = Step::Ready;
+        self.free_slot(cx);
+        self.needs_snapshot = false;
+        self.held = Held::Bundle(wanted.digest, Arc::clone(&wanted.bundle));
+        let moved = self.obeyed.is_none_or(|obeyed| obeyed.incarnation != at.incarnation);
+        if self.told.is_none_or(|(digest, _)| digest != wanted.digest) || moved {
+            self.told = Some((wanted.digest, at));
+            self.obeyed = Some(at);
+            cx.send(Message::Bookmark(Bookmark {
+                server_id: self.name.daemon().to_owned(),
+                at: Some(point::message(&at)),
+                digest: wanted.digest.0.to_vec(),
+            }));
+        }
+        if self.recorded != Some(wanted.digest) && !self.drifted() {
+            self.record(cx, now, wanted, self.lease_seq);
+        }
+    }
+
+    fn push(&mut self, cx: &mut Context, now: Now, wanted: Wanted, target: StorePoint) {
+        let removes = self.removes(&wanted.bundle);
+        let restored = self.obeyed.is_some_and(|obeyed| obeyed.incarnation < target.incarnation);
+        let held_back = cx.regressed || (restored && !self.removals_released);
+        if held_back && !removes.is_empty() && cx.rules.hold_removals {
+            cx.alarm(Alarm::RemovalsHeld { server: self.name.clone(), removes });
+            self.free_slot(cx);
+            self.step = Step::Parked;
+            return;
+        }
+        let snapshot = self.needs_snapshot || matches!(self.held, Held::Nothing);
+        if snapshot && !self.slot {
+            cx.out.push_back(Output::AskSnapshot(self.name.clone()));
+            self.step = Step::AwaitSlot;
+            return;
+        }
+        let change_id = cx.next_change;
+        cx.next_change += 1;
+        let header = push::Header { server: &self.name, change_id, fence: cx.fence, target, to: wanted.digest };
+        let parts = match &self.held {
+            Held::Hashes(hashes) if !snapshot => push::from_inventory(&header, hashes, &wanted.bundle),
+            Held::Bundle(from, bundle) if !snapshot => push::from_bundle(&header, *from, bundle, &wanted.bundle),
+            _ => push::snapshot(&header, &wanted.bundle),
+        };
+        for part in parts {
+            cx.send(Message::Change(part));
+        }
+        self.obeyed = Some(target);
+        let flight = Flight { change_id, wanted, target, sent_at: now.ticks, snapshot };
+        self.step = Step::InFlight(flight);
+    }
+
+    /// What the agent holds, as far as is known, and `wanted` does not have.
+    fn removes(&self, wanted: &Bundle) -> Vec<ResourceKey> {
+        let gone = |key: &&ResourceKey| !wanted.resources().contains_key(*key);
+        match &self.held {
+            Held::Nothing | Held::Something(_) => Vec::new(),
+            Held::Hashes(hashes) => hashes.keys().filter(gone).cloned().collect(),
+            Held::Bundle(_, bundle) => bundle.resources().keys().filter(gone).cloned().collect(),
+        }
+    }
+
+    pub(super) fn inventory(&mut self, cx: &mut Context, inventory: Inventory) {
+        let Step::Inventory(mut hashes) = std::mem::replace(&mut self.step, Step::Ready) else {
+            // Nobody asked, or the answer came twice.
+            return;
+        };
+        for version in inventory.held {
+            // What cannot be read cannot be compared with: only a snapshot is sure to replace it.
+            match (parse_ref(&version.kind, &version.id), parse_hash(&version.hash)) {
+                (Ok(key), Some(hash)) => {
+                    hashes.insert(key, hash);
+                }
+                _ => self.needs_snapshot = true,
+            }
+        }
+        if inventory.last {
+            self.held = Held::Hashes(hashes);
+        } else {
+            self.step = Step::Inventory(hashes);
+        }
+        self.free_slot(cx);
+    }
+
+    pub(super) fn answered(&mut self, cx: &mut Context, now: Now, ack: &ChangeAck) {
+        let flight = match std::mem::replace(&mut self.step, Step::Ready) {
+            Step::InFlight(flight) if flight.change_id == ack.change_id => flight,
+            other => {
+                self.step = other;
+                return;
+            }
+        };
+        match ack.phase() {
+            Phase::Staged => {
+                self.free_slot(cx);
+                self.step = Step::InFlight(flight);
+                return;
+            }
+            Phase::Applied => self.applied(cx, now, flight, ack),
+            Phase::Rejected => self.rejected(cx, now, flight, ack),
+            Phase::FailedRolledBack if !ack.results.is_empty() => self.rejected(cx, now, flight, ack),
+            Phase::FailedRolledBack => self.failed(cx, now, &ack.server_error),
+            Phase::FailedDirty => {
+                let alarm = Alarm::Dirty { server: self.name.clone(), error: ack.server_error.clone() };
+                cx.alarm(alarm);
+                self.failed(cx, now, &ack.server_error);
+            }
+            Phase::NeedSnapshot => self.step_back(now, flight.snapshot),
+            Phase::Busy | Phase::Unspecified => self.wait(now, BUSY_MS, BUSY_MS_MAX),
+        }
+        self.free_slot(cx);
+    }
+
+    fn applied(&mut self, cx: &mut Context, now: Now, flight: Flight, ack: &ChangeAck) {
+        if parse_digest(&ack.digest) != Some(flight.wanted.digest) {
+            let why = "the server runs something else after the change than it was sent";
+            self.held = Held::Something(None);
+            return self.failed(cx, now, why);
+        }
+        self.held = Held::Bundle(flight.wanted.digest, Arc::clone(&flight.wanted.bundle));
+        self.observed = Some(flight.wanted.digest);
+        self.obeyed = Some(flight.target);
+        self.told = Some((flight.wanted.digest, flight.target));
+        self.failures = 0;
+        self.needs_snapshot = false;
+        self.lease_seq = ack.lease_seq;
+        self.record(cx, now, &flight.wanted, ack.lease_seq);
+    }
+
+    fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, lease_seq: u64) {
+        self.recorded = Some(wanted.digest);
+        let applied = Applied {
+            revision: wanted.revision,
+            digest: wanted.digest,
+            at: now.wall,
+            took_ms: u64::try_from(now.wall.since(wanted.committed)).unwrap_or(0),
+            lease_seq,
+        };
+        cx.out.push_back(Output::Submit(Command::RecordApplied { server: self.name.clone(), applied }));
+    }
+
+    /// P10: what was refused goes into quarantine; the bundle without it comes back as the next wish.
+    fn rejected(&mut self, cx: &mut Context, now: Now, flight: Flight, ack: &ChangeAck) {
+        self.refused.insert(flight.wanted.digest);
+        let resources = flight.wanted.bundle.resources();
+        let rejection = |result: &freehold_proto::sync::ResourceResult| {
+            let key = parse_ref(&result.kind, &result.id).ok()?;
+            let rejection = Rejection {
+                hash: resources.get(&key)?.hash(),
+                field: Text::parse(&result.field).unwrap_or_default(),
+                message: result.message.clone(),
+                at: now.wall,
+            };
+            Some((key, rejection))
+        };
+        let rejections: BTreeMap<_, _> = ack.results.iter().filter_map(rejection).collect();
+        self.reject(cx, rejections, &ack.server_error);
+    }
+
+    fn failed(&mut self, cx: &mut Context, now: Now, error: &str) {
+        let error = if error.is_empty() { "the change failed; the server did not say why" } else { error };
+        self.reject(cx, BTreeMap::new(), error);
+        self.wait(now, FAILED_MS, FAILED_MS_MAX);
+    }
+
+    fn reject(&self, cx: &mut Context, rejections: BTreeMap<ResourceKey, Rejection>, error: &str) {
+        let command = Command::RecordRejected {
+            server: self.name.clone(),
+            rejections,
+            error: error.chars().take(2000).collect(),
+        };
+        cx.out.push_back(Output::Submit(command));
+    }
+
+    /// P7: one step further back, and never to the snapshot first.
+    fn step_back(&mut self, now: Now, was_snapshot: bool) {
+        self.needs_snapshot |= matches!(self.held, Held::Hashes(_));
+        if matches!(self.held, Held::Bundle(..)) {
+            self.held = Held::Something(None);
+        }
+        self.failures += 1;
+        if was_snapshot || self.failures > 3 {
+            self.wait(now, BUSY_MS, BUSY_MS_MAX);
+        }
+    }
+
+    fn wait(&mut self, now: Now, first_ms: u64, most_ms: u64) {
+        let doubled = first_ms.checked_shl(self.failures.min(20)).unwrap_or(most_ms).min(most_ms);
+        self.failures += 1;
+        self.step = Step::Waiting(now.ticks + doubled);
+    }
+
+    fn free_slot(&mut self, cx: &mut Context) {
+        if std::mem::take(&mut self.slot) {
+            cx.out.push_back(Output::ReleaseSnapshot(self.name.clone()));
+        }
+    }
+}
