@@ -3,6 +3,7 @@
 //! A crash at any point leaves the old content or the new one, and at worst a temporary file that the next
 //! write of the same file replaces.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -57,6 +58,24 @@ pub fn remove(file: &Path) -> Result<(), FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(FileError { what: "remove", file: file.to_owned(), source }),
     }
+}
+
+/// The files of a folder by name, temporary ones left out; none if there is no folder.
+pub fn read_folder(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, FileError> {
+    let failed = |source| FileError { what: "read", file: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if let Some(content) = read(&path)? {
+            files.insert(name, content);
+        }
+    }
+    Ok(files)
 }
 
 /// Makes a folder, and those above it, that only its owner may look into; no error if it is there.

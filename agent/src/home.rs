@@ -1,8 +1,10 @@
 //! The agent's own folder: who it is, where its controller is, and what it must remember over a crash.
 //!
 //! ```text
+//! status.json       how the running agent is
 //! membership.toml   which controller and store it belongs to, written by `enrol`
 //! identity/         certificate, key, trusted roots
+//! memory/           what the session knows durably: store, fence, bundles
 //! servers/kea4/     a folder a server: an apply under way, the lease spool, how far the lease file was read
 //! ```
 
@@ -108,6 +110,13 @@ impl Home {
     /// Where the session's memory is.
     pub fn memory_path(&self) -> PathBuf {
         self.path.join("memory")
+    }
+
+    /// Where the session's memory is, made if it is not there.
+    pub fn make_memory(&self) -> Result<PathBuf, HomeError> {
+        let path = self.memory_path();
+        self.folder(&path)?;
+        Ok(path)
     }
 
     /// Where the running agent says how it is.

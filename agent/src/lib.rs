@@ -2,11 +2,19 @@
 //!
 //! - [`home`], [`enrol`]: the agent's own folder, and how it comes to belong to a controller
 //! - [`session`]: its side of the sync protocol, as pure machines
+//! - [`server`]: the tasks around one server, [`run`]: how all tasks hang together
+//! - [`renew`], [`status`]: its certificate, and what it says of itself
 //! - [`driver`]: the servers that it drives
 //! - [`files`]: files that must be whole after a crash
 
+pub mod clock;
 pub mod driver;
 pub mod enrol;
 pub mod files;
 pub mod home;
+pub mod renew;
+pub mod run;
+pub mod server;
 pub mod session;
+pub mod spool;
+pub mod status;

@@ -1,0 +1,269 @@
+//! From Kea's lease file into the spool: every change once, in order, whatever crashes.
+//!
+//! The place in the lease file up to which was read is stored in the spool together with the events read, in one
+//! durable step. So after a crash reading resumes exactly behind the last event that is durable. Where it cannot be proven
+//! that nothing was missed (the file was replaced behind the agent's back), the controller is owed a full listing, which is
+//! noted durably before reading goes on.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use freehold_core::lease::LeaseEvent;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::ServerFolder;
+use super::keeper::chain;
+use crate::clock;
+use crate::driver::kea::follow::{self, FollowError, Follower, Lost, Position, Watch, WatchError};
+use crate::driver::kea::leases::{KnownLeases, seen};
+use crate::files::FileError;
+use crate::spool::{Spool, SpoolError};
+
+/// Bytes of the lease file read at a time.
+const LOOK_BYTES: u64 = 1 << 20;
+/// After a failure the feed begins anew after this.
+const RETRY: Duration = Duration::from_secs(2);
+/// How long an apply waits for the feed to have caught up, at most.
+const BARRIER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a spool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpoolPosition {
+    /// The spool.
+    pub epoch: [u8; 16],
+    /// The first event that it still has.
+    pub first_seq: u64,
+    /// The last event that is durable in it; 0 if there is none.
+    pub last_seq: u64,
+}
+
+/// What others ask of the feed.
+#[derive(Debug)]
+enum Ask {
+    /// Read the lease file to its end; answer with the last event then.
+    Barrier(oneshot::Sender<u64>),
+    /// Say all leases that there are, as of the end of the lease file; nothing if they cannot all be read.
+    List(oneshot::Sender<Option<Vec<LeaseEvent>>>),
+}
+
+/// A handle on the feed.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    asks: mpsc::Sender<Ask>,
+    position: watch::Receiver<SpoolPosition>,
+}
+
+/// The feed's own things.
+#[derive(Debug)]
+pub struct Follow {
+    folder: ServerFolder,
+    spool: Spool,
+    lease_file: oneshot::Receiver<PathBuf>,
+    asks: mpsc::Receiver<Ask>,
+    position: watch::Sender<SpoolPosition>,
+}
+
+/// Why the feed began anew.
+#[derive(Debug, thiserror::Error)]
+enum FeedError {
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("it is not certain that every line of the lease file was seen ({0:?}); all leases are read anew")]
+    Lost(Lost),
+}
+
+impl Feed {
+    /// A feed into `spool`, and the handle on it. The lease file is told later, when the server was found.
+    pub fn new(folder: ServerFolder, spool: Spool, lease_file: oneshot::Receiver<PathBuf>) -> (Self, Follow) {
+        let (asks, asked) = mpsc::channel(16);
+        let (says, position) = watch::channel(spool.position());
+        (Self { asks, position }, Follow { folder, spool, lease_file, asks: asked, position: says })
+    }
+
+    /// Where the spool stands now.
+    pub fn position(&self) -> SpoolPosition {
+        *self.position.borrow()
+    }
+
+    /// Follows where the spool stands.
+    pub fn positions(&self) -> watch::Receiver<SpoolPosition> {
+        self.position.clone()
+    }
+
+    /// The last event once everything that is in the lease file now is in the spool (P16). If the feed
+    /// does not get there in time, the last event that is certain.
+    pub async fn barrier(&self) -> u64 {
+        let (answer, wait) = oneshot::channel();
+        let asked = self.asks.send(Ask::Barrier(answer)).await;
+        match tokio::time::timeout(BARRIER_LIMIT, wait).await {
+            Ok(Ok(last_seq)) if asked.is_ok() => last_seq,
+            _ => self.position().last_seq,
+        }
+    }
+
+    /// All leases that there are, or nothing if they cannot all be read now.
+    pub async fn list(&self) -> Option<Vec<LeaseEvent>> {
+        let (answer, wait) = oneshot::channel();
+        self.asks.send(Ask::List(answer)).await.ok()?;
+        wait.await.ok().flatten()
+    }
+}
+
+impl Follow {
+    /// Works until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let lease_file = tokio::select! {
+            () = stop.cancelled() => return,
+            file = &mut self.lease_file => match file {
+                Ok(file) => file,
+                // The server keeps no lease file: there is nothing to follow.
+                Err(_) => return self.answer_without_leases(&stop).await,
+            },
+        };
+        while !stop.is_cancelled() {
+            let failure = match self.follow(&lease_file, &stop).await {
+                Ok(()) => return,
+                Err(failure) => failure,
+            };
+            match &failure {
+                FeedError::Lost(_) => warn!("{failure}"),
+                FeedError::Spool(spool) if spool.is_fatal() => {
+                    error!(failure = %chain(&failure), "the spool takes no more events; restart the agent when its disk is well");
+                    return self.answer_without_leases(&stop).await;
+                }
+                _ => warn!(failure = %chain(&failure), "leases cannot be followed; beginning anew"),
+            }
+            if !matches!(failure, FeedError::Lost(_)) {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+            }
+        }
+    }
+
+    async fn answer_without_leases(&mut self, stop: &CancellationToken) {
+        loop {
+            let ask = tokio::select! {
+                () = stop.cancelled() => return,
+                ask = self.asks.recv() => ask,
+            };
+            match ask {
+                None => return,
+                // Whoever asked may be gone.
+                Some(Ask::Barrier(answer)) => drop(answer.send(self.spool.position().last_seq)),
+                Some(Ask::List(answer)) => drop(answer.send(None)),
+            }
+        }
+    }
+
+    async fn follow(&mut self, lease_file: &Path, stop: &CancellationToken) -> Result<(), FeedError> {
+        let watch = Watch::begin(lease_file)?;
+        let Some((mut follower, mut known)) = self.begin(lease_file, &watch, stop).await? else { return Ok(()) };
+        let mut waiting: Vec<Ask> = Vec::new();
+        loop {
+            let more = self.drain(&mut follower, &mut known, &watch)?;
+            if more {
+                continue;
+            }
+            for ask in waiting.drain(..) {
+                self.answer(ask, lease_file, &follower);
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = watch.changed() => {}
+                ask = self.asks.recv() => match ask {
+                    // Answered after another look at the file.
+                    Some(ask) => waiting.push(ask),
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// Where to begin: behind the last durable event, or, where that is unknown, with all leases owed to the controller.
+    async fn begin(
+        &mut self,
+        lease_file: &Path,
+        watch: &Watch,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Follower, KnownLeases)>, FeedError> {
+        if let Some(position) = self.stored_position() {
+            let known = KnownLeases::of(&follow::leases_at(lease_file, &position)?);
+            match Follower::resume(lease_file, &position, watch.creations())? {
+                Ok(follower) => return Ok(Some((follower, known))),
+                Err(lost) => warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew"),
+            }
+        }
+        self.folder.owe_listing(true)?;
+        loop {
+            if let Some((snapshot, follower)) = follow::start(lease_file, watch.creations())? {
+                snapshot.bad.iter().for_each(|row| warn!(%row, "a line of the lease file does not read"));
+                self.append(&[], follower.position())?;
+                info!(leases = snapshot.leases.len(), file = %lease_file.display(), "following leases");
+                return Ok(Some((follower, KnownLeases::of(&snapshot.leases))));
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(None),
+                () = watch.changed() => {}
+            }
+        }
+    }
+
+    /// Reads what is new, once; whether there is more.
+    fn drain(&mut self, follower: &mut Follower, known: &mut KnownLeases, watch: &Watch) -> Result<bool, FeedError> {
+        let look = match follower.look(watch.creations(), LOOK_BYTES)? {
+            Ok(look) => look,
+            Err(lost) => {
+                self.folder.owe_listing(true)?;
+                return Err(FeedError::Lost(lost));
+            }
+        };
+        look.bad.iter().for_each(|row| warn!(%row, "a line of the lease file does not read; its lease may be unknown"));
+        if !look.rows.is_empty() {
+            let observed = clock::wall();
+            let events: Vec<_> = look.rows.iter().map(|row| known.learn(row, observed)).collect();
+            self.append(&events, follower.position())?;
+        }
+        Ok(look.more)
+    }
+
+    fn append(&mut self, events: &[LeaseEvent], position: Position) -> Result<(), FeedError> {
+        let mark = serde_json::to_vec(&position).expect("numbers make JSON");
+        self.spool.append(events, &mark)?;
+        self.position.send_replace(self.spool.position());
+        Ok(())
+    }
+
+    /// The place in the lease file behind the last durable event; none if the spool is new, or of another form.
+    fn stored_position(&self) -> Option<Position> {
+        serde_json::from_slice(self.spool.mark()?).ok()
+    }
+
+    fn answer(&self, ask: Ask, lease_file: &Path, follower: &Follower) {
+        match ask {
+            Ask::Barrier(answer) => drop(answer.send(self.spool.position().last_seq)),
+            Ask::List(answer) => {
+                let observed = clock::wall();
+                let leases = follow::leases_at(lease_file, &follower.position());
+                let listed = match leases {
+                    Ok(leases) => Some(leases.values().filter_map(|row| seen(row, observed)).collect()),
+                    Err(failure) => {
+                        warn!(failure = %chain(&failure), "the leases cannot be listed now");
+                        None
+                    }
+                };
+                drop(answer.send(listed));
+            }
+        }
+    }
+}
+

@@ -1,0 +1,360 @@
+//! Keeps one Kea as the controller wants it: finds it, looks at what it runs, applies, and says what came of it.
+//!
+//! An apply that a crash cut short is ended first, before anything is said about the server. Between two applies
+//! there is a pause of ten times what Kea took for the last one: its sockets are closed for that long, so clients
+//! find it deaf for at most a tenth of the time however fast changes come; what comes meanwhile is one apply.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use freehold_core::bundle::Digest;
+use freehold_core::model::ForeignSubnet;
+use freehold_proto::sync::{self, ResourceResult, ServerReport};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{KEA4, ServerFolder};
+use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery};
+
+use crate::driver::kea::config::Config;
+use crate::driver::kea::control::{ControlError, ControlSocket};
+use crate::driver::kea::discover::{self, FoundKea, LeaseStore};
+use crate::driver::kea::lookup::SubnetCounters;
+use crate::driver::kea::plan::Fault;
+use crate::server::feed::Feed;
+use crate::session::machine::{Apply, Facts, Outcome};
+
+/// Between two looks at the server.
+const LOOK: Duration = Duration::from_secs(2);
+/// Between two looks at the whole of its configuration, even if nothing hints at a change.
+const FULL_LOOK: Duration = Duration::from_secs(60);
+/// The pause after an apply is at most this.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often an apply that found the server busy is tried again, and after how long.
+const BUSY_TRIES: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(500);
+
+/// What the keeper says to the session.
+#[derive(Debug)]
+pub enum Said {
+    /// What is known of the server now.
+    Facts(String, Box<Facts>),
+    /// What came of an apply.
+    Outcome(String, Outcome),
+}
+
+/// The keeper of this host's Kea DHCPv4 server.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The configuration file, if the settings name it.
+    pub config_file: Option<PathBuf>,
+    /// What is remembered of the server.
+    pub folder: ServerFolder,
+    /// Told each step of an apply.
+    pub failpoint: Failpoint,
+    /// What the session wants it to run.
+    pub wishes: mpsc::Receiver<Apply>,
+    /// Where facts and outcomes go.
+    pub says: mpsc::Sender<Said>,
+    /// Follows its leases.
+    pub feed: Feed,
+    /// Where its lease file is, told to the feed once it is known.
+    pub lease_file: Option<oneshot::Sender<PathBuf>>,
+    /// Hears how the server is.
+    pub health: watch::Sender<Health>,
+}
+
+/// How the server is, for gauges and for `freehold-agent status`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Whether it answers.
+    pub running: bool,
+    /// Its version.
+    pub version: String,
+    /// The digest of Freehold's part of what it runs.
+    pub observed: Option<Digest>,
+    /// Its own counters, by name.
+    pub counters: BTreeMap<String, String>,
+}
+
+/// Between two looks at its counters.
+const COUNT: Duration = Duration::from_secs(10);
+
+/// What hints at another configuration: another process, or a load at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Loaded {
+    pid: u32,
+    /// About when, in two-second steps of this host's clock, so that rounding does not look like a change.
+    at: i64,
+}
+
+/// The server as it was last seen.
+#[derive(Debug, Default)]
+struct Seen {
+    loaded: Option<Loaded>,
+    looked: Option<Instant>,
+    observed: Option<Digest>,
+    difference: String,
+    foreign: Vec<ForeignSubnet>,
+    version: String,
+    running: bool,
+    counted: Option<Instant>,
+    counters: BTreeMap<String, String>,
+}
+
+impl Keeper {
+    /// Works until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let Some((found, kea)) = self.find(&stop).await else { return };
+        info!(version = %found.version, config = %found.places.config_file.display(), "Kea DHCPv4 found");
+        let mut seen = Seen { version: found.version, running: true, ..Seen::default() };
+        self.end_what_was_cut_short(&kea, &stop).await;
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut not_before = Instant::now();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {
+                    let different = self.look(&kea, &mut seen).await;
+                    self.count(&kea, &mut seen).await;
+                    if different && self.say_facts(&seen).await.is_err() {
+                        return;
+                    }
+                }
+                wish = self.wishes.recv() => {
+                    let Some(wish) = wish else { return };
+                    tokio::time::sleep_until(not_before.into()).await;
+                    let (outcome, took) = self.apply(&kea, &wish).await;
+                    not_before = Instant::now() + (took * 10).min(PAUSE_MAX);
+                    seen.looked = None;
+                    self.look(&kea, &mut seen).await;
+                    let outcome = Said::Outcome(wish.server, outcome);
+                    if self.says.send(outcome).await.is_err() || self.say_facts(&seen).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the server, however long that takes.
+    async fn find(&mut self, stop: &CancellationToken) -> Option<(FoundKea, Kea)> {
+        let mut last_said = String::new();
+        loop {
+            match discover::discover(self.config_file.as_deref()).await {
+                Ok(found) => {
+                    let lease_file = match &found.leases {
+                        LeaseStore::Memfile(file) => Some(file.clone()),
+                        other => {
+                            warn!(store = ?other, "Kea does not keep its leases in a file; they are not reported");
+                            None
+                        }
+                    };
+                    if let (Some(file), Some(tell)) = (&lease_file, self.lease_file.take()) {
+                        // A feed that has ended needs no file.
+                        drop(tell.send(file.clone()));
+                    }
+                    let kea = Kea {
+                        socket: ControlSocket::at(&found.places.control_socket),
+                        config_file: found.places.config_file.clone(),
+                        lease_file,
+                        intent_file: self.folder.intent(),
+                        failpoint: self.failpoint.clone(),
+                    };
+                    return Some((found, kea));
+                }
+                Err(error) => {
+                    let says = chain(&error);
+                    if says != last_said {
+                        warn!(%says, "no Kea DHCPv4 yet; looking again every {} seconds", LOOK.as_secs());
+                        last_said = says;
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn end_what_was_cut_short(&self, kea: &Kea, stop: &CancellationToken) {
+        loop {
+            match kea.recover().await {
+                Ok(Recovery::Clean) => return,
+                Ok(Recovery::Dirty { message }) => {
+                    error!(%message, "an apply was cut short and could not be undone; Kea needs a person");
+                    return;
+                }
+                Ok(ended) => return info!(?ended, "an apply that was cut short is ended"),
+                Err(failure) => warn!(failure = %chain(&failure), "an apply was cut short and cannot be ended yet"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Looks at the server; whether anything that the session should know is different.
+    async fn look(&self, kea: &Kea, seen: &mut Seen) -> bool {
+        let Ok(status) = kea.socket.status().await else {
+            let was = std::mem::take(&mut seen.running);
+            (seen.observed, seen.loaded) = (None, None);
+            if was {
+                warn!("Kea does not answer on its control socket");
+            }
+            return was;
+        };
+        let since_load = i64::try_from(status.reload.min(status.uptime)).unwrap_or_default();
+        let loaded = Loaded { pid: status.pid, at: (crate::clock::wall().0 / 1000 - since_load + 1) / 2 };
+        let near = seen.loaded.is_some_and(|before| before.pid == loaded.pid && (before.at - loaded.at).abs() <= 1);
+        let recent = seen.looked.is_some_and(|looked| looked.elapsed() < FULL_LOOK);
+        if near && recent && seen.running {
+            return false;
+        }
+        match kea.running().await {
+            Ok(config) => {
+                let first = seen.observed.is_none();
+                let before = (seen.observed, seen.foreign.clone());
+                seen.take(&config);
+                (seen.loaded, seen.looked, seen.running) = (Some(loaded), Some(Instant::now()), true);
+                first || before != (seen.observed, seen.foreign.clone())
+            }
+            Err(failure) => {
+                warn!(failure = %chain(&failure), "Kea's configuration cannot be read");
+                false
+            }
+        }
+    }
+
+    /// Reads the server's counters, now and then.
+    async fn count(&self, kea: &Kea, seen: &mut Seen) {
+        if seen.running && seen.counted.is_none_or(|counted| counted.elapsed() >= COUNT) {
+            seen.counted = Some(Instant::now());
+            // A Kea without the stat_cmds hook has none.
+            if let Ok(subnets) = kea.socket.subnet_counters().await {
+                let sum = |count: fn(&SubnetCounters) -> u64| subnets.iter().map(count).sum::<u64>().to_string();
+                seen.counters = BTreeMap::from([
+                    ("addresses_total".to_owned(), sum(|subnet| subnet.total)),
+                    ("addresses_assigned".to_owned(), sum(|subnet| subnet.assigned)),
+                    ("addresses_declined".to_owned(), sum(|subnet| subnet.declined)),
+                ]);
+            }
+        }
+        self.health.send_replace(Health {
+            running: seen.running,
+            version: seen.version.clone(),
+            observed: seen.observed,
+            counters: seen.counters.clone(),
+        });
+    }
+
+    async fn say_facts(&self, seen: &Seen) -> Result<(), mpsc::error::SendError<Said>> {
+        let foreign = |subnet: &ForeignSubnet| sync::ForeignSubnet {
+            network: subnet.network.to_string(),
+            subnet_id: subnet.subnet_id,
+        };
+        let spool = self.feed.position();
+        let facts = Facts {
+            report: ServerReport {
+                server_id: KEA4.to_owned(),
+                kind: "kea-dhcp4".to_owned(),
+                version: seen.version.clone(),
+                foreign_subnets: seen.foreign.iter().map(foreign).collect(),
+                running: seen.running,
+            },
+            observed: seen.observed,
+            difference: seen.difference.clone(),
+            spool_epoch: spool.epoch.to_vec(),
+            spool_last_seq: spool.last_seq,
+        };
+        self.says.send(Said::Facts(KEA4.to_owned(), Box::new(facts))).await
+    }
+
+    /// Applies, trying again while the server is busy; what came of it, and how long Kea's sockets were closed.
+    async fn apply(&self, kea: &Kea, wish: &Apply) -> (Outcome, Duration) {
+        let begun = Instant::now();
+        for _ in 0..BUSY_TRIES {
+            let outcome = match kea.apply(&wish.bundle).await {
+                Ok(outcome) => outcome,
+                Err(failure) => return (not_applied(&failure), begun.elapsed()),
+            };
+            let (outcome, took) = match outcome {
+                apply::Outcome::Applied { digest, set_time } => {
+                    let took = set_time.unwrap_or_default();
+                    let lease_seq = self.feed.barrier().await;
+                    let server_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                    info!(%digest, server_ms, total_ms = begun.elapsed().as_millis(), "applied");
+                    (Outcome::Applied { digest, lease_seq, server_ms }, took)
+                }
+                apply::Outcome::Rejected { faults, message } => {
+                    warn!(%message, "Kea refuses the configuration; nothing was changed");
+                    (Outcome::Rejected { results: results(&faults), error: message }, Duration::ZERO)
+                }
+                apply::Outcome::RolledBack { faults, message } => {
+                    warn!(%message, "Kea could not take the configuration; it runs what it ran before");
+                    (Outcome::RolledBack { results: results(&faults), error: message }, begun.elapsed())
+                }
+                apply::Outcome::Dirty { message } => {
+                    error!(%message, "Kea could not take the configuration, nor go back: it needs a person now");
+                    (Outcome::Dirty { error: message }, begun.elapsed())
+                }
+                apply::Outcome::Busy { message } => {
+                    info!(%message, "Kea cannot be changed now; trying again");
+                    tokio::time::sleep(BUSY_PAUSE).await;
+                    continue;
+                }
+            };
+            return (outcome, took);
+        }
+        (Outcome::Busy, Duration::ZERO)
+    }
+}
+
+impl Seen {
+    fn take(&mut self, config: &Config) {
+        let read_back = config.read_back();
+        self.observed = Some(read_back.bundle.digest());
+        let lines: Vec<_> = read_back.strange.iter().map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
+        self.difference = lines.join("\n");
+        self.foreign = config.foreign_subnets();
+    }
+}
+
+/// An apply that failed around Kea, before or after its own part: it is told as busy where it may well work the
+/// next time, because nothing says that Kea runs anything but what it ran.
+fn not_applied(failure: &ApplyError) -> Outcome {
+    warn!(failure = %chain(failure), "the configuration could not be applied");
+    match failure {
+        ApplyError::Control(ControlError::Refused { .. }) => {
+            Outcome::RolledBack { results: Vec::new(), error: chain(failure) }
+        }
+        _ => Outcome::Busy,
+    }
+}
+
+fn results(faults: &[Fault]) -> Vec<ResourceResult> {
+    let result = |fault: &Fault| ResourceResult {
+        kind: fault.key.kind.as_str().to_owned(),
+        id: fault.key.id.clone(),
+        code: fault.code.into(),
+        field: fault.field.clone(),
+        message: fault.message.clone(),
+    };
+    faults.iter().map(result).collect()
+}
+
+/// An error with its causes.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut says = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        says = format!("{says}: {inner}");
+        cause = inner.source();
+    }
+    says
+}
