@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use freehold_core::bundle::Digest;
+use freehold_journal::{Disk, RealDisk};
 use freehold_proto::sync::ServerHealth;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use crate::clock;
 use crate::driver::kea::apply::Failpoint;
 use crate::files::FileError;
 use crate::home::{Home, HomeError};
 use crate::server::feed::Feed;
-use crate::server::keeper::{Health, Keeper};
+use crate::server::keeper::{Health, Keeper, chain};
 use crate::server::upload::Uploader;
 use crate::server::{KEA4, ServerFolder};
 use crate::session::line::{Line, LineError, MemoryFilesError, load_memory};
 use crate::session::machine::Machine;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Options, Spool, SpoolError};
 use crate::{renew, status};
 
 /// How the agent is to run.
@@ -43,6 +46,9 @@ pub enum RunError {
     /// Its memory.
     #[error(transparent)]
     Memory(#[from] MemoryFilesError),
+    /// The folder of a lease spool.
+    #[error("the folder of the lease spool cannot be made")]
+    SpoolFolder(#[from] std::io::Error),
     /// A lease spool.
     #[error("the lease spool cannot be opened")]
     Spool(#[from] SpoolError),
@@ -58,7 +64,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
     let folder = ServerFolder::at(home.server(KEA4)?);
     let mut memory = load_memory(&home.memory_path())?;
     memory.store = Some(membership.store_id);
-    let spool = Spool::open(&folder.spool(), random())?;
+    let spool = open_spool(&folder)?;
     let reader = spool.reader();
 
     let (wish, wishes) = mpsc::channel(4);
@@ -106,6 +112,19 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         }
     }
     Ok(ended?)
+}
+
+/// The spool of a server; a damaged one is set aside and its leases are listed anew.
+fn open_spool(folder: &ServerFolder) -> Result<Spool, RunError> {
+    let open = || RealDisk::create(&folder.spool()).map(|disk| Arc::new(disk) as Arc<dyn Disk>);
+    match Spool::open(open()?, Options::default(), Box::new(random)) {
+        Err(damage) if damage.is_damage() => {
+            error!(damage = %chain(&damage), "the lease spool is damaged; it is set aside and all leases are listed anew");
+            folder.owe_listing(true)?;
+            Ok(Spool::replace(open()?, Options::default(), Box::new(random))?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// Turns what is known of the server into the gauges that the session sends along.

@@ -95,10 +95,8 @@ pub async fn run(
 /// What people read: who the agent is, whether it runs, and how it is.
 pub fn describe(home: &Home, now: SystemTime) -> Result<String, HomeError> {
     let membership = home.membership()?;
-    let mut lines = vec![
-        format!("agent:        {}", membership.agent),
-        format!("controller:   {}", membership.controller),
-    ];
+    let mut lines =
+        vec![format!("agent:        {}", membership.agent), format!("controller:   {}", membership.controller)];
     if let Some(credentials) = home.identity()?.credentials()? {
         let left = credentials.leaf().validity.not_after.duration_since(now);
         lines.push(match left {
@@ -106,7 +104,8 @@ pub fn describe(home: &Home, now: SystemTime) -> Result<String, HomeError> {
             Err(_) => "certificate:  ended; the agent asks for a late renewal at its next start".to_owned(),
         });
     }
-    let status: Option<Status> = files::read(&home.status_path())?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let status: Option<Status> =
+        files::read(&home.status_path())?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let now_ms = freehold_proto::convert::time::from_system(now).0;
     match status.filter(|status| now_ms - status.at_ms < STALE_MS) {
         None => lines.push("process:      not running".to_owned()),

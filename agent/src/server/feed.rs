@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use freehold_core::lease::LeaseEvent;
+use freehold_proto::convert::lease::wire;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -19,7 +20,7 @@ use crate::clock;
 use crate::driver::kea::follow::{self, FollowError, Follower, Lost, Position, Watch, WatchError};
 use crate::driver::kea::leases::{KnownLeases, seen};
 use crate::files::FileError;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Spool, SpoolError, Status};
 
 /// Bytes of the lease file read at a time.
 const LOOK_BYTES: u64 = 1 << 20;
@@ -39,6 +40,12 @@ pub struct SpoolPosition {
     pub last_seq: u64,
 }
 
+impl SpoolPosition {
+    fn of(status: &Status) -> Self {
+        Self { epoch: status.epoch, first_seq: status.first_seq, last_seq: status.last_seq }
+    }
+}
+
 /// What others ask of the feed.
 #[derive(Debug)]
 enum Ask {
@@ -46,6 +53,10 @@ enum Ask {
     Barrier(oneshot::Sender<u64>),
     /// Say all leases that there are, as of the end of the lease file; nothing if they cannot all be read.
     List(oneshot::Sender<Option<Vec<LeaseEvent>>>),
+    /// The controller has every event up to this one durably.
+    Acknowledge(u64),
+    /// Begin a new epoch: the numbers of this one cannot be trusted. Answered when it is durable.
+    BeginEpoch(oneshot::Sender<()>),
 }
 
 /// A handle on the feed.
@@ -84,7 +95,7 @@ impl Feed {
     /// A feed into `spool`, and the handle on it. The lease file is told later, when the server was found.
     pub fn new(folder: ServerFolder, spool: Spool, lease_file: oneshot::Receiver<PathBuf>) -> (Self, Follow) {
         let (asks, asked) = mpsc::channel(16);
-        let (says, position) = watch::channel(spool.position());
+        let (says, position) = watch::channel(SpoolPosition::of(&spool.status()));
         (Self { asks, position }, Follow { folder, spool, lease_file, asks: asked, position: says })
     }
 
@@ -114,6 +125,21 @@ impl Feed {
         let (answer, wait) = oneshot::channel();
         self.asks.send(Ask::List(answer)).await.ok()?;
         wait.await.ok().flatten()
+    }
+
+    /// The controller has every event up to this one durably.
+    pub async fn acknowledge(&self, seq: u64) {
+        // A feed that has ended needs to know nothing more.
+        drop(self.asks.send(Ask::Acknowledge(seq)).await);
+    }
+
+    /// Begins a new epoch of the spool, because the numbers of this one cannot be trusted; returns when it is durable.
+    pub async fn begin_epoch(&self) {
+        let (answer, wait) = oneshot::channel();
+        if self.asks.send(Ask::BeginEpoch(answer)).await.is_ok() {
+            // A feed that has ended begins none; the next start of the agent asks again.
+            drop(wait.await);
+        }
     }
 }
 
@@ -159,8 +185,12 @@ impl Follow {
             match ask {
                 None => return,
                 // Whoever asked may be gone.
-                Some(Ask::Barrier(answer)) => drop(answer.send(self.spool.position().last_seq)),
                 Some(Ask::List(answer)) => drop(answer.send(None)),
+                Some(other) => {
+                    if let Err(failure) = self.answer(other, None) {
+                        warn!(failure = %chain(&failure), "the spool cannot be changed");
+                    }
+                }
             }
         }
     }
@@ -175,7 +205,7 @@ impl Follow {
                 continue;
             }
             for ask in waiting.drain(..) {
-                self.answer(ask, lease_file, &follower);
+                self.answer(ask, Some((lease_file, &follower)))?;
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -200,7 +230,9 @@ impl Follow {
             let known = KnownLeases::of(&follow::leases_at(lease_file, &position)?);
             match Follower::resume(lease_file, &position, watch.creations())? {
                 Ok(follower) => return Ok(Some((follower, known))),
-                Err(lost) => warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew"),
+                Err(lost) => {
+                    warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew")
+                }
             }
         }
         self.folder.owe_listing(true)?;
@@ -237,25 +269,40 @@ impl Follow {
     }
 
     fn append(&mut self, events: &[LeaseEvent], position: Position) -> Result<(), FeedError> {
-        let mark = serde_json::to_vec(&position).expect("numbers make JSON");
-        self.spool.append(events, &mark)?;
-        self.position.send_replace(self.spool.position());
+        let position = serde_json::to_vec(&position).expect("numbers make JSON");
+        let events: Vec<_> = events.iter().map(wire).collect();
+        let appended = self.spool.append(&events, &position, clock::wall().0);
+        self.tell_position();
+        appended?;
         Ok(())
+    }
+
+    fn tell_position(&self) {
+        let at = SpoolPosition::of(&self.spool.status());
+        self.position.send_if_modified(|before| std::mem::replace(before, at) != at);
     }
 
     /// The place in the lease file behind the last durable event; none if the spool is new, or of another form.
     fn stored_position(&self) -> Option<Position> {
-        serde_json::from_slice(self.spool.mark()?).ok()
+        serde_json::from_slice(&self.spool.status().position).ok()
     }
 
-    fn answer(&self, ask: Ask, lease_file: &Path, follower: &Follower) {
+    /// Answers what was asked before the last look at the lease file. Whoever asked may be gone.
+    fn answer(&mut self, ask: Ask, following: Option<(&Path, &Follower)>) -> Result<(), FeedError> {
         match ask {
-            Ask::Barrier(answer) => drop(answer.send(self.spool.position().last_seq)),
+            Ask::Barrier(answer) => drop(answer.send(self.spool.status().last_seq)),
+            Ask::Acknowledge(seq) => self.spool.acknowledge(seq),
+            Ask::BeginEpoch(answer) => {
+                self.spool.begin_epoch(clock::wall().0)?;
+                self.tell_position();
+                // Whoever asked may be gone.
+                answer.send(()).unwrap_or_default();
+            }
             Ask::List(answer) => {
+                let leases = following.map(|(file, follower)| follow::leases_at(file, &follower.position()));
                 let observed = clock::wall();
-                let leases = follow::leases_at(lease_file, &follower.position());
-                let listed = match leases {
-                    Ok(leases) => Some(leases.values().filter_map(|row| seen(row, observed)).collect()),
+                let listed = match leases.transpose() {
+                    Ok(leases) => leases.map(|all| all.values().filter_map(|row| seen(row, observed)).collect()),
                     Err(failure) => {
                         warn!(failure = %chain(&failure), "the leases cannot be listed now");
                         None
@@ -264,6 +311,6 @@ impl Follow {
                 drop(answer.send(listed));
             }
         }
+        Ok(())
     }
 }
-

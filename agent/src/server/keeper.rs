@@ -319,7 +319,8 @@ impl Seen {
     fn take(&mut self, config: &Config) {
         let read_back = config.read_back();
         self.observed = Some(read_back.bundle.digest());
-        let lines: Vec<_> = read_back.strange.iter().map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
+        let lines: Vec<_> =
+            read_back.strange.iter().map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
         self.difference = lines.join("\n");
         self.foreign = config.foreign_subnets();
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use freehold_proto::convert::lease::wire;
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
 use freehold_proto::sync::{UploadLeasesRequest, UploadLeasesResponse};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -24,6 +24,8 @@ use crate::spool::{SpoolError, SpoolReader};
 
 /// Messages that wait for the wire.
 const QUEUE: usize = 16;
+/// Bytes read out of the spool at a time.
+const READ_BYTES: usize = 1 << 20;
 /// Leases in a part of a full listing.
 const LISTING_PART: usize = 500;
 /// After a stream that ended the next one is opened after this.
@@ -49,6 +51,8 @@ enum UploadError {
     Spool(#[from] SpoolError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("the spool has begun a new epoch")]
+    OtherEpoch,
     #[error("it stood still")]
     Stalled,
     #[error("the line is gone")]
@@ -76,23 +80,28 @@ impl Uploader {
     async fn stream(&self, channel: Channel) -> Result<(), UploadError> {
         let mut positions = self.feed.positions();
         let at: SpoolPosition = *positions.borrow_and_update();
+        let mut reader = self.spool.clone();
         let spool = upload::Spool { epoch: at.epoch, first_seq: at.first_seq, last_seq: at.last_seq };
         let mut machine = Upload::new(KEA4, spool, self.folder.owes_listing()?, clock::now());
         let (out, queue) = mpsc::channel(QUEUE);
         // The greeting is in the queue before the answer is awaited.
         let mut line = Line { out, waiting: VecDeque::new() };
-        self.carry_out(&mut machine, &mut line).await?;
+        self.carry_out(&mut machine, &mut reader, &mut line).await?;
         line.flush_ready();
         let mut client = AgentControlServiceClient::new(channel).max_decoding_message_size(4 << 20);
         let mut answers = client.upload_leases(ReceiverStream::new(queue)).await?.into_inner();
         loop {
-            self.carry_out(&mut machine, &mut line).await?;
+            self.carry_out(&mut machine, &mut reader, &mut line).await?;
             let deadline = machine.deadline();
             tokio::select! {
                 answer = next(&mut answers) => machine.receive(clock::now(), answer?),
                 changed = positions.changed() => {
                     changed.map_err(|_| UploadError::Closed)?;
+                    let epoch = at.epoch;
                     let at = *positions.borrow_and_update();
+                    if at.epoch != epoch {
+                        return Err(UploadError::OtherEpoch);
+                    }
                     machine.spooled(clock::now(), at.first_seq, at.last_seq);
                 }
                 sent = line.send_next(), if line.has_waiting() => sent?,
@@ -103,20 +112,25 @@ impl Uploader {
         }
     }
 
-    async fn carry_out(&self, machine: &mut Upload, line: &mut Line) -> Result<(), UploadError> {
+    async fn carry_out(
+        &self,
+        machine: &mut Upload,
+        spool: &mut SpoolReader,
+        line: &mut Line,
+    ) -> Result<(), UploadError> {
         while let Some(output) = machine.poll() {
             match output {
                 Output::Send(message) => line.waiting.push_back(message),
                 Output::Owe(owed) => self.folder.owe_listing(owed)?,
                 Output::Read { from, most } => {
-                    let events = self.spool.read(from, most)?;
-                    machine.read(clock::now(), from, events);
+                    let batch = spool.read(from, most, READ_BYTES)?;
+                    machine.read(clock::now(), batch.first_seq, batch.events);
                 }
                 Output::List => self.list(machine).await,
-                Output::Acknowledged(seq) => self.spool.acknowledge(seq)?,
+                Output::Acknowledged(seq) => self.feed.acknowledge(seq).await,
                 Output::NewEpoch => {
                     warn!("the controller knows more of the lease spool than it has; a new one is begun");
-                    self.spool.abandon()?;
+                    self.feed.begin_epoch().await;
                 }
                 Output::HangUp => return Err(UploadError::Stalled),
             }

@@ -175,13 +175,8 @@ impl Line {
         let mut client = AgentControlServiceClient::new(channel.clone()).max_decoding_message_size(4 << 20);
         let opening: Opening = Box::pin(async move { client.session(ReceiverStream::new(queue)).await });
         self.machine.connected(clock::now());
-        let wire = Wire {
-            out,
-            waiting: VecDeque::new(),
-            channel,
-            uploads: JoinSet::new(),
-            stop: CancellationToken::new(),
-        };
+        let wire =
+            Wire { out, waiting: VecDeque::new(), channel, uploads: JoinSet::new(), stop: CancellationToken::new() };
         Connection::Opening(opening, wire)
     }
 

@@ -9,6 +9,7 @@
 //! After a crash [`Kea::recover`] decides by what Kea runs of Freehold's: the new part, and the rest is finished; the old, and it
 //! can be done again; neither, and the old is put back. Whatever others changed meanwhile stays.
 
+use futures_util::future::BoxFuture;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -239,7 +240,9 @@ impl Kea {
     ) -> Result<Outcome, ApplyError> {
         let text = ConfigText::of(&planned.config.whole());
         if let Verdict::Refused(complaint) = self.socket.test_config(&text).await? {
-            let ask = async |text: &ConfigText| self.socket.test_config(text).await;
+            let ask = |text: ConfigText| -> BoxFuture<'_, _> {
+                Box::pin(async move { self.socket.test_config(&text).await })
+            };
             let faults = culprits(to, &complaint, |part| plan(part, running).ok(), ask).await?;
             Intent::close(&self.intent_file)?;
             return Ok(Outcome::Rejected { faults, message: complaint.text });

@@ -5,6 +5,7 @@
 //! the first resource that turns an accepted configuration into a refused one. Both ask `config-test`, which
 //! delays clients and drops none.
 
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 
 use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
@@ -17,15 +18,18 @@ use super::plan::{Fault, Plan};
 /// How often to ask Kea at most; with 10,000 reservations one question takes 0.7 s. What is not found now is found the next time.
 const QUESTIONS_MAX: usize = 60;
 
+/// Kea's answer to a test, awaited.
+type Asked<'a> = BoxFuture<'a, Result<Verdict, ControlError>>;
+
 /// Finds the resources of `bundle` that made Kea say `complaint`.
 ///
 /// `plan` plans a part of the bundle, `ask` has Kea test a plan. Empty if the fault lies in none of them: then it is in
 /// what Freehold does not own.
-pub async fn culprits(
+pub async fn culprits<'a>(
     bundle: &Bundle,
     complaint: &Complaint,
     plan: impl Fn(&Bundle) -> Option<Plan>,
-    ask: impl AsyncFn(&ConfigText) -> Result<Verdict, ControlError>,
+    ask: impl Fn(ConfigText) -> Asked<'a>,
 ) -> Result<Vec<Fault>, ControlError> {
     let mut search = Search { plan, ask, questions: 0 };
     let (mut rest, mut complaint) = (bundle.clone(), complaint.clone());
@@ -54,10 +58,10 @@ struct Search<P, A> {
     questions: usize,
 }
 
-impl<P, A> Search<P, A>
+impl<'a, P, A> Search<P, A>
 where
     P: Fn(&Bundle) -> Option<Plan>,
-    A: AsyncFn(&ConfigText) -> Result<Verdict, ControlError>,
+    A: Fn(ConfigText) -> Asked<'a>,
 {
     /// A culprit, the field at fault, and what Kea says without it.
     async fn next(
@@ -105,7 +109,7 @@ where
     async fn test(&mut self, bundle: &Bundle) -> Result<Verdict, ControlError> {
         self.questions += 1;
         match (self.plan)(bundle) {
-            Some(plan) => (self.ask)(&ConfigText::of(&plan.config.whole())).await,
+            Some(plan) => (self.ask)(ConfigText::of(&plan.config.whole())).await,
             None => Ok(Verdict::Accepted),
         }
     }
@@ -179,7 +183,8 @@ mod tests {
         let Verdict::Refused(first) = judge(&ConfigText::of(&plan_it(&bundle).unwrap().config.whole())) else {
             panic!("accepted")
         };
-        let found = culprits(&bundle, &first, plan_it, async |text: &ConfigText| Ok(judge(text))).await.unwrap();
+        let found =
+            culprits(&bundle, &first, plan_it, |text| Box::pin(std::future::ready(Ok(judge(&text))))).await.unwrap();
         assert_eq!(found.iter().map(|fault| fault.key.to_string()).collect::<Vec<_>>(), expected);
         assert!(questions.get() <= questions_max, "{} questions", questions.get());
     }
