@@ -6,10 +6,23 @@
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
+//! - [`serve`]: the port: connections, who is at their other end, and what they may call; [`enrol`]: how hosts become agents
+//! - [`init`] makes a controller; [`config`] is what a running one is told, [`recover`] its state out of the ledger, [`run`] the wiring diagram
 pub mod api;
+pub mod clock;
+pub mod config;
+mod context;
 pub mod engine;
+pub mod enrol;
+pub mod init;
 pub mod leases;
 pub mod ledger;
+pub mod notify;
 pub mod obedience;
 pub mod presence;
+pub mod recover;
+pub mod run;
+pub mod serve;
 pub mod sync;
+
+pub use context::Context;

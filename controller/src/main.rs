@@ -1,1 +1,151 @@
-fn main() {}
+//! `freehold-controller`: makes a controller, or runs one.
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use freehold_controller::config::{Overrides, Settings};
+use freehold_controller::{init, notify, run};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// The Freehold controller: keeps the authoritative state and gives it to agents.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Command {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a new controller: its CA, its ledger, its first operator.
+    Init(InitArgs),
+    /// Run the controller of a data directory.
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct InitArgs {
+    /// The data directory; made if it is not there.
+    #[arg(long, value_name = "DIR", env = "FREEHOLD_DATA")]
+    data: PathBuf,
+    /// The realm of all identities, such as your organisation's domain.
+    #[arg(long, value_name = "NAME")]
+    trust_domain: String,
+    /// Host names and addresses of this controller, for its certificate; agents reach it by the first.
+    #[arg(long = "name", value_name = "HOST_OR_IP", required = true, num_args = 1..)]
+    names: Vec<String>,
+    /// Where agents reach it, if not by the first name at port 7443.
+    #[arg(long, value_name = "HOST:PORT")]
+    endpoint: Option<String>,
+    /// The id of the first operator, who may do everything.
+    #[arg(long, value_name = "ID", default_value = "admin")]
+    operator: String,
+    /// The folder that the first operator's key and certificate are written to [default: DIR/operator].
+    #[arg(long, value_name = "DIR")]
+    identity_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", env = "FREEHOLD_DATA")]
+    data: PathBuf,
+    /// The configuration file [default: DIR/controller.toml].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The address and port to listen on.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Where agents reach it.
+    #[arg(long, value_name = "HOST:PORT")]
+    endpoint: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let done = match command.what {
+        What::Init(args) => make(args),
+        What::Run(args) => serve(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", told(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn make(args: InitArgs) -> anyhow::Result<()> {
+    let identity_out = args.identity_out.unwrap_or_else(|| args.data.join("operator"));
+    let plan = init::Plan {
+        data: args.data,
+        trust_domain: args.trust_domain,
+        names: args.names,
+        endpoint: args.endpoint,
+        operator: args.operator,
+        identity_out,
+    };
+    init::init(&plan)?;
+    println!("controller: {}", plan.data.display());
+    println!("operators/{}: {}", plan.operator, plan.identity_out.display());
+    println!("next: freehold-controller run --data {}", plan.data.display());
+    Ok(())
+}
+
+fn serve(args: RunArgs) -> anyhow::Result<()> {
+    let overrides = Overrides { file: args.config, listen: args.listen, endpoint: args.endpoint };
+    let settings = Settings::load(&args.data, &overrides)?;
+    freehold_certs::tls::install_provider();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let result = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let running = run::run(settings, stop.clone(), |address| {
+            tracing::info!(%address, "serving");
+            tell("READY=1");
+        });
+        let mut running = std::pin::pin!(running);
+        tokio::select! {
+            ended = running.as_mut() => return ended.map_err(anyhow::Error::from),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        tell("STOPPING=1");
+        stop.cancel();
+        running.await.map_err(anyhow::Error::from)
+    });
+    // A writer that is stuck in the disk must not keep the process from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// An error and its causes in one line; a cause whose words are in the error already is not repeated.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |mut text, cause| {
+        if text.is_empty() {
+            return cause;
+        }
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        text
+    })
+}
+
+fn tell(message: &str) {
+    if let Err(error) = notify::tell(std::env::var_os("NOTIFY_SOCKET").as_deref(), message) {
+        tracing::warn!(%error, message, "systemd could not be told");
+    }
+}

@@ -151,6 +151,12 @@ reasons! {
 
     /// The caller's roles lack the permission.
     PermissionDenied = "PERMISSION_DENIED", Denied;
+    /// The call needs a certificate, and none was shown.
+    CertificateRequired = "CERTIFICATE_REQUIRED", Denied;
+    /// The certificate is over, and it is too late to renew it if it was tried.
+    CertificateExpired = "CERTIFICATE_EXPIRED", Denied;
+    /// The proof of an expired certificate's key does not hold.
+    ProofRefused = "PROOF_REFUSED", Denied;
     /// The identity is revoked or disabled.
     IdentityRevoked = "IDENTITY_REVOKED", Denied;
     /// The enrolment token is wrong, used, expired or burnt.

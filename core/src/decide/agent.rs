@@ -55,8 +55,12 @@ pub(super) fn delete_token(state: &State, name: &TokenName) -> Result<Vec<Change
     Ok(vec![Change::gone(Record::Token(lookup::token(state, name)?))])
 }
 
-/// Every failure has one text, so that a stranger learns nothing about which tokens exist; a wrong secret
-/// is counted, which is a change, so the refusal is the caller's to make from the changes.
+/// The one answer to every token that does not hold, so that a stranger learns nothing about which tokens exist.
+pub fn token_refused() -> Refusal {
+    Refusal::new(Reason::TokenRefused, "the enrolment token is wrong, used, expired or burnt; ask for a new one")
+}
+
+/// A wrong secret is counted, which is a change, so the refusal is then the caller's to make from the changes.
 pub(super) fn enrol(
     state: &State,
     at: Moment,
@@ -65,12 +69,9 @@ pub(super) fn enrol(
     id: [u8; 16],
     certificate: &CertificateRecord,
 ) -> Result<Vec<Change>, Refusal> {
-    let refused = || {
-        Refusal::new(Reason::TokenRefused, "the enrolment token is wrong, used, expired or burnt; ask for a new one")
-    };
-    let token = state.token(name).cloned().ok_or_else(refused)?;
+    let token = state.token(name).cloned().ok_or_else(token_refused)?;
     if token.wrong_secrets >= EnrolmentToken::WRONG_SECRETS_MAX || token.expires <= at.now && token.used.is_none() {
-        return Err(refused());
+        return Err(token_refused());
     }
     if token.secret != secret {
         let mut after = EnrolmentToken::clone(&token);
@@ -81,14 +82,14 @@ pub(super) fn enrol(
     if let Some(used) = &token.used {
         let again = used.spki_sha256 == certificate.spki_sha256 && at.now <= used.at.plus_seconds(TOKEN_REPEAT_SECONDS);
         let agent = state.agent(&token.agent).filter(|agent| again && agent.state == AgentState::Active);
-        let agent = agent.cloned().ok_or_else(refused)?;
+        let agent = agent.cloned().ok_or_else(token_refused)?;
         return Ok(vec![with_certificate(at, agent, certificate, false)]);
     }
     let agent = match state.agent(&token.agent).cloned() {
         // The host lost its disk and enrols anew: the same agent with a new key, and none of the old ones.
         Some(before) => {
             if before.state == AgentState::Revoked {
-                return Err(refused());
+                return Err(token_refused());
             }
             let mut after = Agent::clone(&before);
             after.certificates = vec![certificate.clone()];
@@ -113,13 +114,20 @@ pub(super) fn enrol(
     Ok(vec![agent, Change::changed(Record::Token(token), Record::Token(Arc::new(used)))])
 }
 
-/// The agent with one more certificate: the one before stays good, older ones do not.
+/// Whether the agent was given a certificate for the same key before: it asks again because the answer was lost.
+fn asks_again(agent: &Agent, certificate: &CertificateRecord) -> bool {
+    agent.certificates.iter().any(|kept| kept.spki_sha256 == certificate.spki_sha256)
+}
+
+/// The agent with one more certificate: the one before stays good, older ones do not. One for the same key is
+/// replaced, so that an agent whose answers get lost never loses the certificate that it asks with.
 fn with_certificate(at: Moment, before: Arc<Agent>, certificate: &CertificateRecord, late: bool) -> Change {
     let mut after = Agent::clone(&before);
+    after.late_renewals += u32::from(late && !asks_again(&before, certificate));
+    after.certificates.retain(|kept| kept.spki_sha256 != certificate.spki_sha256);
     after.certificates.push(certificate.clone());
     let surplus = after.certificates.len().saturating_sub(2);
     after.certificates.drain(..surplus);
-    after.late_renewals += u32::from(late);
     after.stamp = at.changed(after.stamp);
     Change::changed(Record::Agent(before), Record::Agent(Arc::new(after)))
 }
@@ -132,7 +140,7 @@ pub(super) fn renew(
     late: bool,
 ) -> Result<Vec<Change>, Refusal> {
     let agent = active(state, name)?;
-    if late && agent.late_renewals >= LATE_RENEWALS_MAX {
+    if late && agent.late_renewals >= LATE_RENEWALS_MAX && !asks_again(&agent, certificate) {
         return Err(Refusal::new(
             Reason::IdentityRevoked,
             format!("{name} renewed late {LATE_RENEWALS_MAX} times already; enrol it with a new token"),

@@ -12,7 +12,7 @@ mod scope;
 mod server;
 mod space;
 
-pub use agent::{LATE_RENEWALS_MAX, TOKEN_REPEAT_SECONDS};
+pub use agent::{LATE_RENEWALS_MAX, TOKEN_REPEAT_SECONDS, token_refused};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 
 use crate::change::Change;
