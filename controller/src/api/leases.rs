@@ -60,10 +60,13 @@ fn parent(text: &str) -> Result<Option<ServerName>, Status> {
     }
 }
 
+fn numbered(batch: &LeaseBatch) -> bool {
+    batch.next_seq > batch.first_seq
+}
+
 fn shown_events(state: &State, batch: &LeaseBatch) -> Vec<LeaseEvent> {
-    // Events that are not of the stream have no number of their own.
-    let streamed = batch.first_seq > 0;
-    let number = |i: usize| if streamed { batch.first_seq + i as u64 } else { 0 };
+    // Events that a full listing found are not of the stream and have no number.
+    let number = |i: usize| if numbered(batch) { batch.first_seq + i as u64 } else { 0 };
     let shown = |(i, event): (usize, &freehold_core::lease::LeaseEvent)| {
         event_message(&batch.server, scope_of(state, &batch.server, &event.lease), &batch.epoch, number(i), event)
     };
@@ -221,7 +224,7 @@ fn read_events(
             batch.events.drain(..known);
             let over = batch.events.len().saturating_sub(room);
             batch.events.truncate(room);
-            if batch.first_seq > 0 {
+            if numbered(&batch) {
                 batch.first_seq += known as u64;
             }
             count += batch.events.len();

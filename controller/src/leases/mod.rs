@@ -9,14 +9,11 @@ mod writer;
 
 use crate::ledger::{History, Ledger, LedgerError};
 use arc_swap::ArcSwap;
-use freehold_core::lease::{LeaseBook, LeaseCursor, LeaseEvent};
-use freehold_core::name::ServerName;
+use freehold_core::lease::{LeaseBook, LeaseCursor};
 use freehold_proto::convert::stored::{self, LeaseBatch, Unreadable};
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use writer::{Job, Writer};
-
-use crate::engine::Clock;
 
 /// Batches that wait for the writer at most.
 const QUEUE: usize = 1024;
@@ -43,7 +40,6 @@ struct Shared {
     book: ArcSwap<LeaseBook>,
     followers: broadcast::Sender<DurableLeases>,
     history: Arc<dyn History>,
-    clock: Clock,
 }
 
 impl std::fmt::Debug for LeaseKeeper {
@@ -52,27 +48,16 @@ impl std::fmt::Debug for LeaseKeeper {
     }
 }
 
-/// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// Everything before this number is durable.
-    Durable {
-        /// The next event awaited.
-        next_seq: u64,
-    },
-    /// There is a gap; nothing was taken.
-    Rewind {
-        /// The next event awaited.
-        next_seq: u64,
-    },
-    /// The batch is of a spool that was not greeted; nothing was taken.
-    OtherEpoch,
-}
-
-/// The keeper has ended, because its ledger failed or the controller stops.
+/// Why a batch was not made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the lease ledger takes nothing more; the controller is stopping")]
-pub struct Stopped;
+pub enum NotTaken {
+    /// It does not begin where the server's stream stands; nothing was taken.
+    #[error("the batch does not begin where the stream stands")]
+    Elsewhere,
+    /// The keeper has ended, because its ledger failed or the controller stops. Nobody knows whether it was taken.
+    #[error("the lease ledger takes nothing more; the controller is stopping")]
+    Stopped,
+}
 
 /// The running writer; joined at shutdown.
 #[derive(Debug)]
@@ -97,18 +82,12 @@ impl Running {
 
 impl LeaseKeeper {
     /// Starts the writer on `ledger` with `book`, which must hold everything that the ledger has.
-    pub fn start(
-        ledger: Box<dyn Ledger>,
-        book: LeaseBook,
-        clock: Clock,
-        views: mpsc::Sender<DurableLeases>,
-    ) -> (Self, Running) {
+    pub fn start(ledger: Box<dyn Ledger>, book: LeaseBook, views: mpsc::Sender<DurableLeases>) -> (Self, Running) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
             book: ArcSwap::from_pointee(book),
             followers: broadcast::Sender::new(FOLLOWERS),
             history: ledger.history(),
-            clock,
         });
         let writer = Writer::new(ledger, Arc::clone(&shared), views);
         let thread = std::thread::Builder::new()
@@ -118,40 +97,17 @@ impl LeaseKeeper {
         (Self { jobs, shared }, Running { thread })
     }
 
-    /// Takes in events of `server`, contiguous from `first_seq` of spool `epoch`; returns when they are durable.
+    /// Takes in a batch; returns where the stream stands when it is durable.
+    ///
+    /// A batch begins where the stream of its server stands. One without events moves the stream: to another spool, or past events
+    /// that the spool lost. One that ends where it begins has events without numbers: what a full listing found.
     ///
     /// # Errors
-    /// [`Stopped`]; then nobody knows whether they are, and the agent sends them again.
-    pub async fn take(
-        &self,
-        server: ServerName,
-        epoch: [u8; 16],
-        first_seq: u64,
-        events: Vec<LeaseEvent>,
-    ) -> Result<Taken, Stopped> {
-        self.ask(|answer| Job::Take { server, epoch, first_seq, events, answer }).await
-    }
-
-    /// Follows `cursor` from now on, another spool than before.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn follow(&self, server: ServerName, cursor: LeaseCursor) -> Result<(), Stopped> {
-        self.ask(|answer| Job::Follow { server, cursor, answer }).await
-    }
-
-    /// Puts events on record that are not of a stream: leases found or missed by a full listing.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn correct(&self, server: ServerName, events: Vec<LeaseEvent>) -> Result<(), Stopped> {
-        self.ask(|answer| Job::Correct { server, events, answer }).await
-    }
-
-    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Stopped> {
+    /// See [`NotTaken`].
+    pub async fn commit(&self, batch: LeaseBatch) -> Result<LeaseCursor, NotTaken> {
         let (answer, wait) = oneshot::channel();
-        self.jobs.send(job(answer)).await.map_err(|_| Stopped)?;
-        wait.await.map_err(|_| Stopped)
+        self.jobs.send(Job { batch, answer }).await.map_err(|_| NotTaken::Stopped)?;
+        wait.await.map_err(|_| NotTaken::Stopped)?
     }
 
     /// Current leases, as one consistent picture of what is durable.
@@ -192,6 +148,9 @@ pub enum ReplayError {
 /// # Errors
 /// If the ledger cannot be read.
 pub fn replay(book: &mut LeaseBook, history: &dyn History, after: u64) -> Result<(), ReplayError> {
+    if history.head().0 <= after {
+        return Ok(());
+    }
     for frame in history.read(after + 1)? {
         let frame = frame?;
         let batches =

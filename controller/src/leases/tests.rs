@@ -3,8 +3,8 @@
 use super::*;
 use crate::ledger::{Identity, MemoryLedger};
 use freehold_core::Timestamp;
-use freehold_core::lease::{Lease, LeaseEventKind, LeaseState};
-use freehold_core::name::AgentName;
+use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState};
+use freehold_core::name::{AgentName, ServerName};
 use std::net::Ipv4Addr;
 
 const EPOCH: [u8; 16] = [9; 16];
@@ -36,22 +36,34 @@ fn granted(number: u32) -> LeaseEvent {
 
 fn start(ledger: MemoryLedger, book: LeaseBook) -> (LeaseKeeper, Running, mpsc::Receiver<DurableLeases>) {
     let (views, durable) = mpsc::channel(1024);
-    let (keeper, running) = LeaseKeeper::start(Box::new(ledger), book, Arc::new(|| Timestamp(5)), views);
+    let (keeper, running) = LeaseKeeper::start(Box::new(ledger), book, views);
     (keeper, running, durable)
 }
 
+fn batch(first_seq: u64, numbers: std::ops::Range<u32>) -> LeaseBatch {
+    let events: Vec<_> = numbers.map(granted).collect();
+    let next_seq = first_seq + events.len() as u64;
+    LeaseBatch { server: server(), epoch: EPOCH, first_seq, events, next_seq, at: Timestamp(5) }
+}
+
+fn at(next_seq: u64) -> Result<LeaseCursor, NotTaken> {
+    Ok(LeaseCursor { epoch: EPOCH, next_seq })
+}
+
 #[tokio::test]
-async fn every_event_is_taken_once_whatever_is_sent_twice() {
+async fn only_what_begins_where_the_stream_stands_is_taken() {
     let ledger = MemoryLedger::new(Identity { store_id: [1; 16], incarnation: 1 });
     let (keeper, running, _views) = start(ledger.rival(), LeaseBook::default());
-    let take =
-        |first: u64, numbers: std::ops::Range<u32>| keeper.take(server(), EPOCH, first, numbers.map(granted).collect());
-    assert_eq!(take(1, 1..3).await, Ok(Taken::OtherEpoch), "not greeted yet");
-    keeper.follow(server(), LeaseCursor { epoch: EPOCH, next_seq: 1 }).await.expect("greeted");
-    assert_eq!(take(1, 1..4).await, Ok(Taken::Durable { next_seq: 4 }));
-    assert_eq!(take(1, 1..4).await, Ok(Taken::Durable { next_seq: 4 }), "all known");
-    assert_eq!(take(3, 3..6).await, Ok(Taken::Durable { next_seq: 6 }), "one known");
-    assert_eq!(take(8, 8..9).await, Ok(Taken::Rewind { next_seq: 6 }), "a gap");
+    let elsewhere = Err(NotTaken::Elsewhere);
+    assert_eq!(keeper.commit(batch(1, 1..3)).await, elsewhere, "not greeted yet");
+    assert_eq!(keeper.commit(batch(1, 0..0)).await, at(1), "a greeting");
+    assert_eq!(keeper.commit(batch(1, 1..4)).await, at(4));
+    assert_eq!(keeper.commit(batch(1, 1..4)).await, elsewhere, "known");
+    assert_eq!(keeper.commit(batch(5, 5..6)).await, elsewhere, "a gap");
+    assert_eq!(keeper.commit(LeaseBatch { next_seq: 9, ..batch(4, 4..6) }).await, elsewhere, "miscounted");
+    assert_eq!(keeper.commit(batch(4, 4..6)).await, at(6));
+    assert_eq!(keeper.commit(LeaseBatch { next_seq: 8, ..batch(6, 0..0) }).await, at(8), "an explicit gap");
+    assert_eq!(keeper.commit(LeaseBatch { next_seq: 8, ..batch(8, 8..9) }).await, at(8), "events of a listing");
 
     let stored: Vec<_> = keeper
         .history()
@@ -60,7 +72,7 @@ async fn every_event_is_taken_once_whatever_is_sent_twice() {
         .flat_map(|frame| stored::decode_leases(&frame.expect("frame").payload).expect("decodes"))
         .flat_map(|batch| batch.events)
         .collect();
-    assert_eq!(stored, (1..6).map(granted).collect::<Vec<_>>());
+    assert_eq!(stored, [1, 2, 3, 4, 5, 8].map(granted));
 
     let before = keeper.book();
     drop(keeper);

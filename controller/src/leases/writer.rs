@@ -1,9 +1,8 @@
 //! The writer thread of the lease ledger.
 
-use super::{DurableLeases, Shared, Taken, apply};
+use super::{DurableLeases, NotTaken, Shared, apply};
 use crate::ledger::{Append, Ledger, LedgerError};
-use freehold_core::lease::{Admission, LeaseBook, LeaseCursor, LeaseEvent};
-use freehold_core::name::ServerName;
+use freehold_core::lease::{LeaseBook, LeaseCursor};
 use freehold_proto::convert::stored::{LeaseBatch, encode_leases};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -12,25 +11,10 @@ use tracing::error;
 /// Events in a frame, at most, before it is closed.
 const FRAME_EVENTS_MAX: usize = 16_384;
 
-/// Work for the writer.
-pub(super) enum Job {
-    /// Take in a batch of a stream.
-    Take {
-        server: ServerName,
-        epoch: [u8; 16],
-        first_seq: u64,
-        events: Vec<LeaseEvent>,
-        answer: oneshot::Sender<Taken>,
-    },
-    /// Follow another spool.
-    Follow { server: ServerName, cursor: LeaseCursor, answer: oneshot::Sender<()> },
-    /// Put events on record that are not of a stream.
-    Correct { server: ServerName, events: Vec<LeaseEvent>, answer: oneshot::Sender<()> },
-}
-
-enum Answer {
-    Take(oneshot::Sender<Taken>, Taken),
-    Done(oneshot::Sender<()>),
+/// A batch for the writer.
+pub(super) struct Job {
+    pub(super) batch: LeaseBatch,
+    pub(super) answer: oneshot::Sender<Result<LeaseCursor, NotTaken>>,
 }
 
 pub(super) struct Writer {
@@ -44,7 +28,7 @@ pub(super) struct Writer {
 struct Frame {
     batches: Vec<LeaseBatch>,
     events: usize,
-    answers: Vec<Answer>,
+    answers: Vec<(oneshot::Sender<Result<LeaseCursor, NotTaken>>, Result<LeaseCursor, NotTaken>)>,
 }
 
 impl Writer {
@@ -72,63 +56,30 @@ impl Writer {
         Ok(())
     }
 
-    fn enter(&mut self, job: Job, frame: &mut Frame) {
-        match job {
-            Job::Take { server, epoch, first_seq, events, answer } => {
-                let taken = self.take(server, epoch, first_seq, events, frame);
-                frame.answers.push(Answer::Take(answer, taken));
-            }
-            Job::Follow { server, cursor, answer } => {
-                self.push(server, cursor, cursor.next_seq, Vec::new(), frame);
-                frame.answers.push(Answer::Done(answer));
-            }
-            Job::Correct { server, events, answer } => {
-                if let Some(cursor) = self.book.of(&server).and_then(|leases| leases.cursor) {
-                    self.push(server, cursor, 0, events, frame);
-                }
-                frame.answers.push(Answer::Done(answer));
-            }
+    fn enter(&mut self, Job { batch, answer }: Job, frame: &mut Frame) {
+        let after = LeaseCursor { epoch: batch.epoch, next_seq: batch.next_seq };
+        if self.fits(&batch) {
+            frame.events += batch.events.len();
+            apply(&mut self.book, &batch);
+            frame.batches.push(batch);
+            frame.answers.push((answer, Ok(after)));
+        } else {
+            frame.answers.push((answer, Err(NotTaken::Elsewhere)));
         }
     }
 
-    fn take(
-        &mut self,
-        server: ServerName,
-        epoch: [u8; 16],
-        first_seq: u64,
-        mut events: Vec<LeaseEvent>,
-        frame: &mut Frame,
-    ) -> Taken {
-        let Some(cursor) = self.book.of(&server).and_then(|leases| leases.cursor) else {
-            return Taken::OtherEpoch;
-        };
-        match cursor.admit(epoch, first_seq, events.len()) {
-            Admission::OtherEpoch => Taken::OtherEpoch,
-            Admission::Rewind { next_seq } => Taken::Rewind { next_seq },
-            Admission::Take { skip } => {
-                events.drain(..skip);
-                let next_seq = cursor.next_seq + events.len() as u64;
-                if !events.is_empty() {
-                    self.push(server, LeaseCursor { epoch, next_seq }, cursor.next_seq, events, frame);
-                }
-                Taken::Durable { next_seq }
+    /// Whether a batch begins where the stream of its server stands, with the events of this frame in it.
+    fn fits(&self, batch: &LeaseBatch) -> bool {
+        let cursor = self.book.of(&batch.server).and_then(|leases| leases.cursor);
+        let numbers = batch.next_seq.checked_sub(batch.first_seq);
+        let counted = numbers
+            .is_some_and(|numbers| batch.events.is_empty() || numbers == 0 || numbers == batch.events.len() as u64);
+        counted
+            && match cursor.filter(|cursor| cursor.epoch == batch.epoch) {
+                Some(cursor) => batch.first_seq == cursor.next_seq,
+                // Another spool is greeted before anything of it is taken.
+                None => batch.events.is_empty(),
             }
-        }
-    }
-
-    fn push(
-        &mut self,
-        server: ServerName,
-        after: LeaseCursor,
-        first_seq: u64,
-        events: Vec<LeaseEvent>,
-        frame: &mut Frame,
-    ) {
-        frame.events += events.len();
-        let at = (self.shared.clock)();
-        let batch = LeaseBatch { server, epoch: after.epoch, first_seq, events, next_seq: after.next_seq, at };
-        apply(&mut self.book, &batch);
-        frame.batches.push(batch);
     }
 
     fn make_durable(&mut self, frame: &Frame) -> Result<(), LedgerError> {
@@ -153,12 +104,9 @@ impl Writer {
                 error!("the view of the lease ledger has ended; it will be rebuilt at the next start");
             }
         }
-        for answer in frame.answers {
+        for (caller, answer) in frame.answers {
             // An agent that went away does not want its answer; it asks again.
-            match answer {
-                Answer::Take(caller, taken) => drop(caller.send(taken)),
-                Answer::Done(caller) => drop(caller.send(())),
-            }
+            caller.send(answer).unwrap_or_else(|_gone| ());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! nothing waits. A machine promises only what its inputs say is durable: it acknowledges lease events after
 //! the engine says that they are committed, and welcomes a session after its fence is.
 //!
+//! - [`service`]: the shell around all of them, and `dispatch`, which wakes the sessions that a commit concerns
 //! - [`session`]: one agent's session; one server of it is a follower, a change is cut into parts there
 //! - [`lease_upload`]: one server's stream of lease events, and full listings
 //! - [`registry`]: who is connected, who supersedes whom, and who runs twice
@@ -17,7 +18,9 @@
 
 pub mod admission;
 pub mod ancestry;
+mod dispatch;
 pub mod lease_upload;
 pub mod registry;
+pub mod service;
 pub mod session;
 pub mod wanted;

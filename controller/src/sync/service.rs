@@ -1,0 +1,179 @@
+//! The service that agents call: the shell around the machines.
+//!
+//! A stream's machine is driven by whoever reads the stream: while the agent does not take what it is sent, nothing more is
+//! done for it, and when the connection ends the machine is dropped with it. So there is no task to leak, and a
+//! slow agent holds up nobody but itself.
+
+mod drive_session;
+mod drive_upload;
+
+use super::admission::{Handshakes, Snapshots};
+use super::ancestry::Ancestry;
+use super::dispatch::{Dispatch, Signal};
+use super::registry::Registry;
+use crate::engine::HistoryError;
+use crate::leases::LeaseKeeper;
+use crate::presence::Presence;
+use crate::serve::{Caller, Principal};
+use crate::{Context, enrol};
+use freehold_core::name::{AgentName, ServerName};
+use freehold_core::time::Now;
+use freehold_proto::sync::agent_control_service_server::{AgentControlService, AgentControlServiceServer};
+use freehold_proto::sync::{
+    RenewRequest, RenewResponse, SessionRequest, SessionResponse, UploadLeasesRequest, UploadLeasesResponse,
+};
+use futures_util::Stream;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Largest message that an agent may send, in bytes.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What all sessions have in common; copies are the same.
+#[derive(Debug, Clone)]
+pub struct Sync(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    context: Arc<Context>,
+    leases: LeaseKeeper,
+    presence: Presence,
+    dispatch: Dispatch,
+    registry: Mutex<Registry>,
+    sessions: Mutex<BTreeMap<u64, Arc<Signal>>>,
+    ancestry: Mutex<Ancestry>,
+    snapshots: Mutex<Snapshots>,
+    handshakes: Mutex<Handshakes>,
+    numbers: AtomicU64,
+    regressed: AtomicBool,
+    started: Instant,
+    stop: CancellationToken,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sync {
+    /// The service, until `stop`.
+    pub fn new(context: Arc<Context>, leases: LeaseKeeper, presence: Presence, stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            context,
+            leases,
+            presence,
+            dispatch: Dispatch::default(),
+            registry: Mutex::default(),
+            sessions: Mutex::default(),
+            ancestry: Mutex::default(),
+            snapshots: Mutex::default(),
+            handshakes: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            regressed: AtomicBool::new(false),
+            started: Instant::now(),
+            stop,
+        }))
+    }
+
+    /// The service for the router.
+    pub fn server(&self) -> AgentControlServiceServer<Self> {
+        AgentControlServiceServer::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Tells sessions what was committed, until the service stops.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub async fn dispatch(&self) -> Result<(), HistoryError> {
+        self.0.dispatch.run(self.0.context.engine.clone(), self.0.stop.clone()).await
+    }
+
+    fn next_number(&self) -> u64 {
+        self.0.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Now {
+        let ticks = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { ticks, wall: self.context.engine.now() }
+    }
+
+    /// The instant of a number of ticks, to wait for it.
+    fn instant(&self, ticks: u64) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.started + Duration::from_millis(ticks))
+    }
+
+    /// Gives a slot for a snapshot back, and wakes whoever has it now.
+    fn release_snapshot(&self, server: &ServerName) {
+        let next = lock(&self.snapshots).release(server);
+        if let Some((next, signal)) =
+            next.and_then(|next| Some((self.dispatch.signal(&next)?, next))).map(|(s, n)| (n, s))
+        {
+            signal.say(|heard| heard.granted.push(next));
+        }
+    }
+
+    /// Some agent proved that the store went backwards: no session removes anything from now on (P3).
+    fn store_went_backwards(&self) {
+        if !self.regressed.swap(true, Ordering::AcqRel) {
+            self.dispatch.all().iter().for_each(|signal| signal.say(|heard| heard.regressed = true));
+        }
+    }
+}
+
+/// Which agent calls.
+fn agent<T>(request: &Request<T>) -> Result<AgentName, Status> {
+    match &Caller::of(request.extensions())?.principal {
+        Principal::Agent(name) => Ok(name.clone()),
+        Principal::Operator(_) => Err(Status::permission_denied("only agents call this")),
+    }
+}
+
+/// Random numbers for jitter, from the system.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness");
+    u64::from_le_bytes(bytes)
+}
+
+#[tonic::async_trait]
+impl AgentControlService for Sync {
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<RenewResponse>, Status> {
+        let caller = Caller::of(request.extensions())?.clone();
+        enrol::renew(&self.0.context, &caller, request.into_inner()).await.map(Response::new)
+    }
+
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<SessionResponse, Status>> + Send>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<SessionRequest>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let agent = agent(&request)?;
+        let wait = lock(&self.0.handshakes).wait_ms(self.0.now().ticks);
+        let driver = drive_session::Driver::new(self.clone(), agent, request.into_inner(), wait);
+        let stream = futures_util::stream::unfold(driver, |mut driver| async move {
+            driver.next().await.map(|message| (message, driver))
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    type UploadLeasesStream = Pin<Box<dyn Stream<Item = Result<UploadLeasesResponse, Status>> + Send>>;
+
+    async fn upload_leases(
+        &self,
+        request: Request<Streaming<UploadLeasesRequest>>,
+    ) -> Result<Response<Self::UploadLeasesStream>, Status> {
+        let agent = agent(&request)?;
+        let driver = drive_upload::Driver::new(self.clone(), agent, request.into_inner());
+        let stream = futures_util::stream::unfold(driver, |mut driver| async move {
+            driver.next().await.map(|message| (message, driver))
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
