@@ -339,6 +339,13 @@ mod tests {
             testing::refused("reservation create x 10.0.0.300 --hardware 02:00:5e:10:00:01"),
             "error: invalid value '10.0.0.300' for '<ADDRESS>': \"10.0.0.300\" is not an IPv4 or IPv6 address, such as 10.1.2.3 or 2001:db8::1"
         );
-        assert_eq!(testing::refused("reservation create x 10.0.0.3 --hardware 02:00"), "error: invalid value");
+        assert_eq!(
+            testing::refused("reservation create x 10.0.0.3 --hardware 02:0"),
+            "error: invalid value '02:0' for '--hardware <ADDRESS>': \"02:0\" is not a hardware address, such as 02:00:5e:10:00:01"
+        );
+        assert_eq!(
+            testing::refused("reservation create x 10.0.0.3"),
+            "error: the following required arguments were not provided:"
+        );
     }
 }
