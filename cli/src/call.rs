@@ -29,11 +29,11 @@ impl Api {
         loop {
             match limited(send(request.clone())).await {
                 Ok(answer) => return Ok(answer),
-                Err(status) if status.code() == Code::Unavailable && tries < TRIES => {
+                Err(Trouble::Status(status)) if status.code() == Code::Unavailable && tries < TRIES => {
                     sleep(pause(tries, random_share())).await;
                     tries += 1;
                 }
-                Err(status) => return Err(self.failure(status, tries).await),
+                Err(trouble) => return Err(self.told(trouble, tries).await),
             }
         }
     }
@@ -42,7 +42,14 @@ impl Api {
     pub async fn call_once<A>(&self, answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Failure> {
         match limited(answer).await {
             Ok(answer) => Ok(answer),
-            Err(status) => Err(self.failure(status, 1).await),
+            Err(trouble) => Err(self.told(trouble, 1).await),
+        }
+    }
+
+    async fn told(&self, trouble: Trouble, tries: u32) -> Failure {
+        match trouble {
+            Trouble::Status(status) => self.failure(status, tries).await,
+            Trouble::Late => Failure::Late { endpoint: self.target().endpoint.clone(), limit: CALL_LIMIT },
         }
     }
 
@@ -59,10 +66,16 @@ impl Api {
     }
 }
 
-async fn limited<A>(answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Status> {
+/// Why a try brought nothing.
+enum Trouble {
+    Status(Status),
+    Late,
+}
+
+async fn limited<A>(answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Trouble> {
     match timeout(CALL_LIMIT, answer).await {
-        Ok(answer) => answer.map(Response::into_inner),
-        Err(_) => Err(Status::deadline_exceeded(format!("no answer within {} s", CALL_LIMIT.as_secs()))),
+        Ok(answer) => answer.map(Response::into_inner).map_err(Trouble::Status),
+        Err(_) => Err(Trouble::Late),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::profile::ProfileError;
 use freehold_core::Refusal;
 use freehold_proto::v1::SyncStatus;
 use std::io;
+use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -38,6 +39,18 @@ pub enum Failure {
         said: Option<String>,
         /// After how many tries.
         tries: u32,
+    },
+    /// No answer in time.
+    Late {
+        /// From where.
+        endpoint: Endpoint,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// A stream that should go on ended.
+    Ended {
+        /// From where.
+        endpoint: Endpoint,
     },
     /// Servers refused a change.
     Rejected {
@@ -115,6 +128,13 @@ impl Failure {
             Self::Connect(error) => (chain(error), connect_hint(error)),
             Self::Call { status, tries } => (refusal_line(status), refusal_hint(status, *tries)),
             Self::Broken { endpoint, seen, said, tries } => broken(endpoint, seen, said.as_deref(), *tries),
+            Self::Late { endpoint, limit } => (
+                format!("no answer from {endpoint} within {} s", limit.as_secs()),
+                Some("a change may still be carried out; look before you repeat".to_owned()),
+            ),
+            Self::Ended { endpoint } => {
+                (format!("{endpoint} ended the stream"), Some("the controller may be stopping; try again".to_owned()))
+            }
             Self::Rejected { resource, servers } => {
                 let words: Vec<_> =
                     servers.iter().map(|on| format!("{} refused {resource}: {}", on.server, on.error)).collect();

@@ -8,8 +8,9 @@ use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
 use crate::output::{Screen, Shown, state};
+use freehold_proto::convert::time::parse_etag;
 use freehold_proto::v1::sync_status::State;
-use freehold_proto::v1::{SyncStatus, WaitAppliedRequest, WaitAppliedResponse, WatchRequest, WatchResponse};
+use freehold_proto::v1::{Scope, SyncStatus, WaitAppliedRequest, WaitAppliedResponse, WatchRequest, WatchResponse};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -83,20 +84,35 @@ pub async fn for_deletion<A>(
     Ok(())
 }
 
+/// Waits until the servers that had `before` run what came of the change with `etag`: two servers must not lease the same range.
+pub async fn for_release(
+    api: &Api,
+    screen: &mut Screen<'_>,
+    wait: Wait,
+    before: &Scope,
+    etag: &str,
+) -> Result<(), Failure> {
+    let revision = parse_etag(etag)?.unwrap_or_default().0;
+    for resource in &servers_of(&before.sync) {
+        let awaited = Awaited { change_of: &before.name, resource, revision };
+        let (_, outcome) = applied(api, screen, wait, awaited).await?;
+        outcome?;
+    }
+    Ok(())
+}
+
 /// The servers that have something now, or will.
 pub fn servers_of(sync: &[SyncStatus]) -> Vec<String> {
     sync.iter().filter(|on| on.state() != State::NotServed).map(|on| on.server.clone()).collect()
 }
 
 async fn next_change(api: &Api, changes: &mut Streaming<WatchResponse>) -> Result<WatchResponse, Failure> {
+    let endpoint = || api.target().endpoint.clone();
     match timeout(CALL_LIMIT, changes.message()).await {
         Ok(Ok(Some(change))) => Ok(change),
-        Ok(Ok(None)) => Err(Failure::Odd("the controller ended the watch; it may be stopping, try again".to_owned())),
+        Ok(Ok(None)) => Err(Failure::Ended { endpoint: endpoint() }),
         Ok(Err(status)) => Err(api.failure(status, 1).await),
-        Err(_) => Err(Failure::Odd(format!(
-            "the watch is silent for {} s; the change may have been made",
-            CALL_LIMIT.as_secs()
-        ))),
+        Err(_) => Err(Failure::Late { endpoint: endpoint(), limit: CALL_LIMIT }),
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                             screen.next(event, &[line(event)])?;
                         }
                     }
-                    Ok(None) => return Err(Failure::Odd("the controller ended the watch; start it again".to_owned())),
+                    Ok(None) => return Err(Failure::Ended { endpoint: api.target().endpoint.clone() }),
                     Err(status) => return Err(api.failure(status, 1).await),
                 }
             }

@@ -9,7 +9,7 @@ use crate::output::{Screen, Shown, sync_lines, time, worst};
 use crate::page::{Limit, all};
 use crate::wait::{Wait, for_deletion, servers_of, then_show};
 use clap::{Args, Subcommand};
-use freehold_core::client::{ClientId, HardwareAddress};
+use freehold_core::client::{ClientId, Duid, HardwareAddress};
 use freehold_core::name::ScopeName;
 use freehold_core::text::HostName;
 use freehold_proto::v1;
@@ -72,7 +72,7 @@ pub(crate) struct NewClient {
     client_id: Option<ClientId>,
     /// For the client with this DUID, hexadecimal
     #[arg(long, value_name = "HEX")]
-    duid: Option<String>,
+    duid: Option<Duid>,
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +86,7 @@ pub(crate) struct OtherClient {
     client_id: Option<ClientId>,
     /// From now on for the client with this DUID
     #[arg(long, value_name = "HEX")]
-    duid: Option<String>,
+    duid: Option<Duid>,
 }
 
 #[derive(Debug, Args)]
@@ -178,11 +178,11 @@ async fn show(api: &Api, screen: &mut Screen<'_>, wait: Wait, item: v1::Reservat
     then_show(api, screen, wait, &name, item, |item, sync| item.sync = sync).await
 }
 
-fn client(hardware: Option<&HardwareAddress>, client_id: Option<&ClientId>, duid: Option<&String>) -> Option<Client> {
+fn client(hardware: Option<&HardwareAddress>, client_id: Option<&ClientId>, duid: Option<&Duid>) -> Option<Client> {
     hardware
         .map(|address| Client::HardwareAddress(address.to_string()))
         .or_else(|| client_id.map(|id| Client::ClientId(id.to_string())))
-        .or_else(|| duid.map(|duid| Client::Duid(duid.clone())))
+        .or_else(|| duid.map(|duid| Client::Duid(duid.to_string())))
 }
 
 impl Which {

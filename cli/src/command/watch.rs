@@ -5,7 +5,6 @@ use crate::connect::Api;
 use crate::error::Failure;
 use crate::output::{Screen, Shown, time};
 use freehold_proto::v1;
-use tonic::Code;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
@@ -23,7 +22,7 @@ pub(crate) async fn run(watch: &Watch, api: &Api, screen: &mut Screen<'_>) -> Re
         let request = watch.request(last);
         let mut stream = api.call(request, async |request| api.watch().watch(request).await).await?;
         let mut heard = false;
-        let status = loop {
+        let failure = loop {
             match stream.message().await {
                 Ok(Some(answer)) => {
                     heard = true;
@@ -32,13 +31,13 @@ pub(crate) async fn run(watch: &Watch, api: &Api, screen: &mut Screen<'_>) -> Re
                         screen.next(&answer, &lines(&answer))?;
                     }
                 }
-                Ok(None) => break tonic::Status::unavailable("the controller ended the watch"),
-                Err(status) => break status,
+                Ok(None) => break Failure::Ended { endpoint: api.target().endpoint.clone() },
+                Err(status) => break api.failure(status, 1).await,
             }
         };
-        // A stream that brought nothing is not tried again without end.
-        if status.code() != Code::Unavailable || !heard {
-            return Err(api.failure(status, 1).await);
+        // A refusal is final, and a stream that brought nothing is not tried again without end.
+        if !heard || matches!(failure, Failure::Call { .. }) {
+            return Err(failure);
         }
         screen.note("the connection broke; going on from where it was")?;
     }

@@ -148,7 +148,8 @@ pub fn state(on: &SyncStatus) -> String {
     let word = word(on.state().as_str_name(), "STATE_");
     match on.state() {
         State::Applied if on.took_ms > 0 => format!("{word} in {} ms", on.took_ms),
-        State::Rejected if !on.error.is_empty() => format!("{word}: {}", on.error),
+        State::Applied => word,
+        _ if !on.error.is_empty() => format!("{word}: {}", on.error),
         _ => word,
     }
 }

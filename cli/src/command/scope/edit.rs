@@ -101,7 +101,7 @@ impl Update {
         }
         let replaced = |code: u32| given.iter().any(|option| option.code == code);
         let kept = present.iter().filter(|option| !unset(option.code) && !replaced(option.code)).cloned();
-        let mut options: Vec<_> = kept.map(|option| v1::DhcpOption { name: String::new(), ..option }).collect();
+        let mut options: Vec<_> = kept.collect();
         options.extend(given);
         options.sort_by_key(|option| option.code);
         Ok(options)
@@ -126,8 +126,8 @@ mod tests {
         }
     }
 
-    fn option(code: u32, text: &str) -> v1::DhcpOption {
-        v1::DhcpOption { code, name: String::new(), value: Some(Value::Text(text.into())) }
+    fn option(code: u32, name: &str, text: &str) -> v1::DhcpOption {
+        v1::DhcpOption { code, name: name.into(), value: Some(Value::Text(text.into())) }
     }
 
     fn scope() -> v1::Scope {
@@ -137,7 +137,7 @@ mod tests {
                 exclusion("10.0.0.50", "10.0.0.60", "printers"),
                 exclusion("10.0.0.70", "10.0.0.75", "cameras"),
             ],
-            options: vec![v1::DhcpOption { name: "tftp-server-name".into(), ..option(66, "old") }, option(67, "pxe")],
+            options: vec![option(66, "tftp-server-name", "old"), option(67, "boot-file-name", "pxe")],
             lease_times: Some(v1::LeaseTimes { valid_seconds: 7200, renew_seconds: 600, rebind_seconds: 0 }),
             etag: "41".into(),
             ..Default::default()
@@ -190,10 +190,10 @@ mod tests {
     #[test]
     fn an_option_replaces_its_own_kind_and_leaves_the_others() {
         let options = vec![
-            option(66, "new"),
+            option(66, "tftp-server-name", "new"),
             v1::DhcpOption {
                 code: 42,
-                name: String::new(),
+                name: "ntp-servers".into(),
                 value: Some(Value::Addresses(v1::AddressList { items: vec!["10.0.0.1".into()] })),
             },
         ];

@@ -10,8 +10,7 @@ use freehold_core::name::ServerName;
 use freehold_core::net::AddressRange;
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_core::refusal::Reason;
-use freehold_proto::v1;
-use freehold_proto::v1::dhcp_option::Value;
+use freehold_proto::{convert, v1};
 
 /// The code of the list of domains that clients search (RFC 3397).
 const DOMAIN_SEARCH: u32 = 119;
@@ -90,7 +89,7 @@ impl Fields {
         for (code, text) in given {
             options.add(code, OptionValue::from_text(code, &text)?)?;
         }
-        Ok(options.iter().map(|(code, value)| wire_option(code, value)).collect())
+        Ok(convert::option::messages(&options))
     }
 
     /// The lease times, where any was given; what was not given stays as it was, or is left to the server.
@@ -109,23 +108,6 @@ impl Fields {
         LeaseTimes::new(times.valid_seconds, some(times.renew_seconds), some(times.rebind_seconds))?;
         Ok(Some(times))
     }
-}
-
-fn wire_option(code: OptionCode, value: &OptionValue) -> v1::DhcpOption {
-    let value = match value.clone() {
-        OptionValue::Addresses(items) => {
-            Value::Addresses(v1::AddressList { items: items.iter().map(ToString::to_string).collect() })
-        }
-        OptionValue::Text(text) => Value::Text(text.to_string()),
-        OptionValue::Names(items) => {
-            Value::Names(v1::NameList { items: items.iter().map(ToString::to_string).collect() })
-        }
-        OptionValue::Unsigned(number) => Value::Unsigned(number),
-        OptionValue::Signed(number) => Value::Signed(number),
-        OptionValue::Flag(flag) => Value::Flag(flag),
-        OptionValue::Bytes(bytes) => Value::Bytes(bytes),
-    };
-    v1::DhcpOption { code: code.number().into(), name: String::new(), value: Some(value) }
 }
 
 /// A range as it is sent.

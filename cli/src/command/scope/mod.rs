@@ -16,7 +16,7 @@ use crate::error::Failure;
 use crate::names::{self, Prefix};
 use crate::output::Screen;
 use crate::page::{Limit, all};
-use crate::wait::{Wait, for_deletion, servers_of, then_show};
+use crate::wait::{Wait, for_deletion, for_release, servers_of, then_show};
 use clap::{Args, Subcommand};
 use edit::Edit;
 use fields::Fields;
@@ -183,17 +183,20 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Update(update) => {
             let wait = update.wait;
             let edit = |scope: &v1::Scope| update.edit(scope);
-            let scope = rewrite(api, &update.scope, &update.guard, update.change, edit).await?;
-            show(api, screen, wait, scope).await
+            let (before, scope) = rewrite(api, &update.scope, &update.guard, update.change, edit).await?;
+            let moved = wait.wait && before.server != scope.server;
+            let released = if moved { for_release(api, screen, wait, &before, &scope.etag).await } else { Ok(()) };
+            show(api, screen, wait, scope).await?;
+            released
         }
         Command::Exclude(exclude) => {
             let edit = |scope: &v1::Scope| edit::exclude(scope, &exclude.ranges, &exclude.comment);
-            let scope = rewrite(api, &exclude.scope, &exclude.guard, exclude.change, edit).await?;
+            let (_, scope) = rewrite(api, &exclude.scope, &exclude.guard, exclude.change, edit).await?;
             show(api, screen, exclude.wait, scope).await
         }
         Command::Include(include) => {
             let edit = |scope: &v1::Scope| edit::include(scope, &include.ranges);
-            let scope = rewrite(api, &include.scope, &include.guard, include.change, edit).await?;
+            let (_, scope) = rewrite(api, &include.scope, &include.guard, include.change, edit).await?;
             show(api, screen, include.wait, scope).await
         }
         Command::Delete(delete) => {
@@ -218,14 +221,14 @@ async fn show(api: &Api, screen: &mut Screen<'_>, wait: Wait, scope: v1::Scope) 
 }
 
 /// Reads the scope, edits it, and writes it back guarded by its etag; again if somebody else was faster, unless the
-/// caller brought an etag.
+/// caller brought an etag. Gives the scope before and after.
 async fn rewrite(
     api: &Api,
     name: &ScopeName,
     guard: &Guard,
     change: Change,
     edit: impl Fn(&v1::Scope) -> Result<Edit, Failure>,
-) -> Result<v1::Scope, Failure> {
+) -> Result<(v1::Scope, v1::Scope), Failure> {
     let mut left = if guard.etag.is_some() { 1 } else { REWRITES };
     loop {
         let present = get(api, name).await?;
@@ -234,7 +237,7 @@ async fn rewrite(
         left -= 1;
         match api.call(request, async |request| api.scopes().update_scope(request).await).await {
             Err(failure) if failure.is_etag_mismatch() && left > 0 => {}
-            done => return done,
+            done => return done.map(|scope| (present, scope)),
         }
     }
 }
@@ -298,12 +301,12 @@ mod tests {
             --exclude 10.1.2.50-10.1.2.60 --exclude 10.1.2.99 --router 10.1.2.1 --dns 10.0.0.53,10.0.0.54 \
             --domain berlin.example --ntp 10.0.0.123 --option 150=0a000001 --option interface-mtu=1400 --lease-time 1h \
             --renew-time 15m --server berlin-1/kea4 --description Phones --wait";
-        let addresses = |code: u32, items: &[&str]| v1::DhcpOption {
+        let addresses = |code: u32, name: &str, items: &[&str]| v1::DhcpOption {
             code,
-            name: String::new(),
+            name: name.into(),
             value: Some(Value::Addresses(v1::AddressList { items: items.iter().map(|i| i.to_string()).collect() })),
         };
-        let option = |code, value| v1::DhcpOption { code, name: String::new(), value: Some(value) };
+        let option = |code, name: &str, value| v1::DhcpOption { code, name: name.into(), value: Some(value) };
         let range = |start: &str, end: &str| v1::AddressRange { start: start.into(), end: end.into() };
         assert_eq!(
             create(line).expect("a request"),
@@ -317,12 +320,12 @@ mod tests {
                         v1::Exclusion { range: Some(range("10.1.2.99", "10.1.2.99")), comment: String::new() },
                     ],
                     options: vec![
-                        addresses(3, &["10.1.2.1"]),
-                        addresses(6, &["10.0.0.53", "10.0.0.54"]),
-                        option(15, Value::Names(v1::NameList { items: vec!["berlin.example".into()] })),
-                        option(26, Value::Unsigned(1400)),
-                        addresses(42, &["10.0.0.123"]),
-                        option(150, Value::Bytes(vec![10, 0, 0, 1])),
+                        addresses(3, "routers", &["10.1.2.1"]),
+                        addresses(6, "domain-name-servers", &["10.0.0.53", "10.0.0.54"]),
+                        option(15, "domain-name", Value::Names(v1::NameList { items: vec!["berlin.example".into()] })),
+                        option(26, "interface-mtu", Value::Unsigned(1400)),
+                        addresses(42, "ntp-servers", &["10.0.0.123"]),
+                        option(150, "", Value::Bytes(vec![10, 0, 0, 1])),
                     ],
                     lease_times: Some(v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 900, rebind_seconds: 0 }),
                     status: v1::scope::Status::Active.into(),
