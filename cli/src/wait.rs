@@ -4,6 +4,7 @@
 //! slice and not the command. What is waited for is stored already: interrupting the wait takes nothing back.
 
 use crate::call::CALL_LIMIT;
+use crate::command::Change;
 use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
@@ -32,17 +33,17 @@ pub struct Wait {
     pub timeout: Duration,
 }
 
-/// Shows a change's answer: at once, or with `--wait` when its servers have decided, then with how far they came.
+/// Shows what a change made, or would make: at once, or with `--wait` when its servers have decided, then with how far they came.
 pub async fn then_show<T: Shown>(
     api: &Api,
     screen: &mut Screen<'_>,
-    wait: Wait,
+    (wait, change): (Wait, Change),
     resource: &str,
     mut item: T,
     put_sync: impl FnOnce(&mut T, Vec<SyncStatus>),
 ) -> Result<(), Failure> {
     if !wait.wait {
-        return screen.one(&item);
+        return screen.changed(&item, change.validate_only);
     }
     let awaited = Awaited { change_of: resource, resource, revision: 0 };
     let (servers, outcome) = applied(api, screen, wait, awaited).await?;

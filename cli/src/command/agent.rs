@@ -62,7 +62,8 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                 request_id: request_id(),
                 validate_only: which.change.validate_only,
             };
-            screen.one(&api.call(request, async |request| api.agents().revoke_agent(request).await).await?)
+            let agent = api.call(request, async |request| api.agents().revoke_agent(request).await).await?;
+            screen.changed(&agent, which.change.validate_only)
         }
         Command::Delete(which) => {
             let request = v1::DeleteAgentRequest {

@@ -40,8 +40,9 @@ use std::path::PathBuf;
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// How to show the answer
-    #[arg(long, short, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    /// table, or json: canonical protobuf JSON, an array for lists, a line each for watches
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(help_heading = "Global options")]
     pub output: Format,
     /// The profile to use
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
@@ -99,10 +100,10 @@ enum Command {
 
 /// What every change takes.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(crate) struct Change {
+pub struct Change {
     /// Only say what would come of it; change nothing
     #[arg(long)]
-    validate_only: bool,
+    pub validate_only: bool,
 }
 
 /// What every change of something that is there takes.

@@ -138,7 +138,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Create(create) => {
             let request = create.request(request_id());
             let made = api.call(request, async |request| api.reservations().create_reservation(request).await).await?;
-            show(api, screen, create.wait, made).await
+            show(api, screen, (create.wait, create.change), made).await
         }
         Command::List(list) => {
             let reservations = all(list.limit, async |page_size, page_token| {
@@ -153,7 +153,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Update(update) => {
             let request = update.request(request_id())?;
             let new = api.call(request, async |request| api.reservations().update_reservation(request).await).await?;
-            show(api, screen, update.wait, new).await
+            show(api, screen, (update.wait, update.change), new).await
         }
         Command::Delete(delete) => {
             let request = delete.request(request_id())?;
@@ -173,9 +173,9 @@ async fn get(api: &Api, name: String) -> Result<v1::Reservation, Failure> {
     api.call(request, async |request| api.reservations().get_reservation(request).await).await
 }
 
-async fn show(api: &Api, screen: &mut Screen<'_>, wait: Wait, item: v1::Reservation) -> Result<(), Failure> {
+async fn show(api: &Api, screen: &mut Screen<'_>, how: (Wait, Change), item: v1::Reservation) -> Result<(), Failure> {
     let name = item.name.clone();
-    then_show(api, screen, wait, &name, item, |item, sync| item.sync = sync).await
+    then_show(api, screen, how, &name, item, |item, sync| item.sync = sync).await
 }
 
 fn client(hardware: Option<&HardwareAddress>, client_id: Option<&ClientId>, duid: Option<&Duid>) -> Option<Client> {

@@ -98,13 +98,16 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Manage(Manage { server, guard, change, wait }) => {
             let server = send(api, management(&server, Management::Managed, &guard, change, request_id())).await?;
             let name = server.name.clone();
-            then_show(api, screen, wait, &name, server, |_, _| {}).await
+            then_show(api, screen, (wait, change), &name, server, |_, _| {}).await
         }
         Command::Unmanage(Unmanage { server, guard, change }) => {
             let request = management(&server, Management::Unmanaged, &guard, change, request_id());
-            screen.one(&send(api, request).await?)
+            screen.changed(&send(api, request).await?, change.validate_only)
         }
-        Command::Describe(describe) => screen.one(&send(api, describe.request(request_id())).await?),
+        Command::Describe(describe) => {
+            let server = send(api, describe.request(request_id())).await?;
+            screen.changed(&server, describe.change.validate_only)
+        }
         Command::Delete(delete) => {
             let request = delete.request(request_id());
             api.call(request, async |request| api.servers().delete_server(request).await).await?;

@@ -76,7 +76,8 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
     match command {
         Command::Create(create) => {
             let request = create.request(request_id());
-            screen.one(&api.call(request, async |request| api.spaces().create_space(request).await).await?)
+            let item = api.call(request, async |request| api.spaces().create_space(request).await).await?;
+            screen.changed(&item, create.change.validate_only)
         }
         Command::List(limit) => {
             let spaces = all(limit, async |page_size, page_token| {
@@ -92,7 +93,8 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::Update(update) => {
             let request = update.request(request_id())?;
-            screen.one(&api.call(request, async |request| api.spaces().update_space(request).await).await?)
+            let item = api.call(request, async |request| api.spaces().update_space(request).await).await?;
+            screen.changed(&item, update.change.validate_only)
         }
         Command::Delete(delete) => {
             let request = delete.request(request_id());

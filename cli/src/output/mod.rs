@@ -15,10 +15,10 @@ use std::io::Write;
 /// How answers are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Format {
-    /// For people
+    /// For people.
     #[default]
     Table,
-    /// Canonical protobuf JSON: an object, an array for lists, an object a line for watches
+    /// Canonical protobuf JSON: an object, an array for lists, an object a line for watches.
     Json,
 }
 
@@ -71,6 +71,12 @@ impl<'a> Screen<'a> {
             Format::Json => json::pretty(&json::value(item)?),
         };
         Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    /// Shows what a change made, or would make.
+    pub fn changed<T: Shown>(&mut self, item: &T, validate_only: bool) -> Result<(), Failure> {
+        self.one(item)?;
+        if validate_only { self.note("this is what would come of it; nothing was changed") } else { Ok(()) }
     }
 
     /// Shows a list.

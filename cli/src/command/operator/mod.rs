@@ -86,7 +86,8 @@ pub(crate) async fn run(
     match command {
         Command::Create(create) => {
             let request = create.request(request_id());
-            screen.one(&api.call(request, async |request| api.operators().create_operator(request).await).await?)
+            let operator = api.call(request, async |request| api.operators().create_operator(request).await).await?;
+            screen.changed(&operator, create.change.validate_only)
         }
         Command::List(limit) => {
             let operators = all(limit, async |page_size, page_token| {
@@ -118,7 +119,9 @@ pub(crate) async fn run(
 }
 
 async fn update(api: &Api, screen: &mut Screen<'_>, request: v1::UpdateOperatorRequest) -> Result<(), Failure> {
-    screen.one(&api.call(request, async |request| api.operators().update_operator(request).await).await?)
+    let validate_only = request.validate_only;
+    let operator = api.call(request, async |request| api.operators().update_operator(request).await).await?;
+    screen.changed(&operator, validate_only)
 }
 
 /// Ids of roles, each once, in order.

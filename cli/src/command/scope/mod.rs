@@ -169,7 +169,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Create(create) => {
             let request = create.request(request_id())?;
             let scope = api.call(request, async |request| api.scopes().create_scope(request).await).await?;
-            show(api, screen, create.wait, scope).await
+            show(api, screen, (create.wait, create.change), scope).await
         }
         Command::List(list) => {
             let scopes = all(list.limit, async |page_size, page_token| {
@@ -186,18 +186,18 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let (before, scope) = rewrite(api, &update.scope, &update.guard, update.change, edit).await?;
             let moved = wait.wait && before.server != scope.server;
             let released = if moved { for_release(api, screen, wait, &before, &scope.etag).await } else { Ok(()) };
-            show(api, screen, wait, scope).await?;
+            show(api, screen, (wait, update.change), scope).await?;
             released
         }
         Command::Exclude(exclude) => {
             let edit = |scope: &v1::Scope| edit::exclude(scope, &exclude.ranges, &exclude.comment);
             let (_, scope) = rewrite(api, &exclude.scope, &exclude.guard, exclude.change, edit).await?;
-            show(api, screen, exclude.wait, scope).await
+            show(api, screen, (exclude.wait, exclude.change), scope).await
         }
         Command::Include(include) => {
             let edit = |scope: &v1::Scope| edit::include(scope, &include.ranges);
             let (_, scope) = rewrite(api, &include.scope, &include.guard, include.change, edit).await?;
-            show(api, screen, include.wait, scope).await
+            show(api, screen, (include.wait, include.change), scope).await
         }
         Command::Delete(delete) => {
             let name = delete.scope.to_string();
@@ -215,9 +215,9 @@ async fn get(api: &Api, scope: &ScopeName) -> Result<v1::Scope, Failure> {
     api.call(request, async |request| api.scopes().get_scope(request).await).await
 }
 
-async fn show(api: &Api, screen: &mut Screen<'_>, wait: Wait, scope: v1::Scope) -> Result<(), Failure> {
+async fn show(api: &Api, screen: &mut Screen<'_>, how: (Wait, Change), scope: v1::Scope) -> Result<(), Failure> {
     let name = scope.name.clone();
-    then_show(api, screen, wait, &name, scope, |scope, sync| scope.sync = sync).await
+    then_show(api, screen, how, &name, scope, |scope, sync| scope.sync = sync).await
 }
 
 /// Reads the scope, edits it, and writes it back guarded by its etag; again if somebody else was faster, unless the
