@@ -65,6 +65,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_page_that_is_too_long_is_cut() {
+        let got = all(Limit { limit: Some(2) }, async |_, _| Ok((vec![1, 2, 3], String::new()))).await;
+        assert_eq!(got.expect("a list"), [1, 2]);
+    }
+
+    #[tokio::test]
     async fn a_list_that_turns_in_circles_ends() {
         let circle = all(Limit::default(), async |_, _| Ok((vec![1], "again".to_owned()))).await;
         assert!(matches!(circle, Err(Failure::Odd(_))));
