@@ -1,0 +1,200 @@
+//! The command line: a file per noun.
+//!
+//! Each has the arguments as clap reads them, pure functions that make requests out of them, `run`, which sends these, and how
+//! the noun is shown. What several nouns share is here: the options that every change takes.
+
+mod agent;
+mod event;
+mod lease;
+mod operator;
+mod prefix;
+mod profile;
+mod reservation;
+mod scope;
+mod server;
+mod space;
+mod token;
+mod watch;
+mod whoami;
+
+use crate::Environment;
+use crate::connect::Api;
+use crate::error::Failure;
+use crate::output::{Format, Screen};
+use crate::profile::{Choice, Profiles, path};
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// See and change an address space: prefixes, DHCP scopes, reservations, servers, leases.
+///
+/// Names may be typed short: berlin-voice for scopes/berlin-voice, 10.1.0.0/16 for a prefix of the default space,
+/// berlin-1/kea4 for a server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "freehold",
+    version,
+    after_help = "Exit status: 0 done, 1 failed, 2 wrongly asked, 3 refused by a server, 4 not applied in time.\n\
+        Profiles lie in ~/.config/freehold/config.toml; FREEHOLD_PROFILE chooses one where --profile does not."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// table, or json: canonical protobuf JSON, an array for lists, a line each for watches
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(help_heading = "Global options")]
+    pub output: Format,
+    /// The profile to use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    profile: Option<String>,
+    /// The controller, instead of the profile's
+    #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Global options")]
+    endpoint: Option<String>,
+    /// The folder with identity.pem and roots.pem, instead of the profile's
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    identity: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Spaces: realms in which every address is unique
+    #[command(subcommand)]
+    Space(space::Command),
+    /// Prefixes: the plan of an address space
+    #[command(subcommand)]
+    Prefix(prefix::Command),
+    /// Scopes: what DHCP serves of a network, with ranges, exclusions and options
+    #[command(subcommand)]
+    Scope(scope::Command),
+    /// Reservations: fixed addresses for clients
+    #[command(subcommand)]
+    Reservation(reservation::Command),
+    /// Leases: what DHCP servers granted
+    #[command(subcommand)]
+    Lease(lease::Command),
+    /// Servers: the DHCP servers that agents found
+    #[command(subcommand)]
+    Server(server::Command),
+    /// Agents beside the servers, and the tokens that enrol them
+    #[command(subcommand)]
+    Agent(agent::Command),
+    /// Operators: who may call the API, and what they may do
+    #[command(subcommand)]
+    Operator(operator::Command),
+    /// Events: the audit trail
+    #[command(subcommand)]
+    Event(event::Command),
+    /// Follow changes as they happen
+    Watch(watch::Watch),
+    /// Show who the controller takes you for, and what you may do
+    Whoami,
+    /// Profiles: which controller, as whom
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Print a script that completes this command line
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+}
+
+/// What every change takes.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Change {
+    /// Only say what would come of it; change nothing
+    #[arg(long)]
+    pub validate_only: bool,
+}
+
+/// What every change of something that is there takes.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Guard {
+    /// Refuse if it changed since it had this etag
+    #[arg(long)]
+    etag: Option<String>,
+}
+
+impl Guard {
+    fn text(&self) -> String {
+        self.etag.clone().unwrap_or_default()
+    }
+}
+
+/// Runs one command.
+pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let choice = Choice {
+        profile: arguments.profile.or_else(|| environment.profile.clone()),
+        endpoint: arguments.endpoint,
+        identity: arguments.identity.map(|folder| environment.folder.join(folder)),
+    };
+    let command = match arguments.command {
+        Command::Completions { shell } => return completions(shell, screen),
+        Command::Profile(command) => return profile::run(command, &choice, environment, screen),
+        command => command,
+    };
+    let complete = choice.profile.is_none() && choice.endpoint.is_some() && choice.identity.is_some();
+    let profiles = if complete { Profiles::default() } else { Profiles::read(&path(environment)?)? };
+    let api = Api::connect(&profiles.target(choice)?).await?;
+    match command {
+        Command::Space(command) => space::run(command, &api, screen).await,
+        Command::Prefix(command) => prefix::run(command, &api, screen).await,
+        Command::Scope(command) => scope::run(command, &api, screen).await,
+        Command::Reservation(command) => reservation::run(command, &api, screen).await,
+        Command::Lease(command) => lease::run(command, &api, screen).await,
+        Command::Server(command) => server::run(command, &api, screen).await,
+        Command::Agent(command) => agent::run(command, &api, screen).await,
+        Command::Operator(command) => operator::run(command, &api, environment, screen).await,
+        Command::Event(command) => event::run(command, &api, screen).await,
+        Command::Watch(watch) => watch::run(&watch, &api, screen).await,
+        Command::Whoami => whoami::run(&api, screen).await,
+        Command::Profile(_) | Command::Completions { .. } => unreachable!("answered without a controller"),
+    }
+}
+
+fn completions(shell: Shell, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut crate::command_line(), "freehold", &mut script);
+    Ok(screen.out.write_all(&script)?)
+}
+
+/// A field mask of these paths.
+fn mask(paths: Vec<&str>) -> Option<prost_types::FieldMask> {
+    Some(prost_types::FieldMask { paths: paths.into_iter().map(str::to_owned).collect() })
+}
+
+/// An update that changes nothing was not meant.
+fn some_change(paths: &[&str]) -> Result<(), Failure> {
+    match paths {
+        [] => Err(Failure::Usage("nothing to change was given; `--help` lists what can be".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Arguments, Command};
+    use clap::Parser;
+
+    /// The command that a line of arguments means.
+    pub(super) fn parse(line: &str) -> Command {
+        let words = std::iter::once("freehold").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")).command
+    }
+
+    /// What is wrong with a line of arguments, in a line.
+    pub(super) fn refused(line: &str) -> String {
+        let words = std::iter::once("freehold").chain(line.split_whitespace());
+        let error = Arguments::try_parse_from(words).expect_err(line);
+        error.to_string().lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,310 @@
+//! `freehold server`: the DHCP servers that agents found.
+
+use super::{Change, Guard, mask};
+use crate::call::request_id;
+use crate::connect::Api;
+use crate::error::Failure;
+use crate::names;
+use crate::output::{Screen, Shown, time, word, yes};
+use crate::page::{Limit, all};
+use crate::wait::{Wait, then_show};
+use clap::{Args, Subcommand};
+use freehold_core::name::ServerName;
+use freehold_proto::v1;
+use freehold_proto::v1::server::Management;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List servers
+    List(Limit),
+    /// Show a server: what it runs, what it refused, how it does
+    Show {
+        /// Which, such as berlin-1/kea4
+        #[arg(value_parser = names::server)]
+        server: ServerName,
+    },
+    /// Let Freehold's parts of a server's configuration follow the plan
+    Manage(Manage),
+    /// Leave a server's configuration alone from now on
+    Unmanage(Unmanage),
+    /// Change what a server is described as
+    Describe(Describe),
+    /// Forget a server that serves no scope
+    Delete(Delete),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Manage {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    wait: Wait,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unmanage {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    /// What it is for
+    description: String,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+}
+
+pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
+    match command {
+        Command::List(limit) => {
+            let servers = all(limit, async |page_size, page_token| {
+                let request = v1::ListServersRequest { page_size, page_token };
+                let page = api.call(request, async |request| api.servers().list_servers(request).await).await?;
+                Ok((page.servers, page.next_page_token))
+            });
+            screen.list(&servers.await?)
+        }
+        Command::Show { server } => {
+            let request = v1::GetServerRequest { name: server.to_string() };
+            screen.one(&api.call(request, async |request| api.servers().get_server(request).await).await?)
+        }
+        Command::Manage(Manage { server, guard, change, wait }) => {
+            let server = send(api, management(&server, Management::Managed, &guard, change, request_id())).await?;
+            let name = server.name.clone();
+            then_show(api, screen, (wait, change), &name, server, |_, _| {}).await
+        }
+        Command::Unmanage(Unmanage { server, guard, change }) => {
+            let request = management(&server, Management::Unmanaged, &guard, change, request_id());
+            screen.changed(&send(api, request).await?, change.validate_only)
+        }
+        Command::Describe(describe) => {
+            let server = send(api, describe.request(request_id())).await?;
+            screen.changed(&server, describe.change.validate_only)
+        }
+        Command::Delete(delete) => {
+            let request = delete.request(request_id());
+            api.call(request, async |request| api.servers().delete_server(request).await).await?;
+            screen.deleted(&delete.server.to_string(), delete.change.validate_only)
+        }
+    }
+}
+
+async fn send(api: &Api, request: v1::UpdateServerRequest) -> Result<v1::Server, Failure> {
+    api.call(request, async |request| api.servers().update_server(request).await).await
+}
+
+fn management(
+    server: &ServerName,
+    management: Management,
+    guard: &Guard,
+    change: Change,
+    request_id: String,
+) -> v1::UpdateServerRequest {
+    v1::UpdateServerRequest {
+        server: Some(v1::Server {
+            name: server.to_string(),
+            management: management.into(),
+            etag: guard.text(),
+            ..Default::default()
+        }),
+        update_mask: mask(vec!["management"]),
+        request_id,
+        validate_only: change.validate_only,
+    }
+}
+
+impl Describe {
+    fn request(&self, request_id: String) -> v1::UpdateServerRequest {
+        v1::UpdateServerRequest {
+            server: Some(v1::Server {
+                name: self.server.to_string(),
+                description: self.description.clone(),
+                etag: self.guard.text(),
+                ..Default::default()
+            }),
+            update_mask: mask(vec!["description"]),
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+}
+
+impl Delete {
+    fn request(&self, request_id: String) -> v1::DeleteServerRequest {
+        v1::DeleteServerRequest {
+            name: self.server.to_string(),
+            etag: self.guard.text(),
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+}
+
+impl Shown for v1::Server {
+    const MESSAGE: &'static str = "freehold.v1.Server";
+    const COLUMNS: &'static [&'static str] =
+        &["NAME", "KIND", "VERSION", "MANAGEMENT", "CONNECTED", "SYNC", "LEASES", "SEEN"];
+
+    fn row(&self) -> Vec<String> {
+        let status = self.status.clone().unwrap_or_default();
+        vec![
+            names::short(&self.name).to_owned(),
+            word(self.kind().as_str_name(), "KIND_"),
+            self.version.clone(),
+            word(self.management().as_str_name(), "MANAGEMENT_"),
+            yes(status.connected),
+            sync(self.management(), &status),
+            status.leases.to_string(),
+            time(status.seen_time.as_ref()),
+        ]
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        let status = self.status.clone().unwrap_or_default();
+        let foreign = self.foreign_subnets.iter().map(|net| format!("{} (id {})", net.network, net.subnet_id));
+        let mut gauges: Vec<_> = status.gauges.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        gauges.sort();
+        let took = if status.took_ms > 0 { format!(" in {} ms", status.took_ms) } else { String::new() };
+        let proven = match status.applied_revision {
+            0 => String::new(),
+            revision => format!("revision {revision} at {}{took}", time(status.applied_time.as_ref())),
+        };
+        vec![
+            ("name", self.name.clone()),
+            ("kind", word(self.kind().as_str_name(), "KIND_")),
+            ("version", self.version.clone()),
+            ("management", word(self.management().as_str_name(), "MANAGEMENT_")),
+            ("description", self.description.clone()),
+            ("connected", yes(status.connected)),
+            ("seen", time(status.seen_time.as_ref())),
+            ("sync", sync(self.management(), &status)),
+            ("proven to run", proven),
+            ("refused", status.rejected.iter().map(rejected).collect::<Vec<_>>().join("\n")),
+            ("last error", status.last_error.clone()),
+            ("foreign subnets", foreign.collect::<Vec<_>>().join("\n")),
+            ("leases", status.leases.to_string()),
+            ("gauges", gauges.join("\n")),
+            ("created", time(self.create_time.as_ref())),
+            ("changed", time(self.update_time.as_ref())),
+            ("etag", self.etag.clone()),
+        ]
+    }
+}
+
+/// How what a server runs compares with what it should run, the worst first.
+fn sync(management: Management, status: &v1::ServerStatus) -> String {
+    if management != Management::Managed {
+        return String::new();
+    }
+    let settled = !status.desired_digest.is_empty() && status.applied_digest == status.desired_digest;
+    match status.rejected.len() {
+        0 if status.drifted => "drifted: somebody else changed it".to_owned(),
+        0 if !status.last_error.is_empty() && !settled => "failing".to_owned(),
+        0 if settled => "applied".to_owned(),
+        0 => "pending".to_owned(),
+        refused => format!("refused {refused}"),
+    }
+}
+
+fn rejected(resource: &v1::RejectedResource) -> String {
+    let field = if resource.field.is_empty() { String::new() } else { format!(" ({})", resource.field) };
+    format!("{}{field}: {}", resource.resource, resource.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Command as Noun, testing};
+    use super::*;
+    use crate::output::table;
+
+    #[test]
+    fn managing_touches_management_alone() {
+        let Noun::Server(Command::Manage(manage)) = testing::parse("server manage berlin-1/kea4 --etag 5 --wait")
+        else {
+            panic!("another command")
+        };
+        assert_eq!(
+            management(&manage.server, Management::Managed, &manage.guard, manage.change, "id".into()),
+            v1::UpdateServerRequest {
+                server: Some(v1::Server {
+                    name: "servers/berlin-1/kea4".into(),
+                    management: Management::Managed.into(),
+                    etag: "5".into(),
+                    ..Default::default()
+                }),
+                update_mask: mask(vec!["management"]),
+                request_id: "id".into(),
+                validate_only: false,
+            }
+        );
+    }
+
+    #[test]
+    fn a_server_shows_what_it_refused_in_its_own_words() {
+        let server = v1::Server {
+            name: "servers/berlin-1/kea4".into(),
+            kind: v1::server::Kind::KeaDhcp4.into(),
+            version: "2.2.0".into(),
+            management: Management::Managed.into(),
+            status: Some(v1::ServerStatus {
+                connected: true,
+                applied_revision: 42,
+                took_ms: 38,
+                rejected: vec![v1::RejectedResource {
+                    resource: "scopes/voice".into(),
+                    field: "options[0]".into(),
+                    message: "bad data".into(),
+                    ..Default::default()
+                }],
+                gauges: [("b".to_owned(), "2".to_owned()), ("a".to_owned(), "1".to_owned())].into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        assert_eq!(
+            table::list(v1::Server::COLUMNS, [server.row()].into_iter(), false),
+            "NAME           KIND       VERSION  MANAGEMENT  CONNECTED  SYNC       LEASES  SEEN\n\
+             berlin-1/kea4  kea dhcp4  2.2.0    managed     yes        refused 1  0\n"
+        );
+        assert_eq!(
+            table::details(&server.details(), false),
+            "name           servers/berlin-1/kea4\n\
+             kind           kea dhcp4\n\
+             version        2.2.0\n\
+             management     managed\n\
+             connected      yes\n\
+             sync           refused 1\n\
+             proven to run  revision 42 at  in 38 ms\n\
+             refused        scopes/voice (options[0]): bad data\n\
+             leases         0\n\
+             gauges         a=1\n               b=2\n"
+        );
+    }
+}
