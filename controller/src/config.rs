@@ -132,6 +132,11 @@ pub fn ledger(data: &Path) -> PathBuf {
     data.join("ledger")
 }
 
+/// Where the lease ledger is.
+pub fn leases(data: &Path) -> PathBuf {
+    data.join("leases")
+}
+
 /// Where the certificate authority is.
 pub fn authority(data: &Path) -> PathBuf {
     data.join("ca")

@@ -1,25 +1,31 @@
 //! The wiring diagram of a running controller.
 //!
 //! ```text
-//! ledger ─replay─▶ state ─▶ engine ─▶ context ─▶ services ─▶ serve ◀─ TLS ◀─ certificate ◀─ CA
+//! ledger ─replay─▶ state ─▶ engine ─▶ context ─▶ API, enrolment, sync ─▶ serve ◀─ TLS ◀─ certificate ◀─ CA
+//! lease ledger ──▶ book ──▶ keeper ───────────────────────┘
 //! ```
 //!
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
 //! what it was given. If the writer fails, everything ends; what became of the last frame is known after the next start.
 
+use crate::api::Api;
 use crate::config::{self, Settings};
 use crate::context::Context;
-use crate::engine::Engine;
+use crate::engine::{Engine, HistoryError};
 use crate::enrol::Enrolment;
+use crate::leases::{self, LeaseKeeper};
 use crate::ledger::{Ledger, LedgerError, SegmentLedger};
+use crate::presence::Presence;
 use crate::recover::{self, RecoverError};
 use crate::serve::certificate::{ServerCertificate, ServerCertificateError};
+use crate::sync::service::Sync;
 use crate::{clock, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
 use freehold_certs::identity::Uuid;
 use freehold_certs::reload::CurrentServer;
 use freehold_core::State;
-use freehold_journal::RealDisk;
+use freehold_core::lease::LeaseBook;
+use freehold_journal::{Disk, RealDisk};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +64,12 @@ pub enum RunError {
     /// The state.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// The leases.
+    #[error(transparent)]
+    Leases(#[from] leases::ReplayError),
+    /// What was committed cannot be told to agents.
+    #[error("the ledger cannot be read")]
+    History(#[from] HistoryError),
     /// The CA.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -98,6 +110,13 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let (engine, writer) = Engine::start(Box::new(ledger), state, Arc::new(clock::now), views);
     let mut writer = tokio::task::spawn_blocking(move || writer.join());
 
+    let leases_path = config::leases(&settings.data);
+    let (lease_ledger, book) = open_leases(&leases_path, engine.identity().store_id)?;
+    let (lease_views, mut lease_frames) = mpsc::channel(64);
+    let unseen_leases = tokio::spawn(async move { while lease_frames.recv().await.is_some() {} });
+    let (leases, lease_writer) = LeaseKeeper::start(Box::new(lease_ledger), book, lease_views);
+    let mut lease_writer = tokio::task::spawn_blocking(move || lease_writer.join());
+
     let id = Uuid::from_bytes(engine.identity().store_id);
     let certificate = ServerCertificate { authority: Arc::clone(&authority), id, names: settings.names };
     let (tls, validity) = certificate.issue(clock::system_time(clock::now()))?;
@@ -107,9 +126,12 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let context = Arc::new(Context::new(engine, authority, settings.endpoint));
-    let routes = routes(&context)?;
-
+    let presence = Presence::default();
     let stopping = stop.child_token();
+    let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
+    let routes = routes(&context, leases, presence, &sync)?;
+    let dispatching = tokio::spawn(async move { sync.dispatch().await });
+
     let renewal = tokio::spawn({
         let (tls, stopping) = (tls.clone(), stopping.clone());
         async move { certificate.keep(tls, validity, stopping).await }
@@ -117,35 +139,49 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let serving = tokio::spawn(serve::serve(listener, tls, routes, context, stopping.clone()));
     ready(address);
 
-    let failed = |source| RunError::Ledger { path, source };
-    let ended = tokio::select! {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RunError::Ledger { path, source }
+    };
+    // Neither writer ends before everybody else has, unless its ledger failed.
+    let ended_early = tokio::select! {
         () = stopping.cancelled() => None,
-        ended = &mut writer => Some(joined(ended)),
+        ended = &mut writer => Some(joined(ended).map_err(failed(&path))),
+        ended = &mut lease_writer => Some(joined(ended).map_err(failed(&leases_path))),
     };
     stopping.cancel();
     joined(serving.await);
     joined(renewal.await);
-    let ended = match ended {
-        Some(Ok(())) => Err(RunError::Ended),
-        Some(Err(error)) => Err(failed(error)),
-        None => match tokio::time::timeout(WRITER_LIMIT, writer).await {
-            Ok(ended) => joined(ended).map_err(failed),
-            Err(_) => return Err(RunError::Stuck),
-        },
-    };
+    joined(dispatching.await)?;
+    if let Some(ended) = ended_early {
+        return ended.and(Err(RunError::Ended));
+    }
+    let both = async { (joined(writer.await), joined(lease_writer.await)) };
+    let (ended, leases_ended) = tokio::time::timeout(WRITER_LIMIT, both).await.map_err(|_| RunError::Stuck)?;
     joined(unseen.await);
-    ended
+    joined(unseen_leases.await);
+    ended.map_err(failed(&path))?;
+    leases_ended.map_err(failed(&leases_path))
 }
 
 /// Every service behind the port.
-fn routes(context: &Arc<Context>) -> Result<Routes, RunError> {
+fn routes(context: &Arc<Context>, leases: LeaseKeeper, presence: Presence, sync: &Sync) -> Result<Routes, RunError> {
     let (_, health) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(freehold_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::default()
+    let api = Api {
+        engine: context.engine.clone(),
+        leases,
+        presence,
+        authority: Arc::clone(&context.authority),
+        endpoint: context.endpoint.clone(),
+    };
+    let routes = api
+        .routes()
+        .add_service(sync.server())
         .add_service(Enrolment::server(Arc::clone(context)))
         .add_service(health)
         .add_service(reflection().build_v1()?)
@@ -163,6 +199,22 @@ fn open_ledger(path: &Path) -> Result<(SegmentLedger, State), RunError> {
     }
     tracing::info!(revision = state.revision().0, found = ?ledger.recovery(), "the ledger is open");
     Ok((ledger, state))
+}
+
+/// The lease ledger, made at the first start, and the leases out of it.
+fn open_leases(path: &Path, store_id: [u8; 16]) -> Result<(SegmentLedger, LeaseBook), RunError> {
+    let data = |source| RunError::Data { path: path.to_owned(), source };
+    let failed = |source| RunError::Ledger { path: path.to_owned(), source };
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::create(path).map_err(data)?);
+    let ledger = match SegmentLedger::open(Arc::clone(&disk), SEGMENT_BYTES) {
+        Err(LedgerError::Missing) => SegmentLedger::create(disk, store_id, SEGMENT_BYTES),
+        opened => opened,
+    }
+    .map_err(failed)?;
+    let mut book = LeaseBook::default();
+    leases::replay(&mut book, &*ledger.history(), 0)?;
+    tracing::info!(leases = book.len(), found = ?ledger.recovery(), "the lease ledger is open");
+    Ok((ledger, book))
 }
 
 /// The CA, with a new intermediate if half of the present one's life is over.

@@ -34,13 +34,11 @@ impl Api {
     }
 
     fn token_endpoint(&self, given: &str) -> Result<Endpoint, Refusal> {
-        let refuse = |why: String| Refusal::new(Reason::InvalidValue, why).at("endpoint");
-        match (given, &self.endpoint) {
-            ("", Some(endpoint)) => Ok(endpoint.clone()),
-            ("", None) => Err(refuse(
-                "the controller was not told where agents reach it; give the endpoint as host:port, or start it with --endpoint".into(),
-            )),
-            (text, _) => text.parse().map_err(|error| refuse(format!("{text:?} is not host:port: {error}"))),
+        match given {
+            "" => Ok(self.endpoint.clone()),
+            text => text.parse().map_err(|error| {
+                Refusal::new(Reason::InvalidValue, format!("{text:?} is not host:port: {error}")).at("endpoint")
+            }),
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Api {
     /// Issues certificates.
     pub authority: Arc<Authority>,
     /// Where agents reach this controller.
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Endpoint,
 }
 
 impl Api {
