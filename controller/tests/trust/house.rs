@@ -55,6 +55,8 @@ pub(crate) const RENEW: &str = "/freehold.sync.v1.AgentControlService/Renew";
 pub(crate) struct House {
     pub(crate) context: Arc<Context>,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: CurrentServer,
+    pub(crate) certificate: ServerCertificate,
     pub(crate) stop: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
     ahead: Arc<AtomicI64>,
@@ -100,8 +102,8 @@ impl House {
             .add_service(Reached);
         let stop = CancellationToken::new();
         let tls = CurrentServer::new(config);
-        let serving = tokio::spawn(serve::serve(listener, tls, routes, Arc::clone(&context), stop.clone()));
-        Self { context, address, stop, serving, ahead, _folder: folder }
+        let serving = tokio::spawn(serve::serve(listener, tls.clone(), routes, Arc::clone(&context), stop.clone()));
+        Self { context, address, tls, certificate, stop, serving, ahead, _folder: folder }
     }
 
     /// Sets the engine's clock ahead of the host's.

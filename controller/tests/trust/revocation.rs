@@ -1,6 +1,7 @@
 //! What is open ends when its caller is cut off, and when the controller stops.
 
 use super::house::*;
+use freehold_certs::CertificateDer;
 use freehold_core::Command;
 use freehold_core::access::Role;
 use freehold_core::command::OperatorPatch;
@@ -104,4 +105,29 @@ async fn streams_end_when_the_controller_stops_and_nothing_is_left() {
     assert_eq!(end(open, SECOND).await.0, Code::Unavailable);
     timeout(5 * SECOND, house.serving).await.expect("stopped in time").expect("without a panic");
     assert!(tokio::net::TcpStream::connect(house.address).await.is_err());
+}
+
+/// The certificate that the controller shows to a new connection.
+async fn shown(house: &House) -> CertificateDer<'static> {
+    let (_, connection) = house.dial(None).await;
+    connection.get_ref().1.peer_certificates().expect("shown")[0].clone().into_owned()
+}
+
+#[tokio::test]
+async fn the_controllers_certificate_renews_itself_and_cuts_nobody_off() {
+    let house = House::open().await;
+    let agent = house.agent("berlin-1", SystemTime::now()).await;
+    let channel = house.channel(Some(&agent)).await;
+    let (open, before) = (stream(&channel).await, shown(&house).await);
+
+    let (_, old) = house.certificate.issue(SystemTime::now() - 40 * DAY).expect("issued");
+    let keeping = house.certificate.keep(house.tls.clone(), old, house.stop.clone());
+    let renewed = async { while shown(&house).await == before {} };
+    timeout(5 * SECOND, async {
+        tokio::select! { () = keeping => (), () = renewed => () }
+    })
+    .await
+    .expect("renewed");
+    assert_eq!(call(&channel, RENEW).await.0, Code::InvalidArgument);
+    drop(open);
 }
