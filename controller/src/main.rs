@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use freehold_controller::config::{Overrides, Settings};
 use freehold_controller::{init, notify, run};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,6 +104,7 @@ fn make(args: InitArgs) -> anyhow::Result<()> {
 fn serve(args: RunArgs) -> anyhow::Result<()> {
     let overrides = Overrides { file: args.config, listen: args.listen, endpoint: args.endpoint };
     let settings = Settings::load(&args.data, &overrides)?;
+    allow_open_files();
     freehold_certs::tls::install_provider();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
@@ -128,6 +130,15 @@ fn serve(args: RunArgs) -> anyhow::Result<()> {
     // A writer that is stuck in the disk must not keep the process from ending.
     runtime.shutdown_background();
     result
+}
+
+/// Takes as many open files as the host allows: every agent's connection is one, and the usual first limit is 1,024.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, limit = limit.current, "the limit of open files could not be raised");
+    }
 }
 
 /// An error and its causes in one line; a cause whose words are in the error already is not repeated.

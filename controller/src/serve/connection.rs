@@ -7,6 +7,7 @@ use super::peer::Peer;
 use super::standing;
 use super::strangers::Strangers;
 use crate::api::status;
+use crate::clock;
 use crate::engine::Engine;
 use freehold_certs::peer::{PeerCertificate, PeerCertificateError};
 use freehold_certs::proof;
@@ -18,7 +19,7 @@ use hyper_util::server::conn::auto;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -122,9 +123,10 @@ impl Acceptor {
         let Some(shown) = &peer.certificate else {
             return stranger();
         };
-        match standing::principal(&self.engine.state(), shown, self.engine.now()) {
+        let now = self.engine.now();
+        match standing::principal(&self.engine.state(), shown, now) {
             Ok(_) => {
-                let left = shown.validity.not_after.duration_since(SystemTime::now()).unwrap_or_default();
+                let left = shown.validity.not_after.duration_since(clock::system_time(now)).unwrap_or_default();
                 (left, status::unauthenticated(&standing::expired()))
             }
             // It stays open for a while, so that calls are answered with the reason.
