@@ -3,6 +3,7 @@
 //! Which permission a method needs is declared in the .proto files and nowhere else.
 
 use crate::refusal::{Reason, Refusal};
+use crate::text::shown;
 use std::fmt;
 use std::str::FromStr;
 
@@ -69,7 +70,7 @@ impl FromStr for Permission {
             .iter()
             .copied()
             .find(|p| p.as_str() == name)
-            .ok_or_else(|| Refusal::new(Reason::InvalidValue, format!("no permission is called {name:?}")))
+            .ok_or_else(|| Refusal::new(Reason::InvalidValue, format!("no permission is called {}", shown(name))))
     }
 }
 
@@ -149,7 +150,10 @@ impl FromStr for Role {
     fn from_str(id: &str) -> Result<Self, Refusal> {
         Self::ALL.iter().copied().find(|role| role.id() == id).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|role| role.id()).collect();
-            Refusal::new(Reason::InvalidValue, format!("no role is called {id:?}; there are {}", known.join(", ")))
+            Refusal::new(
+                Reason::InvalidValue,
+                format!("no role is called {}; there are {}", shown(id), known.join(", ")),
+            )
         })
     }
 }

@@ -4,6 +4,9 @@
 //! A change from one bundle to another names both digests, is staged, recomputed, and applied only if
 //! the digest is the promised one; so a difference can never silently build the wrong state.
 
+use crate::change::RecordKey;
+use crate::name::{ReservationName, ScopeName};
+use crate::net::parse_address;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,6 +48,18 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
+    /// The record that it is made of; `None` if the id is not that of one.
+    pub fn record(&self) -> Option<RecordKey> {
+        match self.kind {
+            ResourceKind::Scope => ScopeName::from_id(&self.id).ok().map(RecordKey::Scope),
+            ResourceKind::Reservation => {
+                let (scope, address) = self.id.split_once('/')?;
+                let (scope, address) = (ScopeName::from_id(scope).ok()?, parse_address(address).ok()?);
+                Some(RecordKey::Reservation(ReservationName { scope, address }))
+            }
+        }
+    }
+
     /// The resource that this one makes no sense without.
     pub fn parent(&self) -> Option<ResourceKey> {
         match self.kind {

@@ -1,6 +1,7 @@
 //! Who a DHCP client says it is: hardware address, client identifier, or DUID.
 
 use crate::refusal::{Reason, Refusal};
+use crate::text::shown;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,10 +36,7 @@ impl FromStr for HardwareAddress {
         hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidHardwareAddress,
-                format!(
-                    "{:?} is not a hardware address, such as 02:00:5e:10:00:01",
-                    text.chars().take(80).collect::<String>()
-                ),
+                format!("{} is not a hardware address, such as 02:00:5e:10:00:01", shown(text)),
             )
         })
     }
@@ -80,7 +78,10 @@ impl FromStr for ClientId {
         hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidClientIdentifier,
-                "not a client identifier: give 2 to 255 bytes in hexadecimal, such as 01:02:00:5e:10:00:01",
+                format!(
+                    "{} is not a client identifier: give 2 to 255 bytes in hexadecimal, such as 01:02:00:5e:10:00:01",
+                    shown(text)
+                ),
             )
         })
     }
@@ -122,7 +123,10 @@ impl FromStr for Duid {
         hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidClientIdentifier,
-                "not a DUID: give 3 to 130 bytes in hexadecimal, such as 00:01:00:01:2a:…",
+                format!(
+                    "{} is not a DUID: give 3 to 130 bytes in hexadecimal, such as 00:03:00:01:02:00:5e:10:00:01",
+                    shown(text)
+                ),
             )
         })
     }
@@ -143,6 +147,31 @@ pub enum ClientIdentity {
     ClientId(ClientId),
     /// By the DUID; IPv6, or IPv4 clients that follow RFC 4361.
     Duid(Duid),
+}
+
+impl ClientIdentity {
+    /// The other way to say the same Ethernet client: most make their identifier of type 1 and their hardware
+    /// address (RFC 2132 §9.14), so a server would have to choose between two reservations for the two.
+    pub fn twin(&self) -> Option<Self> {
+        match self {
+            Self::Hardware(HardwareAddress(address)) if address.len() == 6 => {
+                Some(Self::ClientId(ClientId([&[1], address.as_slice()].concat())))
+            }
+            Self::ClientId(ClientId(id)) if id.len() == 7 && id[0] == 1 => {
+                Some(Self::Hardware(HardwareAddress(id[1..].to_vec())))
+            }
+            _ => None,
+        }
+    }
+
+    /// The field that holds it in a reservation's message.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Hardware(_) => "hardware_address",
+            Self::ClientId(_) => "client_id",
+            Self::Duid(_) => "duid",
+        }
+    }
 }
 
 impl fmt::Display for ClientIdentity {

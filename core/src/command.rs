@@ -272,7 +272,8 @@ pub enum Command {
         /// Which.
         name: TokenName,
     },
-    /// Use a token: makes the agent, or gives the same key the same answer again.
+    /// Use a token: makes the agent, or gives the same key the same answer again. After a refusal the
+    /// caller submits [`Command::CountWrongSecret`].
     EnrolAgent {
         /// The token.
         token: TokenName,
@@ -283,14 +284,21 @@ pub enum Command {
         /// The certificate made for it.
         certificate: CertificateRecord,
     },
+    /// Count a wrong secret against its token; nothing, if the secret is right or the token of no use any more.
+    CountWrongSecret {
+        /// The token.
+        token: TokenName,
+        /// The hash of the secret that was shown.
+        secret: SecretHash,
+    },
     /// Take note of an agent's next certificate.
     RenewAgent {
         /// Which.
         name: AgentName,
+        /// Serial number of the certificate whose key it proved, in hexadecimal; it may have ended.
+        shown: String,
         /// The certificate made for it.
         certificate: CertificateRecord,
-        /// Whether its old one had ended.
-        late: bool,
     },
     /// Open a session: gives the next fence.
     OpenSession {
@@ -306,7 +314,7 @@ pub enum Command {
         /// As the caller read it.
         etag: Etag,
     },
-    /// Forget a revoked agent and its servers.
+    /// Forget a revoked agent, its servers and its tokens.
     DeleteAgent {
         /// Which.
         name: AgentName,

@@ -5,6 +5,7 @@
 
 use crate::net::{Cidr, parse_address};
 use crate::refusal::{Reason, Refusal};
+use crate::text::shown;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -21,20 +22,14 @@ fn parse_id(id: &str) -> Result<Arc<str>, Refusal> {
     } else {
         Err(Refusal::new(
             Reason::InvalidName,
-            format!(
-                "{:?} is not a name: use 1 to 63 characters of a-z, 0-9 and inner hyphens",
-                id.chars().take(80).collect::<String>()
-            ),
+            format!("{} is not a name: use 1 to 63 characters of a-z, 0-9 and inner hyphens", shown(id)),
         ))
     }
 }
 
 fn strip<'a>(collection: &str, name: &'a str) -> Result<&'a str, Refusal> {
     name.strip_prefix(collection).and_then(|rest| rest.strip_prefix('/')).ok_or_else(|| {
-        Refusal::new(
-            Reason::InvalidName,
-            format!("{:?} is not of the form {collection}/NAME", name.chars().take(80).collect::<String>()),
-        )
+        Refusal::new(Reason::InvalidName, format!("{} is not of the form {collection}/NAME", shown(name)))
     })
 }
 
@@ -96,6 +91,13 @@ simple_name!(
     TokenName, "enrolmentTokens"
 );
 
+impl SpaceName {
+    /// Whether it is `spaces/default`, which always exists.
+    pub fn is_default(&self) -> bool {
+        self.id() == "default"
+    }
+}
+
 /// `spaces/default/prefixes/10.1.0.0-16`
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrefixName {
@@ -118,11 +120,11 @@ impl FromStr for PrefixName {
         let (space, prefix) = name.split_once("/prefixes/").ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidName,
-                format!("{name:?} is not of the form spaces/SPACE/prefixes/ADDRESS-LENGTH"),
+                format!("{} is not of the form spaces/SPACE/prefixes/ADDRESS-LENGTH", shown(name)),
             )
         })?;
         let (address, length) = prefix.rsplit_once('-').ok_or_else(|| {
-            Refusal::new(Reason::InvalidCidr, format!("{prefix:?} is not of the form ADDRESS-LENGTH"))
+            Refusal::new(Reason::InvalidCidr, format!("{} is not of the form ADDRESS-LENGTH", shown(prefix)))
         })?;
         Ok(Self { space: space.parse()?, cidr: format!("{address}/{length}").parse()? })
     }
@@ -148,7 +150,10 @@ impl FromStr for ReservationName {
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
         let (scope, address) = name.split_once("/reservations/").ok_or_else(|| {
-            Refusal::new(Reason::InvalidName, format!("{name:?} is not of the form scopes/SCOPE/reservations/ADDRESS"))
+            Refusal::new(
+                Reason::InvalidName,
+                format!("{} is not of the form scopes/SCOPE/reservations/ADDRESS", shown(name)),
+            )
         })?;
         Ok(Self { scope: scope.parse()?, address: parse_address(address)? })
     }
@@ -189,7 +194,7 @@ impl FromStr for ServerName {
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
         let (agent, daemon) = strip("servers", name)?.split_once('/').ok_or_else(|| {
-            Refusal::new(Reason::InvalidName, format!("{name:?} is not of the form servers/AGENT/SERVER"))
+            Refusal::new(Reason::InvalidName, format!("{} is not of the form servers/AGENT/SERVER", shown(name)))
         })?;
         Self::new(AgentName::from_id(agent)?, daemon)
     }

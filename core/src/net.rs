@@ -4,14 +4,11 @@
 //! (`fe80::1%eth0`) are refused at the border, so that two spellings can never name one address.
 
 use crate::refusal::{Reason, Refusal};
-use ipnet::IpNet;
+use crate::text::shown;
+use ipnet::{IpNet, Ipv4Net};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
-
-fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(80).collect::<String>())
-}
 
 /// Parses one address in its one accepted spelling.
 pub fn parse_address(text: &str) -> Result<IpAddr, Refusal> {
@@ -73,6 +70,9 @@ pub fn from_number(family: Family, number: u128) -> Option<IpAddr> {
 pub struct Cidr(IpNet);
 
 impl Cidr {
+    /// Sorts before every other: 0.0.0.0/0.
+    pub(crate) const FIRST: Self = Self(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)));
+
     /// The prefix of `length` bits that starts at `address`.
     pub fn new(address: IpAddr, length: u8) -> Result<Self, Refusal> {
         let address = refuse_mapped(address)?;
@@ -189,6 +189,7 @@ pub struct AddressRange {
 impl AddressRange {
     /// The addresses from `start` to `end`, both included.
     pub fn new(start: IpAddr, end: IpAddr) -> Result<Self, Refusal> {
+        let (start, end) = (refuse_mapped(start)?, refuse_mapped(end)?);
         if family(start) != family(end) {
             return Err(Refusal::new(
                 Reason::InvalidRange,
@@ -260,8 +261,8 @@ impl FromStr for AddressRange {
 
 /// Parts of `ranges` that no range of `holes` covers, in order, adjacent parts merged.
 ///
-/// This is how an exclusion reaches servers that know only pools. Costs the two lists' length, never
-/// the number of addresses.
+/// This is how an exclusion reaches servers that know only pools. Costs the product of the two lists'
+/// lengths, never the number of addresses.
 pub fn subtract(ranges: &[AddressRange], holes: &[AddressRange]) -> Vec<AddressRange> {
     let mut holes: Vec<_> = holes.to_vec();
     holes.sort();

@@ -4,9 +4,8 @@
 //! bytes. Options that the server itself decides (message type, lease time, server identifier, …)
 //! are refused: lease times have fields of their own.
 
-use crate::client::HardwareAddress;
 use crate::refusal::{Reason, Refusal};
-use crate::text::{HostName, Text};
+use crate::text::{HostName, Text, shown};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -60,7 +59,7 @@ impl OptionCode {
         found.map(|(code, _, _)| Self(*code)).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidOption,
-                format!("no option is called {name:?}; give its code, or a name such as ntp-servers"),
+                format!("no option is called {}; give its code, or a name such as ntp-servers", shown(name)),
             )
         })
     }
@@ -162,7 +161,7 @@ pub enum OptionValue {
 impl OptionValue {
     /// Reads a value as people type it: lists split by commas, bytes in hexadecimal.
     pub fn from_text(code: OptionCode, text: &str) -> Result<Self, Refusal> {
-        let wrong = || wrong_shape(code, &format!("{:?}", text.chars().take(80).collect::<String>()));
+        let wrong = || wrong_shape(code, &shown(text));
         let names = || text.split(',').map(|name| HostName::parse(name.trim())).collect::<Result<Vec<_>, _>>();
         Ok(match code.shape() {
             Shape::Addresses | Shape::Address => Self::Addresses(
@@ -243,12 +242,22 @@ impl Options {
             (Shape::Bytes, OptionValue::Bytes(bytes)) => !bytes.is_empty(),
             _ => false,
         };
-        if !fits || value.bytes_len() > OPTION_BYTES_MAX {
-            return Err(wrong_shape(code, &format!("{:?}", value.to_string().chars().take(80).collect::<String>())));
+        if !fits {
+            return Err(wrong_shape(code, &shown(&value.to_string())));
         }
-        if self.0.insert(code, value).is_some() {
+        let bytes = value.bytes_len();
+        if bytes > OPTION_BYTES_MAX {
+            return Err(Refusal::new(
+                Reason::InvalidOption,
+                format!(
+                    "option {code} would have {bytes} bytes; a packet carries at most {OPTION_BYTES_MAX}, shorten it"
+                ),
+            ));
+        }
+        if self.0.contains_key(&code) {
             return Err(Refusal::new(Reason::InvalidOption, format!("option {code} is given twice")));
         }
+        self.0.insert(code, value);
         Ok(())
     }
 
@@ -279,11 +288,6 @@ impl Options {
             _ => &[],
         }
     }
-}
-
-/// The client identifier that clients derive from their hardware address: type 1 and the address (RFC 2132 §9.14).
-pub fn ethernet_client_id(hardware: &HardwareAddress) -> Vec<u8> {
-    [&[1], hardware.as_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -105,6 +105,8 @@ reasons! {
     TokenNotFound = "TOKEN_NOT_FOUND", NotFound;
     /// No such operator.
     OperatorNotFound = "OPERATOR_NOT_FOUND", NotFound;
+    /// The operator has no certificate with this serial number.
+    CertificateNotFound = "CERTIFICATE_NOT_FOUND", NotFound;
     /// No such lease.
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
     /// No such event.

@@ -4,13 +4,13 @@
 //! keeps a consistent picture for as long as it likes while the writer goes on. It changes in one way
 //! only: by applying the next [`Entry`].
 
-use crate::change::{Change, Entry, Record, RecordKey, RequestMark};
+use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
 use crate::client::ClientIdentity;
 use crate::model::{
     Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
 };
 use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
-use crate::net::Cidr;
+use crate::net::{AddressRange, Cidr};
 use crate::time::{Revision, Timestamp};
 use imbl::{OrdMap, OrdSet};
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ pub struct RememberedRequest {
 }
 
 /// Everything at one revision.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     revision: Revision,
     next_subnet_id: SubnetId,
@@ -152,6 +152,12 @@ impl State {
         &self.prefixes
     }
 
+    /// The prefixes of `space`, in order.
+    pub fn prefixes_in<'a>(&'a self, space: &'a SpaceName) -> impl Iterator<Item = &'a Arc<Prefix>> {
+        let first = PrefixName { space: space.clone(), cidr: Cidr::FIRST };
+        self.prefixes.range(first..).take_while(move |(name, _)| name.space == *space).map(|(_, prefix)| prefix)
+    }
+
     /// The longest prefix that covers `name` and is not `name`.
     pub fn parent_of(&self, name: &PrefixName) -> Option<&Arc<Prefix>> {
         name.cidr.ancestors().find_map(|cidr| self.prefixes.get(&PrefixName { space: name.space.clone(), cidr }))
@@ -224,6 +230,12 @@ impl State {
         self.reservations.range(first..).take_while(move |(name, _)| name.scope == *scope).map(|(_, r)| r)
     }
 
+    /// The first reservation in `scope` whose address lies in `range`.
+    pub fn reservation_within(&self, scope: &ScopeName, range: &AddressRange) -> Option<&Arc<Reservation>> {
+        let name = |address| ReservationName { scope: scope.clone(), address };
+        self.reservations.range(name(range.start())..=name(range.end())).next().map(|(_, reservation)| reservation)
+    }
+
     /// The address that `scope` reserves for `client`.
     pub fn reserved_for(&self, scope: &ScopeName, client: &ClientIdentity) -> Option<IpAddr> {
         self.reservation_by_client.get(&(scope.clone(), client.clone())).copied()
@@ -247,6 +259,11 @@ impl State {
     /// What is known of a server's obedience.
     pub fn status(&self, name: &ServerName) -> Option<&Arc<ServerStatus>> {
         self.statuses.get(name)
+    }
+
+    /// What is known of every server's obedience, by server.
+    pub fn statuses(&self) -> &OrdMap<ServerName, Arc<ServerStatus>> {
+        &self.statuses
     }
 
     /// The agent of this name.
@@ -310,22 +327,24 @@ impl State {
         assert_eq!(entry.revision, self.revision.next(), "entries are applied in order, none left out");
         self.revision = entry.revision;
         self.forget_requests(entry.at);
+        let Outcome::Done(changes) = &entry.outcome else { return };
         if let Some(RequestMark { id, fingerprint }) = &entry.request {
             let remembered = RememberedRequest {
                 fingerprint: *fingerprint,
                 revision: entry.revision,
                 at: entry.at,
-                about: entry.changes().first().map(Change::key),
+                about: changes.first().map(Change::key),
             };
             self.remember(entry.actor.principal.clone(), id.clone(), remembered);
         }
-        self.apply_changes(entry.changes());
+        self.apply_changes(changes);
     }
 
-    /// Carries out changes alone, without an entry: for building the picture that the next command of
-    /// the same frame is decided on, and for plans that are shown and thrown away.
+    /// Carries out changes alone, without an entry: for plans that are shown and thrown away. The revision stays,
+    /// so the next command of a frame is decided on a state that the entry before was applied to, not on this.
     pub fn apply_changes(&mut self, changes: &[Change]) {
         for change in changes {
+            debug_assert_eq!(self.record(&change.key()).as_ref(), change.before(), "a change begins at what is there");
             if let Some(before) = change.before() {
                 self.take(before);
             }
@@ -342,8 +361,11 @@ impl State {
 
     /// Remembers a request, when a stored state is loaded or an entry is applied.
     pub fn remember(&mut self, principal: String, id: String, request: RememberedRequest) {
-        self.requests_by_age.insert((request.at, principal.clone(), id.clone()));
-        self.requests.insert((principal, id), request);
+        let at = request.at;
+        if let Some(older) = self.requests.insert((principal.clone(), id.clone()), request) {
+            self.requests_by_age.remove(&(older.at, principal.clone(), id.clone()));
+        }
+        self.requests_by_age.insert((at, principal, id));
     }
 
     /// Says up to which entry the records loaded so far are.
@@ -446,6 +468,10 @@ impl State {
 
 /// Indexes, for `check` alone.
 impl State {
+    pub(crate) fn has_indexed_under(&self, server: &ServerName, scope: &ScopeName) -> bool {
+        self.scopes_by_server.contains(&(server.clone(), scope.clone()))
+    }
+
     pub(crate) fn index_sizes(&self) -> [(&'static str, usize, usize); 5] {
         let served = self.scopes.values().filter(|scope| scope.server.is_some()).count();
         [

@@ -3,6 +3,11 @@
 use crate::refusal::{Reason, Refusal};
 use std::fmt;
 
+/// The beginning of what somebody sent, quoted, to be named in a message: it may be megabytes long.
+pub(crate) fn shown(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
+}
+
 /// Longest text, in characters.
 pub const TEXT_CHARS_MAX: usize = 256;
 
@@ -22,10 +27,10 @@ impl Text {
                 format!("the text has {chars} characters; at most {TEXT_CHARS_MAX} are kept, shorten it"),
             ));
         }
-        if let Some(position) = text.chars().position(char::is_control) {
+        if let Some(position) = text.chars().position(controls) {
             return Err(Refusal::new(
                 Reason::InvalidText,
-                format!("the text has a control character at position {position}; remove it"),
+                format!("the text has a control character at position {}; remove it", position + 1),
             ));
         }
         Ok(Self(text.to_owned()))
@@ -43,6 +48,12 @@ impl fmt::Display for Text {
     }
 }
 
+/// Whether `c` is a control character, or ends a line or turns the direction of writing without being one
+/// (Unicode's line and paragraph separators, and the embeddings, overrides and isolates of UAX #9).
+fn controls(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A host name as DHCP hands it out: labels of letters, digits and hyphens (RFC 1123 §2.1), at most
 /// 253 characters, kept in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +67,8 @@ impl HostName {
             return Err(Refusal::new(
                 Reason::InvalidHostName,
                 format!(
-                    "{text:?} is not a host name: use labels of 1 to 63 letters, digits and inner hyphens, joined by dots, at most 253 characters"
+                    "{} is not a host name: use labels of 1 to 63 letters, digits and inner hyphens, joined by dots, at most 253 characters",
+                    shown(text)
                 ),
             ));
         }
@@ -90,7 +102,7 @@ mod tests {
     #[test]
     fn text_takes_quotes_and_refuses_control_characters_and_length() {
         assert_eq!(Text::parse("\"Ü\" 'x'").map(|t| t.to_string()), Ok("\"Ü\" 'x'".into()));
-        for bad in ["a\nb", "\u{7f}", "\u{0}", &"x".repeat(257)] {
+        for bad in ["a\nb", "\u{7f}", "\u{0}", "a\u{202e}b", "a\u{2028}b", &"x".repeat(257)] {
             assert_eq!(Text::parse(bad).map_err(|r| r.reason), Err(Reason::InvalidText));
         }
     }

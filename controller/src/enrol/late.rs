@@ -27,7 +27,7 @@ pub(super) async fn renew(
     let agent = holder(&state, &old)?;
     renewal::may_renew_late(old.validity, context.now(), agent.late_renewals).map_err(too_late)?;
     let actor = Actor { certificate_serial: old.serial.to_string(), ..peer.actor(agent.name.to_string()) };
-    let issued = renewed(context, actor, method, &agent.name, &key, true).await?;
+    let issued = renewed(context, actor, method, &agent.name, &key).await?;
     tracing::warn!(agent = %agent.name, address = %peer.address, "renewed a certificate that was over");
     Ok(RenewExpiredResponse { chain_der: chain(&issued), roots_der: roots(context) })
 }

@@ -74,19 +74,18 @@ pub async fn renew(context: &Context, caller: &Caller, request: RenewRequest) ->
         return Err(Status::internal("only agents renew here"));
     };
     let key = requested(&request.csr_der).map_err(|refusal| status::refused(&refusal))?;
-    let renewed = renewed(context, caller.actor.clone(), RENEW, name, &key, false).await;
+    let renewed = renewed(context, caller.actor.clone(), RENEW, name, &key).await;
     let issued = renewed.map_err(|failure| failure.status())?;
     Ok(RenewResponse { chain_der: chain(&issued), roots_der: roots(context) })
 }
 
-/// Signs the next certificate of an agent and lists it.
+/// Signs the next certificate of an agent, which proved the key of the one that `actor` shows, and lists it.
 async fn renewed(
     context: &Context,
     actor: Actor,
     method: &str,
     name: &AgentName,
     key: &RequestedKey,
-    late: bool,
 ) -> Result<Issued, Failure> {
     let id = context
         .engine
@@ -95,7 +94,8 @@ async fn renewed(
         .map(|agent| agent.id)
         .ok_or_else(|| Refusal::new(Reason::AgentNotFound, format!("{name} does not exist")).about(name))?;
     let issued = context.authority.issue_agent(key, Uuid::from_bytes(id), context.now())?;
-    let command = Command::RenewAgent { name: name.clone(), certificate: record_of(&issued.leaf), late };
+    let shown = actor.certificate_serial.clone();
+    let command = Command::RenewAgent { name: name.clone(), shown, certificate: record_of(&issued.leaf) };
     context.engine.commit(Call { actor, method: method.to_owned(), request: None, command }).await?;
     Ok(issued)
 }

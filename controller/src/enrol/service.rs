@@ -13,7 +13,7 @@ use freehold_core::decide::token_refused;
 use freehold_core::model::{Agent, SecretHash};
 use freehold_core::name::TokenName;
 use freehold_core::refusal::Class;
-use freehold_core::{Change, Command, State};
+use freehold_core::{Change, Command, Reason, State};
 use freehold_proto::sync::enrolment_service_server::{EnrolmentService, EnrolmentServiceServer};
 use freehold_proto::sync::{
     EnrolRequest, EnrolResponse, GetChallengeRequest, GetChallengeResponse, RenewExpiredRequest, RenewExpiredResponse,
@@ -53,8 +53,14 @@ impl Enrolment {
             let command = Command::EnrolAgent { token: token.clone(), secret, id: *id.as_bytes(), certificate };
             let actor = peer.actor(token.to_string());
             let call = Call { actor, method: ENROL.to_owned(), request: None, command };
-            let committed = self.context.engine.commit(call).await?;
-            let agent = enrolled(&committed.changes).ok_or_else(token_refused)?;
+            let committed = match self.context.engine.commit(call).await {
+                Err(CommitError::Refused(refusal)) if refusal.reason == Reason::TokenRefused => {
+                    self.count_wrong_secret(peer, token, secret).await?;
+                    return Err(refusal.into());
+                }
+                decided => decided?,
+            };
+            let agent = enrolled(&committed.changes).expect("whoever enrols makes an agent or changes one");
             // Another token may have made the agent since the snapshot; the certificate is then for an id that nobody has.
             if agent.id == *id.as_bytes() {
                 return Ok(EnrolResponse {
@@ -66,6 +72,14 @@ impl Enrolment {
             }
         }
         Err(Failure::Raced)
+    }
+
+    /// Counts against the token if it was the secret that was wrong; `decide` knows.
+    async fn count_wrong_secret(&self, peer: &Peer, token: TokenName, secret: SecretHash) -> Result<(), Failure> {
+        let actor = peer.actor(token.to_string());
+        let command = Command::CountWrongSecret { token, secret };
+        self.context.engine.commit(Call { actor, method: ENROL.to_owned(), request: None, command }).await?;
+        Ok(())
     }
 
     async fn answer_late(&self, peer: &Peer, message: &RenewExpiredRequest) -> Result<RenewExpiredResponse, Failure> {
@@ -107,7 +121,7 @@ fn agent_id(state: &State, token: &TokenName) -> Option<Uuid> {
     Some(state.agent(&token.agent).map_or_else(Uuid::random, |agent| Uuid::from_bytes(agent.id)))
 }
 
-/// The agent that was enrolled; `None` if the changes only count a wrong secret.
+/// The agent among the changes of an enrolment.
 fn enrolled(changes: &[Change]) -> Option<&Agent> {
     changes.iter().find_map(|change| match change.after() {
         Some(Record::Agent(agent)) => Some(agent.as_ref()),

@@ -18,7 +18,7 @@ pub(super) fn create(
     certificate: Option<&CertificateRecord>,
 ) -> Result<Vec<Change>, Refusal> {
     if state.operator(name).is_some() {
-        return Err(already_exists(name));
+        return Err(already_exists(name, "operator_id"));
     }
     let operator = Operator {
         name: name.clone(),
@@ -55,7 +55,7 @@ pub(super) fn add_certificate(
 ) -> Result<Vec<Change>, Refusal> {
     let before = lookup::operator(state, name)?;
     let mut after = Operator::clone(&before);
-    after.certificates.retain(|kept| kept.not_after > at.now);
+    after.certificates.retain(|kept| kept.not_after > at.now && kept.serial != certificate.serial);
     after.certificates.push(certificate.clone());
     change(state, at, before, after)
 }
@@ -69,6 +69,14 @@ pub(super) fn revoke_certificate(
     let before = lookup::operator(state, name)?;
     let mut after = Operator::clone(&before);
     after.certificates.retain(|kept| kept.serial != serial);
+    if after == *before {
+        return Err(Refusal::new(
+            Reason::CertificateNotFound,
+            format!("{name} has no certificate {serial:?}; nothing was revoked, look up its serial numbers"),
+        )
+        .at("serial")
+        .about(name));
+    }
     change(state, at, before, after)
 }
 

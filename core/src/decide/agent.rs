@@ -10,10 +10,10 @@ use crate::text::Text;
 use crate::time::Timestamp;
 use std::sync::Arc;
 
-/// How long after its use a token answers the same key again, in seconds: the first answer may be lost.
-pub const TOKEN_REPEAT_SECONDS: i64 = 600;
 /// How often an agent may renew after its certificate ended, ever.
 pub const LATE_RENEWALS_MAX: u32 = 3;
+/// How long after its end a certificate can still be renewed, in seconds: 180 days.
+pub const LATE_SECONDS_MAX: i64 = 180 * 24 * 3600;
 
 pub(super) fn create_token(
     state: &State,
@@ -24,7 +24,7 @@ pub(super) fn create_token(
     expires: Timestamp,
 ) -> Result<Vec<Change>, Refusal> {
     if state.token(name).is_some() {
-        return Err(already_exists(name));
+        return Err(already_exists(name, "name"));
     }
     if let Some(existing) = state.agent(agent)
         && existing.state == AgentState::Revoked
@@ -33,11 +33,12 @@ pub(super) fn create_token(
             Reason::IdentityRevoked,
             format!("{agent} is revoked; delete it before you enrol another under its name"),
         )
-        .at("agent")
+        .at("agent_id")
         .about(agent));
     }
-    if expires <= at.now {
-        return Err(Refusal::new(Reason::InvalidValue, "the token would end before it begins").at("expire_time"));
+    if expires <= at.now || expires > at.now.plus_seconds(EnrolmentToken::SECONDS_MAX) {
+        let message = "the token would end before it begins, or after more than 7 days; give a time between";
+        return Err(Refusal::new(Reason::InvalidValue, message).at("ttl"));
     }
     let token = EnrolmentToken {
         name: name.clone(),
@@ -60,7 +61,6 @@ pub fn token_refused() -> Refusal {
     Refusal::new(Reason::TokenRefused, "the enrolment token is wrong, used, expired or burnt; ask for a new one")
 }
 
-/// A wrong secret is counted, which is a change, so the refusal is then the caller's to make from the changes.
 pub(super) fn enrol(
     state: &State,
     at: Moment,
@@ -69,44 +69,18 @@ pub(super) fn enrol(
     id: [u8; 16],
     certificate: &CertificateRecord,
 ) -> Result<Vec<Change>, Refusal> {
-    let token = state.token(name).cloned().ok_or_else(token_refused)?;
-    if token.wrong_secrets >= EnrolmentToken::WRONG_SECRETS_MAX || token.expires <= at.now && token.used.is_none() {
+    let good = |token: &&Arc<EnrolmentToken>| token.usable(at.now) && token.secret == secret;
+    let token = state.token(name).filter(good).cloned().ok_or_else(token_refused)?;
+    let agent = state.agent(&token.agent).cloned();
+    if agent.as_ref().is_some_and(|agent| agent.state == AgentState::Revoked) {
         return Err(token_refused());
     }
-    if token.secret != secret {
-        let mut after = EnrolmentToken::clone(&token);
-        after.wrong_secrets += 1;
-        after.stamp = at.changed(after.stamp);
-        return Ok(vec![Change::changed(Record::Token(token), Record::Token(Arc::new(after)))]);
+    if let Some(used) = token.used {
+        return repeat(at, agent, used, certificate);
     }
-    if let Some(used) = &token.used {
-        let again = used.spki_sha256 == certificate.spki_sha256 && at.now <= used.at.plus_seconds(TOKEN_REPEAT_SECONDS);
-        let agent = state.agent(&token.agent).filter(|agent| again && agent.state == AgentState::Active);
-        let agent = agent.cloned().ok_or_else(token_refused)?;
-        return Ok(vec![with_certificate(at, agent, certificate, false)]);
-    }
-    let agent = match state.agent(&token.agent).cloned() {
-        // The host lost its disk and enrols anew: the same agent with a new key, and none of the old ones.
-        Some(before) => {
-            if before.state == AgentState::Revoked {
-                return Err(token_refused());
-            }
-            let mut after = Agent::clone(&before);
-            after.certificates = vec![certificate.clone()];
-            after.late_renewals = 0;
-            after.stamp = at.changed(after.stamp);
-            Change::changed(Record::Agent(before), Record::Agent(Arc::new(after)))
-        }
-        None => Change::made(Record::Agent(Arc::new(Agent {
-            name: token.agent.clone(),
-            id,
-            state: AgentState::Active,
-            certificates: vec![certificate.clone()],
-            fence: 0,
-            late_renewals: 0,
-            description: Text::default(),
-            stamp: at.made(),
-        }))),
+    let agent = match agent {
+        Some(before) => enrolled_anew(at, before, certificate),
+        None => Change::made(Record::Agent(Arc::new(first_enrolled(state, at, &token, id, certificate)?))),
     };
     let mut used = EnrolmentToken::clone(&token);
     used.used = Some(TokenUse { at: at.now, spki_sha256: certificate.spki_sha256 });
@@ -114,56 +88,118 @@ pub(super) fn enrol(
     Ok(vec![agent, Change::changed(Record::Token(token), Record::Token(Arc::new(used)))])
 }
 
-/// Whether the agent was given a certificate for the same key before: it asks again because the answer was lost.
-fn asks_again(agent: &Agent, certificate: &CertificateRecord) -> bool {
-    agent.certificates.iter().any(|kept| kept.spki_sha256 == certificate.spki_sha256)
+/// The first answer was lost: the same key, as long as the agent has no other, gets the same identity again.
+fn repeat(
+    at: Moment,
+    agent: Option<Arc<Agent>>,
+    used: TokenUse,
+    certificate: &CertificateRecord,
+) -> Result<Vec<Change>, Refusal> {
+    let agent = agent.filter(|_| used.spki_sha256 == certificate.spki_sha256).ok_or_else(token_refused)?;
+    let holds = |agent: &Agent| agent.certificates.iter().rfind(|c| c.spki_sha256 == used.spki_sha256).cloned();
+    let held = holds(&agent).ok_or_else(token_refused)?;
+    let mut after = Agent::clone(&agent);
+    after.certificates = vec![held, certificate.clone()];
+    Ok(vec![changed(at, agent, after)])
 }
 
-/// The agent with one more certificate: the one before stays good, older ones do not. One for the same key is
-/// replaced, so that an agent whose answers get lost never loses the certificate that it asks with.
-fn with_certificate(at: Moment, before: Arc<Agent>, certificate: &CertificateRecord, late: bool) -> Change {
+fn first_enrolled(
+    state: &State,
+    at: Moment,
+    token: &EnrolmentToken,
+    id: [u8; 16],
+    certificate: &CertificateRecord,
+) -> Result<Agent, Refusal> {
+    if let Some(other) = state.agent_by_id(&id) {
+        return Err(Refusal::new(
+            Reason::AlreadyExists,
+            format!("{} has the identity that was made for {}; make another and retry", other.name, token.agent),
+        )
+        .about(&other.name));
+    }
+    Ok(Agent {
+        name: token.agent.clone(),
+        id,
+        state: AgentState::Active,
+        certificates: vec![certificate.clone()],
+        fence: 0,
+        late_renewals: 0,
+        description: Text::default(),
+        stamp: at.made(),
+    })
+}
+
+/// The host lost its disk: the same agent with a new key, and none of the old ones.
+fn enrolled_anew(at: Moment, before: Arc<Agent>, certificate: &CertificateRecord) -> Change {
     let mut after = Agent::clone(&before);
-    after.late_renewals += u32::from(late && !asks_again(&before, certificate));
-    after.certificates.retain(|kept| kept.spki_sha256 != certificate.spki_sha256);
-    after.certificates.push(certificate.clone());
-    let surplus = after.certificates.len().saturating_sub(2);
-    after.certificates.drain(..surplus);
-    after.stamp = at.changed(after.stamp);
+    after.certificates = vec![certificate.clone()];
+    after.late_renewals = 0;
+    changed(at, before, after)
+}
+
+fn changed(at: Moment, before: Arc<Agent>, mut after: Agent) -> Change {
+    after.stamp = at.changed(before.stamp);
     Change::changed(Record::Agent(before), Record::Agent(Arc::new(after)))
 }
 
+pub(super) fn count_wrong_secret(state: &State, at: Moment, name: &TokenName, secret: SecretHash) -> Vec<Change> {
+    let wrong = |token: &&Arc<EnrolmentToken>| token.usable(at.now) && token.secret != secret;
+    let Some(before) = state.token(name).filter(wrong).cloned() else {
+        return Vec::new();
+    };
+    let mut after = EnrolmentToken::clone(&before);
+    after.wrong_secrets += 1;
+    after.stamp = at.changed(after.stamp);
+    vec![Change::changed(Record::Token(before), Record::Token(Arc::new(after)))]
+}
+
+/// The certificate shown stays good beside the new one, whose delivery may fail; all others end.
 pub(super) fn renew(
     state: &State,
     at: Moment,
     name: &AgentName,
+    shown: &str,
     certificate: &CertificateRecord,
-    late: bool,
 ) -> Result<Vec<Change>, Refusal> {
-    let agent = active(state, name)?;
-    if late && agent.late_renewals >= LATE_RENEWALS_MAX && !asks_again(&agent, certificate) {
-        return Err(Refusal::new(
-            Reason::IdentityRevoked,
-            format!("{name} renewed late {LATE_RENEWALS_MAX} times already; enrol it with a new token"),
-        )
-        .about(name));
+    let before = lookup::active_agent(state, name)?;
+    let refuse = |reason, why: String| {
+        let message = format!("{name} cannot renew: {why}; enrol it with a new token");
+        Err(Refusal::new(reason, message).about(name))
+    };
+    let Some(held) = before.certificates.iter().find(|held| held.serial == shown).cloned() else {
+        return refuse(Reason::IdentityRevoked, "the certificate that it showed was replaced".to_owned());
+    };
+    if at.now > held.not_after.plus_seconds(LATE_SECONDS_MAX) {
+        return refuse(
+            Reason::CertificateExpired,
+            format!("its certificate ended more than {} days ago", LATE_SECONDS_MAX / 86_400),
+        );
     }
-    Ok(vec![with_certificate(at, agent, certificate, late)])
+    // The same new key again: the answer was lost, which is not another late renewal.
+    let repeated = before.certificates.last().is_some_and(|last| last.spki_sha256 == certificate.spki_sha256);
+    let mut after = Agent::clone(&before);
+    if at.now >= held.not_after && !repeated {
+        if before.late_renewals >= LATE_RENEWALS_MAX {
+            return refuse(Reason::CertificateExpired, format!("it renewed late {LATE_RENEWALS_MAX} times already"));
+        }
+        after.late_renewals += 1;
+    }
+    after.certificates = vec![held, certificate.clone()];
+    Ok(vec![changed(at, before, after)])
 }
 
 pub(super) fn open_session(state: &State, at: Moment, name: &AgentName, seen: u64) -> Result<Vec<Change>, Refusal> {
-    let before = active(state, name)?;
-    let mut after = Agent::clone(&before);
-    after.fence = before.fence.max(seen) + 1;
-    after.stamp = at.changed(after.stamp);
-    Ok(vec![Change::changed(Record::Agent(before), Record::Agent(Arc::new(after)))])
-}
-
-fn active(state: &State, name: &AgentName) -> Result<Arc<Agent>, Refusal> {
-    let agent = lookup::agent(state, name)?;
-    match agent.state {
-        AgentState::Active => Ok(agent),
-        AgentState::Revoked => Err(Refusal::new(Reason::IdentityRevoked, format!("{name} is revoked")).about(name)),
-    }
+    let before = lookup::active_agent(state, name)?;
+    let fence = before.fence.max(seen).checked_add(1).ok_or_else(|| {
+        Refusal::new(
+            Reason::AgentRefused,
+            format!("{name} says that it has seen the fence {seen}, which has none after it; its state is damaged, enrol it anew"),
+        )
+        .at("max_fence_seen")
+        .about(name)
+    })?;
+    let after = Agent { fence, ..Agent::clone(&before) };
+    Ok(vec![changed(at, before, after)])
 }
 
 pub(super) fn revoke(state: &State, at: Moment, name: &AgentName, etag: Etag) -> Result<Vec<Change>, Refusal> {
@@ -175,8 +211,7 @@ pub(super) fn revoke(state: &State, at: Moment, name: &AgentName, etag: Etag) ->
     let mut after = Agent::clone(&before);
     after.state = AgentState::Revoked;
     after.certificates.clear();
-    after.stamp = at.changed(after.stamp);
-    Ok(vec![Change::changed(Record::Agent(before), Record::Agent(Arc::new(after)))])
+    Ok(vec![changed(at, before, after)])
 }
 
 pub(super) fn delete(state: &State, name: &AgentName, etag: Etag) -> Result<Vec<Change>, Refusal> {
@@ -201,5 +236,7 @@ pub(super) fn delete(state: &State, name: &AgentName, etag: Etag) -> Result<Vec<
         changes.extend(state.status(&server.name).cloned().map(|status| Change::gone(Record::ServerStatus(status))));
         changes.push(Change::gone(Record::Server(server)));
     }
+    let tokens = state.tokens().values().filter(|token| token.agent == *name);
+    changes.extend(tokens.cloned().map(|token| Change::gone(Record::Token(token))));
     Ok(changes)
 }

@@ -1,7 +1,7 @@
 //! Finding what a command names, and holding it against the caller's etag.
 
 use crate::command::Etag;
-use crate::model::{Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp};
+use crate::model::{Agent, AgentState, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp};
 use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -36,6 +36,17 @@ pub(super) fn agent(state: &State, name: &AgentName) -> Result<Arc<Agent>, Refus
     found(state.agent(name), Reason::AgentNotFound, name)
 }
 
+/// The agent, unless it is revoked: what it says then is not taken, though its stream may not have ended yet.
+pub(super) fn active_agent(state: &State, name: &AgentName) -> Result<Arc<Agent>, Refusal> {
+    let agent = agent(state, name)?;
+    match agent.state {
+        AgentState::Active => Ok(agent),
+        AgentState::Revoked => {
+            Err(Refusal::new(Reason::IdentityRevoked, format!("{name} is revoked")).at("name").about(name))
+        }
+    }
+}
+
 pub(super) fn token(state: &State, name: &TokenName) -> Result<Arc<EnrolmentToken>, Refusal> {
     found(state.token(name), Reason::TokenNotFound, name)
 }
@@ -60,8 +71,9 @@ pub(super) fn etag_matches(etag: Etag, stamp: Stamp, name: impl fmt::Display) ->
     }
 }
 
-pub(super) fn already_exists(name: impl fmt::Display) -> Refusal {
-    Refusal::new(Reason::AlreadyExists, format!("{name} exists already")).at("name").about(name)
+/// A refusal to make what is there; `field` is the one of the request that holds the name.
+pub(super) fn already_exists(name: impl fmt::Display, field: &str) -> Refusal {
+    Refusal::new(Reason::AlreadyExists, format!("{name} exists already")).at(field).about(name)
 }
 
 /// A refusal to delete what others use, naming the first few of them.

@@ -12,7 +12,7 @@ mod scope;
 mod server;
 mod space;
 
-pub use agent::{LATE_RENEWALS_MAX, TOKEN_REPEAT_SECONDS, token_refused};
+pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 
 use crate::change::Change;
@@ -42,30 +42,40 @@ impl Moment {
 }
 
 /// Decides on `command` in `state` at time `now`: the changes that carry it out, the record that it is
-/// about first, or why it cannot be.
+/// about first, or why it cannot be. A refusal names its field as the request's message has it.
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Change>, Refusal> {
     let at = Moment { now, revision: state.revision().next() };
     match command {
         Command::CreateSpace { name, title, description } => space::create(state, at, name, title, description),
-        Command::UpdateSpace { name, etag, patch } => space::update(state, at, name, *etag, patch),
+        Command::UpdateSpace { name, etag, patch } => {
+            space::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("space"))
+        }
         Command::DeleteSpace { name, etag } => space::delete(state, name, *etag),
         Command::CreatePrefix { name, kind, title, description } => {
             prefix::create(state, at, name, *kind, title, description)
         }
-        Command::UpdatePrefix { name, etag, patch } => prefix::update(state, at, name, *etag, patch),
+        Command::UpdatePrefix { name, etag, patch } => {
+            prefix::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("prefix"))
+        }
         Command::DeletePrefix { name, etag } => prefix::delete(state, name, *etag),
         Command::CreateScope(new) => scope::create(state, at, new),
-        Command::UpdateScope { name, etag, patch } => scope::update(state, at, name, *etag, patch),
+        Command::UpdateScope { name, etag, patch } => {
+            scope::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("scope"))
+        }
         Command::DeleteScope { name, etag, force } => scope::delete(state, name, *etag, *force),
         Command::CreateReservation { name, client, host_name, description } => {
             reservation::create(state, at, name, client, host_name.as_ref(), description)
         }
-        Command::UpdateReservation { name, etag, patch } => reservation::update(state, at, name, *etag, patch),
+        Command::UpdateReservation { name, etag, patch } => {
+            reservation::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("reservation"))
+        }
         Command::DeleteReservation { name, etag } => reservation::delete(state, name, *etag),
         Command::ReportServer { name, kind, version, foreign_subnets } => {
             server::report(state, at, name, *kind, version, foreign_subnets)
         }
-        Command::UpdateServer { name, etag, patch } => server::update(state, at, name, *etag, patch),
+        Command::UpdateServer { name, etag, patch } => {
+            server::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("server"))
+        }
         Command::DeleteServer { name, etag } => server::delete(state, name, *etag),
         Command::RecordApplied { server, applied } => server::record_applied(state, at, server, applied),
         Command::RecordRejected { server, rejections, error } => {
@@ -78,14 +88,17 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::EnrolAgent { token, secret, id, certificate } => {
             agent::enrol(state, at, token, *secret, *id, certificate)
         }
-        Command::RenewAgent { name, certificate, late } => agent::renew(state, at, name, certificate, *late),
+        Command::CountWrongSecret { token, secret } => Ok(agent::count_wrong_secret(state, at, token, *secret)),
+        Command::RenewAgent { name, shown, certificate } => agent::renew(state, at, name, shown, certificate),
         Command::OpenSession { agent, seen } => agent::open_session(state, at, agent, *seen),
         Command::RevokeAgent { name, etag } => agent::revoke(state, at, name, *etag),
         Command::DeleteAgent { name, etag } => agent::delete(state, name, *etag),
         Command::CreateOperator { name, roles, certificate } => {
             access::create(state, at, name, roles, certificate.as_ref())
         }
-        Command::UpdateOperator { name, etag, patch } => access::update(state, at, name, *etag, patch),
+        Command::UpdateOperator { name, etag, patch } => {
+            access::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("operator"))
+        }
         Command::AddOperatorCertificate { name, certificate } => access::add_certificate(state, at, name, certificate),
         Command::RevokeOperatorCertificate { name, serial } => access::revoke_certificate(state, at, name, serial),
         Command::DeleteOperator { name, etag } => access::delete(state, name, *etag),

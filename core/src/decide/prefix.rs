@@ -19,19 +19,18 @@ pub(super) fn create(
 ) -> Result<Vec<Change>, Refusal> {
     lookup::space(state, &name.space).map_err(|refusal| refusal.at("parent"))?;
     if state.prefix(name).is_some() {
-        return Err(already_exists(name));
+        return Err(already_exists(name, "prefix.cidr"));
     }
     let prefix =
         Prefix { name: name.clone(), kind, title: title.clone(), description: description.clone(), stamp: at.made() };
-    fits_into_the_plan(state, &prefix)?;
+    fits_into_the_plan(state, &prefix).map_err(|refusal| refusal.at("prefix.cidr"))?;
     Ok(vec![Change::made(Record::Prefix(Arc::new(prefix)))])
 }
 
 /// A network lies in no other network, and nothing lies in a network.
 fn fits_into_the_plan(state: &State, prefix: &Prefix) -> Result<(), Refusal> {
-    let overlap = |message: String, other: &Prefix| {
-        Err(Refusal::new(Reason::PrefixOverlap, message).at("prefix.cidr").about(&other.name))
-    };
+    let overlap =
+        |message: String, other: &Prefix| Err(Refusal::new(Reason::PrefixOverlap, message).about(&other.name));
     if let Some(parent) = state.parent_of(&prefix.name).filter(|parent| parent.kind == PrefixKind::Network) {
         return overlap(
             format!(
@@ -73,11 +72,12 @@ pub(super) fn update(
     if after == *before {
         return Ok(Vec::new());
     }
-    fits_into_the_plan(state, &after)?;
+    fits_into_the_plan(state, &after).map_err(|refusal| refusal.at("kind"))?;
     if after.kind == PrefixKind::Container
         && let Some(scope) = state.scope_of_network(name)
     {
-        return Err(in_use(name, &[scope.name.to_string()], 1, "a container serves no scope: delete the scope first"));
+        let hint = "a container serves no scope: delete the scope first";
+        return Err(in_use(name, &[scope.name.to_string()], 1, hint).at("kind"));
     }
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Prefix(before), Record::Prefix(Arc::new(after)))])

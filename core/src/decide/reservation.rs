@@ -30,7 +30,7 @@ pub(super) fn create(
         .at("reservation.address")
         .about(name));
     }
-    client_has_no_other(state, name, client)?;
+    client_has_no_other(state, name, client).map_err(|refusal| refusal.under("reservation"))?;
     let reservation = Reservation {
         name: name.clone(),
         client: client.clone(),
@@ -74,9 +74,11 @@ fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIde
             Reason::InvalidClientIdentifier,
             "DHCPv6 has no client identifier option as in IPv4; reserve by DUID or hardware address",
         )
-        .at("reservation.client_id"));
+        .at(client.field()));
     }
-    match state.reserved_for(&name.scope, client).filter(|address| *address != name.address) {
+    let reserved = |client: &ClientIdentity| state.reserved_for(&name.scope, client);
+    let other = reserved(client).or_else(|| client.twin().and_then(|twin| reserved(&twin)));
+    match other.filter(|address| *address != name.address) {
         Some(address) => Err(Refusal::new(
             Reason::ClientReserved,
             format!(
@@ -84,7 +86,7 @@ fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIde
                 name.scope
             ),
         )
-        .at("reservation.client")
+        .at(client.field())
         .about(ReservationName { scope: name.scope.clone(), address })),
         None => Ok(()),
     }

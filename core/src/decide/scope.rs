@@ -2,9 +2,9 @@ use super::Moment;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
-use crate::model::{Exclusion, PrefixKind, Scope, ScopeStatus};
-use crate::name::ScopeName;
-use crate::net::AddressRange;
+use crate::model::{PrefixKind, Scope, ScopeStatus, ServerKind, SubnetId};
+use crate::name::{ReservationName, ScopeName, ServerName};
+use crate::net::{AddressRange, Family};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
 use std::sync::Arc;
@@ -18,19 +18,16 @@ pub const OPTIONS_MAX: usize = 254;
 
 pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Change>, Refusal> {
     if state.scope(&new.name).is_some() {
-        return Err(already_exists(&new.name));
+        return Err(already_exists(&new.name, "scope_id"));
     }
-    let subnet_id = state.next_subnet_id();
-    let next = subnet_id.next().ok_or_else(|| {
-        Refusal::new(Reason::SubnetIdsExhausted, "every subnet id was given to a scope once; ids are never reused")
-    })?;
-    let scope = Scope {
+    let (subnet_id, next) = free_subnet_id(state, new.server.as_ref())?;
+    let mut scope = Scope {
         name: new.name.clone(),
         space: new.space.clone(),
         network: new.network,
         subnet_id,
-        ranges: sorted(&new.ranges),
-        exclusions: sorted(&new.exclusions),
+        ranges: new.ranges.clone(),
+        exclusions: new.exclusions.clone(),
         options: new.options.clone(),
         lease_times: new.lease_times,
         status: new.status,
@@ -38,13 +35,30 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         description: new.description.clone(),
         stamp: at.made(),
     };
-    serves_a_network(state, &scope)?;
-    shares_no_address(state, &scope)?;
-    holds_together(state, &scope).map_err(|refusal| refusal.under("scope"))?;
+    let fits = || {
+        serves_a_network(state, &scope)?;
+        shares_no_address(state, &scope)?;
+        holds_together(&scope)?;
+        served(state, &scope, None)
+    };
+    fits().map_err(|refusal: Refusal| refusal.under("scope"))?;
+    scope.ranges.sort();
+    scope.exclusions.sort();
     Ok(vec![
         Change::made(Record::Scope(Arc::new(scope))),
-        Change::changed(Record::NextSubnetId(subnet_id), Record::NextSubnetId(next)),
+        Change::changed(Record::NextSubnetId(state.next_subnet_id()), Record::NextSubnetId(next)),
     ])
+}
+
+/// The next subnet id that the server does not use for a subnet of its own, and the one after it.
+fn free_subnet_id(state: &State, server: Option<&ServerName>) -> Result<(SubnetId, SubnetId), Refusal> {
+    let own = server.and_then(|name| state.server(name)).map_or(&[][..], |server| &server.foreign_subnets);
+    let taken = |id: SubnetId| own.iter().any(|foreign| foreign.subnet_id == id.number());
+    let mut ids = std::iter::successors(Some(state.next_subnet_id()), |id| id.next());
+    let id = ids.find(|id| !taken(*id));
+    id.and_then(|id| Some((id, id.next()?))).ok_or_else(|| {
+        Refusal::new(Reason::SubnetIdsExhausted, "every subnet id was given to a scope once; ids are never reused")
+    })
 }
 
 pub(super) fn update(
@@ -58,21 +72,24 @@ pub(super) fn update(
     etag_matches(etag, before.stamp, name)?;
     let mut after = Scope::clone(&before);
     if let Some(ranges) = &patch.ranges {
-        after.ranges = sorted(ranges);
+        after.ranges.clone_from(ranges);
     }
     if let Some(exclusions) = &patch.exclusions {
-        after.exclusions = sorted(exclusions);
+        after.exclusions.clone_from(exclusions);
     }
     after.options = patch.options.clone().unwrap_or(after.options);
     after.lease_times = patch.lease_times.unwrap_or(after.lease_times);
     after.status = patch.status.unwrap_or(after.status);
     after.server = patch.server.clone().unwrap_or(after.server);
     after.description = patch.description.clone().unwrap_or(after.description);
+    holds_together(&after)?;
+    takes_no_reserved_address(state, &after)?;
+    served(state, &after, Some(&before))?;
+    after.ranges.sort();
+    after.exclusions.sort();
     if after == *before {
         return Ok(Vec::new());
     }
-    holds_together(state, &after).map_err(|refusal| refusal.under("scope"))?;
-    excludes_no_reservation(state, &after)?;
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Scope(before), Record::Scope(Arc::new(after)))])
 }
@@ -89,17 +106,11 @@ pub(super) fn delete(state: &State, name: &ScopeName, etag: Etag, force: bool) -
     Ok(std::iter::once(Change::gone(Record::Scope(before))).chain(gone).collect())
 }
 
-fn sorted<T: Clone + Ord>(list: &[T]) -> Vec<T> {
-    let mut list = list.to_vec();
-    list.sort();
-    list
-}
-
 fn serves_a_network(state: &State, scope: &Scope) -> Result<(), Refusal> {
     let name = scope.prefix();
     let prefix = lookup::prefix(state, &name).map_err(|_| {
         Refusal::new(Reason::PrefixNotFound, format!("{name} is not in the plan; create it as a network first"))
-            .at("scope.network")
+            .at("network")
             .about(&name)
     })?;
     if prefix.kind == PrefixKind::Container {
@@ -107,7 +118,7 @@ fn serves_a_network(state: &State, scope: &Scope) -> Result<(), Refusal> {
             Reason::ScopeOutsideNetwork,
             format!("{name} is a container and holds prefixes; a scope serves a network"),
         )
-        .at("scope.network")
+        .at("network")
         .about(&name));
     }
     Ok(())
@@ -119,15 +130,29 @@ fn shares_no_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
             Reason::ScopeOverlap,
             format!("{} already serves {}, which shares addresses with {}", other.name, other.network, scope.network),
         )
-        .at("scope.network")
+        .at("network")
         .about(&other.name)),
         None => Ok(()),
     }
 }
 
-/// What must hold within a scope and towards its server, whatever else is in the plan.
-fn holds_together(state: &State, scope: &Scope) -> Result<(), Refusal> {
+/// What must hold within a scope, whatever else is in the plan. Its lists are as the caller gave them, so that a
+/// refusal names the element that the caller knows.
+fn holds_together(scope: &Scope) -> Result<(), Refusal> {
     limits(scope)?;
+    ranges_fit(scope)?;
+    exclusions_fit(scope)?;
+    if scope.network.family() == Family::V6 && !scope.options.is_empty() {
+        return Err(Refusal::new(
+            Reason::InvalidOption,
+            format!("{} is IPv6, and the options are those of DHCPv4; leave them out", scope.network),
+        )
+        .at("options"));
+    }
+    Ok(())
+}
+
+fn ranges_fit(scope: &Scope) -> Result<(), Refusal> {
     for (i, range) in scope.ranges.iter().enumerate() {
         let at = format!("ranges[{i}]");
         if !scope.network.range().covers(range) {
@@ -145,15 +170,14 @@ fn holds_together(state: &State, scope: &Scope) -> Result<(), Refusal> {
             .at(at));
         }
     }
-    if let Some((i, pair)) = overlapping(&scope.ranges, |range| *range) {
-        return Err(Refusal::new(
+    match overlapping(&scope.ranges) {
+        Some((first, second)) => Err(Refusal::new(
             Reason::InvalidRange,
-            format!("the ranges {} and {} share addresses", pair[0], pair[1]),
+            format!("the ranges {} and {} share addresses", scope.ranges[first], scope.ranges[second]),
         )
-        .at(format!("ranges[{i}]")));
+        .at(format!("ranges[{second}]"))),
+        None => Ok(()),
     }
-    exclusions_fit(scope)?;
-    server_fits(state, scope)
 }
 
 fn limits(scope: &Scope) -> Result<(), Refusal> {
@@ -183,34 +207,55 @@ fn exclusions_fit(scope: &Scope) -> Result<(), Refusal> {
             .at(format!("exclusions[{i}]")));
         }
     }
-    match overlapping(&scope.exclusions, |exclusion: &Exclusion| exclusion.range) {
-        Some((i, pair)) => Err(Refusal::new(
+    let ranges: Vec<_> = scope.exclusions.iter().map(|exclusion| exclusion.range).collect();
+    match overlapping(&ranges) {
+        Some((first, second)) => Err(Refusal::new(
             Reason::ExclusionOverlap,
-            format!("the exclusions {} and {} share addresses", pair[0].range, pair[1].range),
+            format!("the exclusions {} and {} share addresses", ranges[first], ranges[second]),
         )
-        .at(format!("exclusions[{i}]"))),
+        .at(format!("exclusions[{second}]"))),
         None => Ok(()),
     }
 }
 
-/// The first two neighbours of a sorted list that share an address, and the position of the second.
-fn overlapping<T>(list: &[T], range: impl Fn(&T) -> AddressRange) -> Option<(usize, &[T])> {
-    let at = list.windows(2).position(|pair| range(&pair[0]).overlaps(&range(&pair[1])))?;
-    Some((at + 1, &list[at..at + 2]))
+/// The positions of two ranges that share an address, the smaller position first.
+fn overlapping(ranges: &[AddressRange]) -> Option<(usize, usize)> {
+    let mut by_start: Vec<usize> = (0..ranges.len()).collect();
+    by_start.sort_by_key(|i| ranges[*i]);
+    let pair = by_start.windows(2).find(|pair| ranges[pair[0]].overlaps(&ranges[pair[1]]))?;
+    Some((pair[0].min(pair[1]), pair[0].max(pair[1])))
 }
 
-fn server_fits(state: &State, scope: &Scope) -> Result<(), Refusal> {
+/// A server that can serve the scope, and does not serve its addresses already by its own configuration.
+///
+/// A scope that stays active on its server is let be: a subnet that the server grew meanwhile is drift, for a
+/// person to settle, and must not keep anybody from excluding an address.
+fn served(state: &State, scope: &Scope, before: Option<&Scope>) -> Result<(), Refusal> {
     let Some(name) = &scope.server else {
         return Ok(());
     };
     let server = lookup::server(state, name).map_err(|refusal| refusal.at("server"))?;
-    let foreign = server.foreign_subnets.iter().find(|foreign| foreign.network.overlaps(&scope.network));
-    match foreign.filter(|_| scope.status == ScopeStatus::Active) {
-        Some(foreign) => Err(Refusal::new(
+    match server.kind {
+        ServerKind::KeaDhcp4 if scope.network.family() == Family::V6 => {
+            return Err(Refusal::new(
+                Reason::NotSupportedByServer,
+                format!("{name} is a DHCPv4 server; it cannot serve the IPv6 network {}", scope.network),
+            )
+            .at("server")
+            .about(name));
+        }
+        ServerKind::KeaDhcp4 => {}
+    }
+    let was_served = before.is_some_and(|before| before.server == scope.server && before.status == ScopeStatus::Active);
+    if scope.status == ScopeStatus::Inactive || was_served {
+        return Ok(());
+    }
+    match server.own_subnet_against(scope) {
+        Some(own) => Err(Refusal::new(
             Reason::ServedByServerItself,
             format!(
-                "{name} serves {} (subnet id {}) by its own configuration, which Freehold does not touch; remove it there or adopt it first",
-                foreign.network, foreign.subnet_id
+                "{name} serves {} (subnet id {}) by its own configuration, which Freehold does not touch; remove it there first",
+                own.network, own.subnet_id
             ),
         )
         .at("server")
@@ -219,14 +264,28 @@ fn server_fits(state: &State, scope: &Scope) -> Result<(), Refusal> {
     }
 }
 
-fn excludes_no_reservation(state: &State, scope: &Scope) -> Result<(), Refusal> {
-    match state.reservations_in(&scope.name).find(|reservation| scope.excludes(reservation.name.address)) {
-        Some(reservation) => Err(Refusal::new(
-            Reason::AddressExcluded,
-            format!("{} holds a reserved address; an excluded address takes no reservation", reservation.name),
-        )
-        .at("scope.exclusions")
-        .about(&reservation.name)),
-        None => Ok(()),
+/// A reserved address is neither excluded nor made a router.
+fn takes_no_reserved_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
+    for (i, exclusion) in scope.exclusions.iter().enumerate() {
+        if let Some(reservation) = state.reservation_within(&scope.name, &exclusion.range) {
+            return Err(Refusal::new(
+                Reason::AddressExcluded,
+                format!("{} holds a reserved address; an excluded address takes no reservation", reservation.name),
+            )
+            .at(format!("exclusions[{i}]"))
+            .about(&reservation.name));
+        }
     }
+    for router in scope.options.routers() {
+        let name = ReservationName { scope: scope.name.clone(), address: (*router).into() };
+        if let Some(reservation) = state.reservation(&name) {
+            return Err(Refusal::new(
+                Reason::AddressReserved,
+                format!("the router {router} is reserved for {}; delete {name} first", reservation.client),
+            )
+            .at("options")
+            .about(&name));
+        }
+    }
+    Ok(())
 }

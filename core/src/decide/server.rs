@@ -1,7 +1,7 @@
 use super::Moment;
 use super::lookup::{self, USERS_NAMED, etag_matches, in_use};
 use crate::bundle::ResourceKey;
-use crate::change::{Change, Record};
+use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
 use crate::model::{Applied, ForeignSubnet, Management, Rejection, ScopeStatus, Server, ServerKind, ServerStatus};
 use crate::name::ServerName;
@@ -19,9 +19,10 @@ pub(super) fn report(
     version: &Text,
     foreign_subnets: &[ForeignSubnet],
 ) -> Result<Vec<Change>, Refusal> {
-    lookup::agent(state, name.agent())?;
+    lookup::active_agent(state, name.agent())?;
     let mut foreign_subnets = foreign_subnets.to_vec();
     foreign_subnets.sort();
+    foreign_subnets.dedup();
     let Some(before) = state.server(name).cloned() else {
         let server = Server {
             name: name.clone(),
@@ -59,7 +60,7 @@ pub(super) fn update(
     if after == *before {
         return Ok(Vec::new());
     }
-    if after.management == Management::Managed {
+    if after.management == Management::Managed && before.management != Management::Managed {
         plan_leaves_its_own_alone(state, &after)?;
     }
     after.stamp = at.changed(before.stamp);
@@ -68,19 +69,16 @@ pub(super) fn update(
 
 /// A scope that was planned for the server before it was known must not meet a subnet of its own.
 fn plan_leaves_its_own_alone(state: &State, server: &Server) -> Result<(), Refusal> {
-    let clash = state.scopes_of(&server.name).filter(|scope| scope.status == ScopeStatus::Active).find_map(|scope| {
-        let foreign = server.foreign_subnets.iter().find(|foreign| foreign.network.overlaps(&scope.network))?;
-        Some((scope, foreign))
-    });
-    match clash {
-        Some((scope, foreign)) => Err(Refusal::new(
+    let mut active = state.scopes_of(&server.name).filter(|scope| scope.status == ScopeStatus::Active);
+    match active.find_map(|scope| Some((scope, server.own_subnet_against(scope)?))) {
+        Some((scope, own)) => Err(Refusal::new(
             Reason::ServedByServerItself,
             format!(
-                "{} would serve {}, but {} serves {} (subnet id {}) by its own configuration; remove one of them first",
-                scope.name, scope.network, server.name, foreign.network, foreign.subnet_id
+                "{} would serve {} (subnet id {}), but {} serves {} (subnet id {}) by its own configuration; remove one of them first",
+                scope.name, scope.network, scope.subnet_id, server.name, own.network, own.subnet_id
             ),
         )
-        .at("server.management")
+        .at("management")
         .about(&scope.name)),
         None => Ok(()),
     }
@@ -130,6 +128,7 @@ fn change_status(
     change: impl FnOnce(&mut ServerStatus),
 ) -> Result<Vec<Change>, Refusal> {
     lookup::server(state, name)?;
+    lookup::active_agent(state, name.agent())?;
     let before = state.status(name).cloned();
     let mut after = before.as_deref().cloned().unwrap_or_else(|| ServerStatus {
         server: name.clone(),
@@ -139,6 +138,7 @@ fn change_status(
         stamp: at.made(),
     });
     change(&mut after);
+    after.quarantine.retain(|key, _| serves(state, name, key));
     if before.as_deref() == Some(&after) {
         return Ok(Vec::new());
     }
@@ -148,4 +148,14 @@ fn change_status(
         Some(before) => Change::changed(Record::ServerStatus(before), after),
         None => Change::made(after),
     }])
+}
+
+/// Whether the resource is one of the server's still; what it refused of others needs no quarantine.
+fn serves(state: &State, server: &ServerName, key: &ResourceKey) -> bool {
+    let scope = match key.record() {
+        Some(RecordKey::Scope(name)) => state.scope(&name),
+        Some(RecordKey::Reservation(name)) => state.reservation(&name).and_then(|_| state.scope(&name.scope)),
+        _ => None,
+    };
+    scope.is_some_and(|scope| scope.server.as_ref() == Some(server))
 }

@@ -17,7 +17,7 @@ pub(super) fn create(
     description: &Text,
 ) -> Result<Vec<Change>, Refusal> {
     if state.space(name).is_some() {
-        return Err(already_exists(name));
+        return Err(already_exists(name, "space_id"));
     }
     let space = Space { name: name.clone(), title: title.clone(), description: description.clone(), stamp: at.made() };
     Ok(vec![Change::made(Record::Space(Arc::new(space)))])
@@ -47,10 +47,12 @@ pub(super) fn update(
 pub(super) fn delete(state: &State, name: &SpaceName, etag: Etag) -> Result<Vec<Change>, Refusal> {
     let before = lookup::space(state, name)?;
     etag_matches(etag, before.stamp, name)?;
-    if name.id() == "default" {
-        return Err(Refusal::new(Reason::BuiltIn, "spaces/default always exists; it cannot be deleted").about(name));
+    if name.is_default() {
+        return Err(Refusal::new(Reason::BuiltIn, "spaces/default always exists; it cannot be deleted")
+            .at("name")
+            .about(name));
     }
-    let users: Vec<_> = state.prefixes().values().filter(|prefix| prefix.name.space == *name).collect();
+    let users: Vec<_> = state.prefixes_in(name).collect();
     if !users.is_empty() {
         let named: Vec<_> = users.iter().take(USERS_NAMED).map(|prefix| prefix.name.to_string()).collect();
         return Err(in_use(name, &named, users.len(), "delete those first"));

@@ -33,7 +33,8 @@ pub struct Agent {
     pub id: [u8; 16],
     /// Whether it may connect.
     pub state: AgentState,
-    /// Certificates that may still be good, the newest last; at most two.
+    /// Certificates that it may show, the newest last; at most two: the one that it was last known to hold, and
+    /// the one made for it then, whose delivery is not known until it shows it.
     pub certificates: Vec<CertificateRecord>,
     /// The highest fence given to one of its sessions.
     pub fence: u64,
@@ -43,6 +44,11 @@ pub struct Agent {
     pub description: Text,
     /// When it was made and changed.
     pub stamp: Stamp,
+}
+
+impl Agent {
+    /// Most certificates that an agent may show.
+    pub const CERTIFICATES_MAX: usize = 2;
 }
 
 /// SHA-256 of a token's secret.
@@ -56,7 +62,7 @@ impl fmt::Debug for SecretHash {
 }
 
 /// What a token was used for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenUse {
     /// When.
     pub at: Timestamp,
@@ -86,4 +92,14 @@ pub struct EnrolmentToken {
 impl EnrolmentToken {
     /// Wrong secrets that burn a token.
     pub const WRONG_SECRETS_MAX: u32 = 5;
+    /// Longest time from making to deadline, in seconds: 7 days.
+    pub const SECONDS_MAX: i64 = 7 * 24 * 3600;
+    /// How long after its use a token answers the same key again, in seconds: the first answer may be lost.
+    pub const REPEAT_SECONDS: i64 = 600;
+
+    /// Whether the right secret would still get an answer at `now`.
+    pub fn usable(&self, now: Timestamp) -> bool {
+        let deadline = self.used.map_or(self.expires, |used| used.at.plus_seconds(Self::REPEAT_SECONDS));
+        self.wrong_secrets < Self::WRONG_SECRETS_MAX && now < deadline
+    }
 }

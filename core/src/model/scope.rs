@@ -9,12 +9,15 @@ use std::net::IpAddr;
 
 /// The number that DHCP servers know a scope by, 1 to 4,294,967,294. Given once, never reused: Kea
 /// binds old leases to a reused id.
+///
+/// Those that Freehold gives begin at a million, so that they do not meet the small ids of
+/// subnets that people, or Kea itself, numbered from 1 on the same server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubnetId(u32);
 
 impl SubnetId {
     /// The first id of a new store.
-    pub const FIRST: Self = Self(1);
+    pub const FIRST: Self = Self(1_000_000);
 
     /// Takes an id that Kea accepts.
     pub fn new(id: u32) -> Option<Self> {

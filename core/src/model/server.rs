@@ -1,4 +1,4 @@
-use super::Stamp;
+use super::{Scope, Stamp};
 use crate::bundle::{Digest, Hash, ResourceKey};
 use crate::name::ServerName;
 use crate::net::Cidr;
@@ -50,6 +50,15 @@ pub struct Server {
     pub stamp: Stamp,
 }
 
+impl Server {
+    /// A subnet of its own that shares addresses, or the id, with `scope`: it could not serve both.
+    pub fn own_subnet_against(&self, scope: &Scope) -> Option<&ForeignSubnet> {
+        let against =
+            |own: &&ForeignSubnet| own.network.overlaps(&scope.network) || own.subnet_id == scope.subnet_id.number();
+        self.foreign_subnets.iter().find(against)
+    }
+}
+
 /// The bundle that a server was last proven to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
@@ -85,7 +94,7 @@ pub struct ServerStatus {
     pub server: ServerName,
     /// What it was last proven to run.
     pub applied: Option<Applied>,
-    /// What it refused.
+    /// What it refused. A rejection whose hash is not that of the resource's present form is history.
     pub quarantine: BTreeMap<ResourceKey, Rejection>,
     /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
     pub last_error: String,
