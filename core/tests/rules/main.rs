@@ -1,0 +1,10 @@
+//! What `decide` says to single commands: each refusal, and what is done where that is not obvious.
+
+mod enrolment;
+mod refusals;
+mod requests;
+mod scopes;
+mod servers;
+mod world;
+mod wrong_commands;
+mod wrong_words;

@@ -1,0 +1,60 @@
+//! What is known of servers.
+
+use crate::world::{NOW, after, reservation, state, word};
+use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
+use freehold_core::command::Command;
+use freehold_core::model::{Applied, Rejection};
+use freehold_core::text::Text;
+use freehold_core::{Revision, State};
+
+fn rejected(keys: &[(ResourceKind, &str)]) -> Command {
+    let rejection = Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW };
+    let key = |(kind, id): &(ResourceKind, &str)| ResourceKey { kind: *kind, id: (*id).to_owned() };
+    Command::RecordRejected {
+        server: word("servers/a/kea4"),
+        rejections: keys.iter().map(|k| (key(k), rejection.clone())).collect(),
+        error: "the server's words".to_owned(),
+    }
+}
+
+fn applied(digest: u8) -> Command {
+    let applied = Applied { revision: Revision(9), digest: Digest([digest; 32]), at: NOW, took_ms: 40, lease_seq: 7 };
+    Command::RecordApplied { server: word("servers/a/kea4"), applied }
+}
+
+fn known(state: &State) -> (Vec<String>, String, Option<Digest>) {
+    let status = state.status(&word("servers/a/kea4")).expect("a status");
+    let quarantine = status.quarantine.keys().map(ToString::to_string).collect();
+    (quarantine, status.last_error.clone(), status.applied.as_ref().map(|applied| applied.digest))
+}
+
+#[test]
+fn what_a_server_refused_is_kept_while_it_is_the_servers_to_run() {
+    use ResourceKind::{Reservation, Scope};
+    let (here, other, nowhere) = ("hall/10.0.0.50", "yard", "hall/10.0.0.77");
+    let refused =
+        rejected(&[(Scope, "hall"), (Reservation, here), (Scope, other), (Reservation, nowhere), (Scope, "?")]);
+    let state = after(state(), &refused, NOW);
+    let both = vec!["scope hall".to_owned(), "reservation hall/10.0.0.50".to_owned()];
+    assert_eq!(known(&state), (both.clone(), "the server's words".to_owned(), None));
+
+    let state = after(state, &applied(5), NOW);
+    assert_eq!(known(&state), (both, String::new(), Some(Digest([5; 32]))));
+
+    let gone = Command::DeleteReservation { name: word("scopes/hall/reservations/10.0.0.50"), etag: None };
+    let state = after(after(state, &gone, NOW), &applied(6), NOW);
+    assert_eq!(known(&state), (vec!["scope hall".to_owned()], String::new(), Some(Digest([6; 32]))));
+}
+
+#[test]
+fn reservations_are_found_by_range_and_scope() {
+    let state = after(state(), &reservation("scopes/yard/reservations/10.0.1.7", "02:00:00:00:00:01"), NOW);
+    let within = |scope: &str, range: &str| {
+        let found = state.reservation_within(&word(scope), &word(range));
+        found.map(|reservation| reservation.name.address.to_string())
+    };
+    assert_eq!(within("scopes/hall", "10.0.0.40-10.0.0.60"), Some("10.0.0.50".to_owned()));
+    assert_eq!(within("scopes/hall", "10.0.0.51"), Some("10.0.0.51".to_owned()));
+    assert_eq!(within("scopes/hall", "10.0.0.52-10.0.1.90"), None);
+    assert_eq!(within("scopes/yard", "10.0.0.0-10.0.1.6"), None);
+}
