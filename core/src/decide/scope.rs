@@ -50,10 +50,10 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
     ])
 }
 
-/// The next subnet id that the server does not use for a subnet of its own, and the one after it.
+/// The next subnet id that no foreign subnet of the server has, and the one after it.
 fn free_subnet_id(state: &State, server: Option<&ServerName>) -> Result<(SubnetId, SubnetId), Refusal> {
-    let own = server.and_then(|name| state.server(name)).map_or(&[][..], |server| &server.foreign_subnets);
-    let taken = |id: SubnetId| own.iter().any(|foreign| foreign.subnet_id == id.number());
+    let foreign = server.and_then(|name| state.server(name)).map_or(&[][..], |server| &server.foreign_subnets);
+    let taken = |id: SubnetId| foreign.iter().any(|foreign| foreign.subnet_id == id.number());
     let mut ids = std::iter::successors(Some(state.next_subnet_id()), |id| id.next());
     let id = ids.find(|id| !taken(*id));
     id.and_then(|id| Some((id, id.next()?))).ok_or_else(|| {
@@ -250,12 +250,12 @@ fn served(state: &State, scope: &Scope, before: Option<&Scope>) -> Result<(), Re
     if scope.status == ScopeStatus::Inactive || was_served {
         return Ok(());
     }
-    match server.own_subnet_against(scope) {
-        Some(own) => Err(Refusal::new(
+    match server.foreign_subnet_against(scope) {
+        Some(foreign) => Err(Refusal::new(
             Reason::ServedByServerItself,
             format!(
                 "{name} serves {} (subnet id {}) by its own configuration, which Freehold does not touch; remove it there first",
-                own.network, own.subnet_id
+                foreign.network, foreign.subnet_id
             ),
         )
         .at("server")

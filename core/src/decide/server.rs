@@ -70,12 +70,12 @@ pub(super) fn update(
 /// A scope that was planned for the server before it was known must not meet a subnet of its own.
 fn plan_leaves_its_own_alone(state: &State, server: &Server) -> Result<(), Refusal> {
     let mut active = state.scopes_of(&server.name).filter(|scope| scope.status == ScopeStatus::Active);
-    match active.find_map(|scope| Some((scope, server.own_subnet_against(scope)?))) {
-        Some((scope, own)) => Err(Refusal::new(
+    match active.find_map(|scope| Some((scope, server.foreign_subnet_against(scope)?))) {
+        Some((scope, foreign)) => Err(Refusal::new(
             Reason::ServedByServerItself,
             format!(
                 "{} would serve {} (subnet id {}), but {} serves {} (subnet id {}) by its own configuration; remove one of them first",
-                scope.name, scope.network, scope.subnet_id, server.name, own.network, own.subnet_id
+                scope.name, scope.network, scope.subnet_id, server.name, foreign.network, foreign.subnet_id
             ),
         )
         .at("management")

@@ -51,8 +51,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A subnet of its own that shares addresses, or the id, with `scope`: it could not serve both.
-    pub fn own_subnet_against(&self, scope: &Scope) -> Option<&ForeignSubnet> {
+    /// A foreign subnet of it that shares addresses, or the id, with `scope`: it could not serve both.
+    pub fn foreign_subnet_against(&self, scope: &Scope) -> Option<&ForeignSubnet> {
         let against =
             |own: &&ForeignSubnet| own.network.overlaps(&scope.network) || own.subnet_id == scope.subnet_id.number();
         self.foreign_subnets.iter().find(against)

@@ -90,7 +90,10 @@ fn carry_out(history: &mut History, step: &Step) -> (Command, Option<Reason>) {
     no_address_twice(after);
     obeyed_only_if_managed(after);
     if !matches!(command, Command::ReportServer { .. }) {
-        assert!(against_own_subnets(after).is_subset(&against_own_subnets(&before)), "only a report may add to these");
+        assert!(
+            against_foreign_subnets(after).is_subset(&against_foreign_subnets(&before)),
+            "only a report may add to these"
+        );
     }
     assert!(administrators(after) > 0, "nobody could give anybody rights any more");
     if let Command::OpenSession { agent, seen } = &command {
@@ -176,11 +179,11 @@ fn obeyed_only_if_managed(state: &State) {
 }
 
 /// Active scopes that meet a subnet of their server's own.
-fn against_own_subnets(state: &State) -> BTreeSet<(ServerName, ScopeName)> {
+fn against_foreign_subnets(state: &State) -> BTreeSet<(ServerName, ScopeName)> {
     let active = state.scopes().values().filter(|scope| scope.status == ScopeStatus::Active);
     let pairs = active.filter_map(|scope| Some((state.server(scope.server.as_ref()?)?, scope)));
     pairs
-        .filter(|(server, scope)| server.own_subnet_against(scope).is_some())
+        .filter(|(server, scope)| server.foreign_subnet_against(scope).is_some())
         .map(|(server, scope)| (server.name.clone(), scope.name.clone()))
         .collect()
 }
