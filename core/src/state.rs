@@ -337,6 +337,9 @@ impl State {
             };
             self.remember(entry.actor.principal.clone(), id.clone(), remembered);
         }
+        for change in changes {
+            debug_assert_eq!(self.record(&change.key()).as_ref(), change.before(), "a change begins at what is there");
+        }
         self.apply_changes(changes);
     }
 
@@ -344,7 +347,6 @@ impl State {
     /// so the next command of a frame is decided on a state that the entry before was applied to, not on this.
     pub fn apply_changes(&mut self, changes: &[Change]) {
         for change in changes {
-            debug_assert_eq!(self.record(&change.key()).as_ref(), change.before(), "a change begins at what is there");
             if let Some(before) = change.before() {
                 self.take(before);
             }
