@@ -90,7 +90,7 @@ enum Connection {
     None,
     Dialling(Dialling),
     Opening(Opening, Wire),
-    Open(Streaming<SessionResponse>, Wire),
+    Open(Box<Streaming<SessionResponse>>, Wire),
 }
 
 /// The way out of an open connection, and what lives on it.
@@ -251,7 +251,7 @@ impl Connection {
 
     fn opened(self, answers: Streaming<SessionResponse>) -> Self {
         match self {
-            Connection::Opening(_, wire) => Connection::Open(answers, wire),
+            Connection::Opening(_, wire) => Connection::Open(Box::new(answers), wire),
             other => other,
         }
     }

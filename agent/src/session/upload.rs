@@ -9,7 +9,7 @@
 
 use freehold_core::time::Now;
 use freehold_proto::sync::{
-    LeaseBatch, LeaseEvent, ResyncBegin, ResyncChunk, ResyncEnd, UploadHello, UploadLeasesRequest,
+    LeaseBatch, LeaseEvent, ResyncAck, ResyncBegin, ResyncChunk, ResyncEnd, UploadHello, UploadLeasesRequest,
     UploadLeasesResponse, upload_leases_request::Message, upload_leases_response,
 };
 use prost::Message as _;
@@ -242,23 +242,24 @@ impl Upload {
                 self.in_flight.clear();
             }
             Some(Message::Resync(request)) => self.list(Some(request.resync_id)),
-            Some(Message::ResyncAck(ack)) => {
-                if self.listing.as_ref().is_some_and(|listing| listing.id == ack.resync_id) {
-                    if ack.held_for_operator {
-                        // The operator may take days; the answer comes on this stream or on a later listing.
-                        self.listing.iter_mut().for_each(|listing| listing.ended = Some(u64::MAX));
-                    } else {
-                        self.listing = None;
-                        self.relist_at = (!ack.applied).then_some(now.ticks + RELIST_MS);
-                    }
-                    if ack.applied && self.owes_listing {
-                        self.owes_listing = false;
-                        self.out.push_back(Output::Owe(false));
-                    }
-                }
-            }
+            Some(Message::ResyncAck(ack)) => self.listing_answered(now, &ack),
         }
         self.read_more(now);
+    }
+
+    fn listing_answered(&mut self, now: Now, ack: &ResyncAck) {
+        let Some(listing) = self.listing.as_mut().filter(|listing| listing.id == ack.resync_id) else { return };
+        if ack.held_for_operator {
+            // The operator may take days; the answer comes on this stream or on a later listing.
+            listing.ended = Some(u64::MAX);
+        } else {
+            self.listing = None;
+            self.relist_at = (!ack.applied).then_some(now.ticks + RELIST_MS);
+        }
+        if ack.applied && self.owes_listing {
+            self.owes_listing = false;
+            self.out.push_back(Output::Owe(false));
+        }
     }
 
     /// The position is taken and told before the server's leases are read: what changes meanwhile comes as an event

@@ -11,10 +11,13 @@ use tracing::error;
 /// Events in a frame, at most, before it is closed.
 const FRAME_EVENTS_MAX: usize = 16_384;
 
+/// Where the stream stands now, or why the batch was not taken.
+type Answer = Result<LeaseCursor, NotTaken>;
+
 /// A batch for the writer.
 pub(super) struct Job {
     pub(super) batch: LeaseBatch,
-    pub(super) answer: oneshot::Sender<Result<LeaseCursor, NotTaken>>,
+    pub(super) answer: oneshot::Sender<Answer>,
 }
 
 pub(super) struct Writer {
@@ -28,7 +31,7 @@ pub(super) struct Writer {
 struct Frame {
     batches: Vec<LeaseBatch>,
     events: usize,
-    answers: Vec<(oneshot::Sender<Result<LeaseCursor, NotTaken>>, Result<LeaseCursor, NotTaken>)>,
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
 impl Writer {
@@ -106,7 +109,7 @@ impl Writer {
         }
         for (caller, answer) in frame.answers {
             // An agent that went away does not want its answer; it asks again.
-            caller.send(answer).unwrap_or_else(|_gone| ());
+            caller.send(answer).unwrap_or(());
         }
     }
 }
