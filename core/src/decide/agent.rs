@@ -95,11 +95,10 @@ fn repeat(
     used: TokenUse,
     certificate: &CertificateRecord,
 ) -> Result<Vec<Change>, Refusal> {
-    let agent = agent.filter(|_| used.spki_sha256 == certificate.spki_sha256).ok_or_else(token_refused)?;
-    let holds = |agent: &Agent| agent.certificates.iter().rfind(|c| c.spki_sha256 == used.spki_sha256).cloned();
-    let held = holds(&agent).ok_or_else(token_refused)?;
-    let mut after = Agent::clone(&agent);
-    after.certificates = vec![held, certificate.clone()];
+    let holds = |agent: &Arc<Agent>| agent.certificates.iter().any(|held| held.spki_sha256 == used.spki_sha256);
+    let agent =
+        agent.filter(holds).filter(|_| used.spki_sha256 == certificate.spki_sha256).ok_or_else(token_refused)?;
+    let after = Agent { certificates: vec![certificate.clone()], ..Agent::clone(&agent) };
     Ok(vec![changed(at, agent, after)])
 }
 
