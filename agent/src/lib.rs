@@ -4,6 +4,7 @@
 //! - [`session`]: its side of the sync protocol, as pure machines
 //! - [`server`]: the tasks around one server, [`run`]: how all tasks hang together
 //! - [`renew`], [`status`]: its certificate, and what it says of itself
+//! - [`spool`]: lease events, durable until the controller has them
 //! - [`driver`]: the servers that it drives
 //! - [`files`]: files that must be whole after a crash
 

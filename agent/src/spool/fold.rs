@@ -19,7 +19,6 @@ use prost::Message;
 
 use super::frame::{self, Header, stored_bytes};
 use super::reader::{self, Standing};
-use super::writer::FRAME_BYTES;
 use super::{Spool, SpoolError};
 
 /// What a fold keeps, by the place of each event among the unacknowledged ones.
@@ -120,6 +119,7 @@ struct Refill {
     header: Header,
     events: Vec<Vec<u8>>,
     bytes: usize,
+    frame_bytes: usize,
     /// How many bytes of the oldest events have to go.
     surplus: u64,
 }
@@ -137,7 +137,7 @@ impl Refill {
             at_ms: now_ms,
             position: old.status.position.clone(),
         };
-        Self { header, events: Vec::new(), bytes: 0, surplus }
+        Self { header, events: Vec::new(), bytes: 0, frame_bytes: spool.frame_bytes(), surplus }
     }
 
     /// Takes an event in, or gives it up; says whether the frame is full.
@@ -154,7 +154,7 @@ impl Refill {
         }
         self.bytes += size;
         self.events.push(event);
-        self.bytes >= FRAME_BYTES
+        self.bytes >= self.frame_bytes
     }
 
     fn take_frame(&mut self) -> Vec<u8> {

@@ -11,8 +11,9 @@ use super::frame::{self, Header, stored_bytes};
 use super::reader::{self, SpoolReader, Standing};
 use super::{Epochs, Options, SpoolError, Status};
 
-/// Bytes of events in a frame at most, and of frames in a group; an event is far smaller than either.
-pub(super) const FRAME_BYTES: usize = 1 << 20;
+/// Bytes of events in a frame at most, but never more than half a segment; an event is far smaller.
+const FRAME_BYTES: usize = 1 << 20;
+/// Bytes of frames that go to the disk together at most.
 const GROUP_BYTES: usize = 32 << 20;
 const RESTORE: &str = "let the agent set the spool aside and read the server's leases anew";
 const ASIDE: &str = ".damaged";
@@ -107,7 +108,8 @@ impl Spool {
             at_ms: now_ms,
             position: before.position,
         };
-        let mut frames = cut(events.iter().map(Message::encode_to_vec)).into_iter().peekable();
+        let events = events.iter().map(Message::encode_to_vec);
+        let mut frames = cut(events, self.frame_bytes()).into_iter().peekable();
         let (mut group, mut group_bytes) = (Vec::new(), 0);
         while let Some(events) = frames.next() {
             if frames.peek().is_none() {
@@ -164,6 +166,10 @@ impl Spool {
 
     pub(super) fn standing_mut(&self) -> std::sync::RwLockWriteGuard<'_, Standing> {
         self.standing.write().expect("nobody panics while holding the standing")
+    }
+
+    pub(super) fn frame_bytes(&self) -> usize {
+        FRAME_BYTES.min(usize::try_from(self.options.segment_bytes / 2).unwrap_or(FRAME_BYTES))
     }
 
     pub(super) fn write(&mut self, group: &[Vec<u8>]) -> Result<(), SpoolError> {
@@ -231,11 +237,11 @@ impl Spool {
 }
 
 /// Cuts events into frames; one frame at least.
-fn cut(events: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+fn cut(events: impl Iterator<Item = Vec<u8>>, frame_bytes: usize) -> Vec<Vec<Vec<u8>>> {
     let (mut frames, mut bytes) = (vec![Vec::new()], 0);
     for event in events {
         let size = stored_bytes(&event);
-        if bytes + size > FRAME_BYTES && bytes > 0 {
+        if bytes + size > frame_bytes && bytes > 0 {
             frames.push(Vec::new());
             bytes = 0;
         }
