@@ -44,10 +44,7 @@ impl Api {
     ) -> Result<Arc<State>, Status> {
         let request = mark(&mutation)?;
         if mutation.validate_only {
-            let changes = self.engine.plan(&command).map_err(refuse)?;
-            let mut state = State::clone(&self.engine.state());
-            state.apply_changes(&changes);
-            return Ok(Arc::new(state));
+            return self.engine.plan(&command).map(Arc::new).map_err(refuse);
         }
         let call = Call { actor, method: mutation.method.to_owned(), request, command };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;

@@ -24,7 +24,7 @@ use crate::ledger::{History, Identity, Ledger};
 use arc_swap::ArcSwap;
 use freehold_core::change::Actor;
 use freehold_core::refusal::Reason;
-use freehold_core::{Change, Command, Entry, Refusal, Revision, State, Timestamp, decide};
+use freehold_core::{Command, Entry, Refusal, Revision, State, Timestamp, decide};
 use history::Recent;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -142,12 +142,15 @@ impl Engine {
         wait.await.map_err(|_| CommitError::Stopped)
     }
 
-    /// What `command` would change if it were carried out now; nothing is.
+    /// The state as it would be if `command` were carried out now; nothing is.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub fn plan(&self, command: &Command) -> Result<Vec<Change>, Refusal> {
-        decide(&self.state(), command, self.now())
+    pub fn plan(&self, command: &Command) -> Result<State, Refusal> {
+        let mut state = State::clone(&self.state());
+        let changes = decide(&state, command, self.now())?;
+        state.apply_changes(&changes);
+        Ok(state)
     }
 
     /// Everything that is durable, as one consistent picture.

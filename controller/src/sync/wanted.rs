@@ -1,11 +1,10 @@
 //! What a server should run, less what it refused.
 
+use crate::obedience::desired_bundle;
 use freehold_core::bundle::{Bundle, Digest};
-use freehold_core::desired::desired;
 use freehold_core::model::Management;
 use freehold_core::name::ServerName;
 use freehold_core::{Revision, State, Timestamp};
-use freehold_proto::bundle;
 use std::sync::Arc;
 
 /// The bundle that a server should run.
@@ -25,12 +24,6 @@ pub struct Wanted {
 /// what is in quarantine in its refused form (P10). `None` for a server that Freehold does not manage.
 pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Option<Wanted> {
     state.server(server).filter(|server| server.management == Management::Managed)?;
-    let desired = bundle::bundle(&desired(state, server));
-    let bundle = match state.status(server) {
-        Some(status) => {
-            desired.without(|key, hash| status.quarantine.get(key).is_some_and(|refused| refused.hash == hash))
-        }
-        None => desired,
-    };
+    let bundle = desired_bundle(state, server);
     Some(Wanted { digest: bundle.digest(), bundle: Arc::new(bundle), revision: state.revision(), committed })
 }
