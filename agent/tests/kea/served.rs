@@ -3,9 +3,8 @@
 use freehold_core::bundle::{Bundle, Resource, ResourceKey, ResourceKind};
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_proto::convert::option::resources;
-use freehold_proto::sync::{
-    OptionResource, PoolRange, ReservationResource, ScopeResource, reservation_resource::Client,
-};
+use freehold_proto::sync::{PoolRange, ReservationResource, ScopeResource, reservation_resource::Client};
+use freehold_proto::v1::DhcpOption;
 use prost::Message;
 
 pub(crate) type Named = (ResourceKey, Resource);
@@ -88,7 +87,7 @@ pub(crate) fn every_client() -> Vec<ReservationResource> {
 }
 
 /// Every option with a shape of its own, and some without.
-pub(crate) fn every_option() -> Vec<OptionResource> {
+pub(crate) fn every_option() -> Vec<DhcpOption> {
     let mut options = Options::default();
     let texts = [
         "10.0.0.1,10.0.0.2",

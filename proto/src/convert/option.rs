@@ -1,6 +1,6 @@
-//! DHCPv4 options, in the API's form and in the form that agents get.
+//! DHCPv4 options.
 
-use crate::{sync, v1};
+use crate::v1;
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::{HostName, Text};
@@ -74,41 +74,7 @@ pub fn parse(messages: &[v1::DhcpOption]) -> Result<Options, Refusal> {
     Ok(options)
 }
 
-/// The resources of options, by code, for agents.
-pub fn resources(options: &Options) -> Vec<sync::OptionResource> {
-    use sync::option_resource::Value;
-    let resource = |(code, value): (OptionCode, &OptionValue)| sync::OptionResource {
-        code: code.number().into(),
-        value: Some(match value {
-            OptionValue::Addresses(items) => Value::Addresses(sync::Addresses { items: strings(items) }),
-            OptionValue::Text(text) => Value::Text(text.to_string()),
-            OptionValue::Names(items) => Value::Names(sync::Names { items: strings(items) }),
-            OptionValue::Unsigned(number) => Value::Unsigned(*number),
-            OptionValue::Signed(number) => Value::Signed(*number),
-            OptionValue::Flag(flag) => Value::Flag(*flag),
-            OptionValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
-        }),
-    };
-    options.iter().map(resource).collect()
-}
-
-/// The options of resources, at the agent.
-pub fn parse_resources(resources: &[sync::OptionResource]) -> Result<Options, Refusal> {
-    use sync::option_resource::Value;
-    let mut options = Options::default();
-    for resource in resources {
-        let code = OptionCode::new(resource.code)?;
-        let value = match &resource.value {
-            None => return Err(Refusal::new(Reason::InvalidOption, format!("option {code} has no value"))),
-            Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(&list.items)?),
-            Some(Value::Text(text)) => OptionValue::Text(option_text(text)?),
-            Some(Value::Names(list)) => OptionValue::Names(names(&list.items)?),
-            Some(Value::Unsigned(number)) => OptionValue::Unsigned(*number),
-            Some(Value::Signed(number)) => OptionValue::Signed(*number),
-            Some(Value::Flag(flag)) => OptionValue::Flag(*flag),
-            Some(Value::Bytes(bytes)) => OptionValue::Bytes(bytes.clone()),
-        };
-        options.add(code, value)?;
-    }
-    Ok(options)
+/// The options of a resource, by code, for agents: the messages without what is derived.
+pub fn resources(options: &Options) -> Vec<v1::DhcpOption> {
+    messages(options).into_iter().map(|option| v1::DhcpOption { name: String::new(), ..option }).collect()
 }

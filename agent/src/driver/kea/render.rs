@@ -12,10 +12,8 @@ use std::net::Ipv4Addr;
 
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::OptionCode;
-use freehold_proto::sync::{
-    OptionResource, ReservationResource, ScopeResource, option_resource::Value as OptionValue,
-    reservation_resource::Client,
-};
+use freehold_proto::sync::{ReservationResource, ScopeResource, reservation_resource::Client};
+use freehold_proto::v1::{DhcpOption, dhcp_option::Value as OptionValue};
 use serde_json::{Map, Value, json};
 
 /// The member of `user-context` that marks a subnet as Freehold's.
@@ -104,7 +102,7 @@ pub fn reservation(reservation: &ReservationResource) -> Result<Value, Unfit> {
     Ok(Value::Object(host))
 }
 
-fn option(option: &OptionResource) -> Result<Value, String> {
+fn option(option: &DhcpOption) -> Result<Value, String> {
     let code = OptionCode::new(option.code).map_err(|refusal| refusal.to_string())?;
     let readable = |data: String| json!({"code": code.number(), "csv-format": true, "data": data});
     let bytes = |bytes: &[u8]| json!({"code": code.number(), "csv-format": false, "data": hexadecimal(bytes, "").to_uppercase()});
