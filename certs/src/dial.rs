@@ -101,20 +101,56 @@ impl Dial {
     /// # Errors
     /// `Http`.
     pub async fn channel(&self, connection: TlsStream<TcpStream>) -> Result<Channel, DialError> {
-        let uri: Uri = format!("https://{}", self.endpoint).parse().expect("an endpoint is an authority");
-        let once = Arc::new(Mutex::new(Some(TokioIo::new(connection))));
-        let connector = tower::service_fn(move |_: Uri| {
-            let taken = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let once = first(connection);
+        self.over(move || {
+            let taken = take(&once);
             std::future::ready(taken.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
-        });
+        })
+        .await
+    }
+
+    /// A channel for calls, on `connection` at first; after that has ended, a call dials again.
+    ///
+    /// # Errors
+    /// `Http`.
+    pub async fn lasting_channel(&self, connection: TlsStream<TcpStream>) -> Result<Channel, DialError> {
+        let (once, dial) = (first(connection), self.clone());
+        self.over(move || {
+            let (taken, dial) = (take(&once), dial.clone());
+            async move {
+                match taken {
+                    Some(connection) => Ok(connection),
+                    None => dial.connect().await.map(TokioIo::new).map_err(Box::new),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn over<F, E>(&self, mut connect: impl FnMut() -> F + Send + 'static) -> Result<Channel, DialError>
+    where
+        F: Future<Output = Result<TokioIo<TlsStream<TcpStream>>, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let uri: Uri = format!("https://{}", self.endpoint).parse().expect("an endpoint is an authority");
         Channel::builder(uri)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE.0)
             .keep_alive_timeout(KEEP_ALIVE.1)
             .keep_alive_while_idle(true)
-            .connect_with_connector(connector)
+            .connect_with_connector(tower::service_fn(move |_: Uri| connect()))
             .await
             .map_err(|source| DialError::Http { endpoint: self.endpoint.clone(), source })
     }
+}
+
+type First = Arc<Mutex<Option<TokioIo<TlsStream<TcpStream>>>>>;
+
+fn first(connection: TlsStream<TcpStream>) -> First {
+    Arc::new(Mutex::new(Some(TokioIo::new(connection))))
+}
+
+fn take(first: &First) -> Option<TokioIo<TlsStream<TcpStream>>> {
+    first.lock().unwrap_or_else(PoisonError::into_inner).take()
 }

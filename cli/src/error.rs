@@ -3,9 +3,11 @@
 //! The controller sends its refusals with `google.rpc` details; this module reads the stable reason and the fields from
 //! them and shows the controller's own words. It adds a hint only where the next step is a command or a place to look.
 
-use crate::connect::{ConnectError, Endpoint, chain};
+use crate::connect::{ConnectError, chain};
 use crate::output::printable;
 use crate::profile::ProfileError;
+use freehold_certs::dial::DialError;
+use freehold_certs::token::Endpoint;
 use freehold_core::Refusal;
 use freehold_proto::v1::SyncStatus;
 use std::io;
@@ -228,20 +230,24 @@ fn list_hint(kind: &str) -> Option<String> {
 
 fn connect_hint(error: &ConnectError) -> Option<String> {
     let hint = match error {
-        ConnectError::Endpoint(_) | ConnectError::Http { .. } => return None,
+        ConnectError::Endpoint(_) | ConnectError::Dial(DialError::Http { .. }) => return None,
         ConnectError::NoFolder(_) | ConnectError::Missing(_) => {
             "give the folder with identity.pem and roots.pem: --identity DIR, or `freehold profile add`"
         }
         ConnectError::Identity(_) | ConnectError::Tls(_) => {
             "the identity folder holds identity.pem (0600) and roots.pem; an administrator can issue another: freehold operator certificate issue"
         }
-        ConnectError::Unreachable { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+        ConnectError::Dial(DialError::Unreachable { source, .. })
+            if source.kind() == io::ErrorKind::ConnectionRefused =>
+        {
             "nothing listens there: is freehold-controller running, and is the port right?"
         }
-        ConnectError::Unreachable { .. } | ConnectError::Late(_) => {
+        ConnectError::Dial(DialError::Unreachable { .. } | DialError::Late(_)) => {
             "check the endpoint (freehold profile list), the network and any firewall in between"
         }
-        ConnectError::Handshake { source, .. } => return Some(certificate_hint(&source.to_string())),
+        ConnectError::Dial(DialError::Handshake { source, .. }) => {
+            return Some(certificate_hint(&source.to_string()));
+        }
     };
     Some(hint.to_owned())
 }
@@ -419,7 +425,10 @@ mod tests {
         let endpoint: Endpoint = "localhost:7443".parse().expect("an endpoint");
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         check(
-            &Failure::Connect(ConnectError::Unreachable { endpoint: endpoint.clone(), source: refused }),
+            &Failure::Connect(ConnectError::Dial(DialError::Unreachable {
+                endpoint: endpoint.clone(),
+                source: refused,
+            })),
             1,
             "error: cannot connect to localhost:7443: connection refused\n  hint: nothing listens there: is freehold-controller running, and is the port right?\n",
         );

@@ -11,7 +11,8 @@
 //! The file holds no secret: keys lie in the identity folders. It is replaced as a whole; a crash leaves the old file or the new.
 
 use crate::Environment;
-use crate::connect::{ConnectError, Endpoint, Target};
+use crate::connect::{ConnectError, Target};
+use freehold_certs::token::Endpoint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -181,7 +182,7 @@ impl Profiles {
         };
         let endpoint = choice.endpoint.or_else(|| profile.map(|p| p.endpoint.clone())).ok_or(ProfileError::None)?;
         let identity = choice.identity.or_else(|| profile.map(|p| p.identity.clone())).ok_or(ProfileError::None)?;
-        let endpoint: Endpoint = endpoint.parse()?;
+        let endpoint: Endpoint = endpoint.parse().map_err(ConnectError::Endpoint)?;
         Ok(Target { endpoint, identity })
     }
 }

@@ -1,11 +1,12 @@
 //! `freehold profile`: which controller, as whom. Needs no controller.
 
 use crate::Environment;
-use crate::connect::{Endpoint, read_identity};
+use crate::connect::{ConnectError, read_identity};
 use crate::error::Failure;
 use crate::output::{Format, Screen, json, table};
 use crate::profile::{Choice, Profile, Profiles, path};
 use clap::Subcommand;
+use freehold_certs::token::Endpoint;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -57,7 +58,7 @@ pub(crate) fn run(
 
 /// A profile that could work: the endpoint parses, and the folder has an identity.
 fn check(endpoint: &str, identity: PathBuf, screen: &mut Screen<'_>) -> Result<Profile, Failure> {
-    let endpoint: Endpoint = endpoint.parse()?;
+    let endpoint: Endpoint = endpoint.parse().map_err(ConnectError::Endpoint)?;
     let (credentials, _) = read_identity(&identity)?;
     screen.note(&format!("{} at {endpoint}", credentials.leaf().spiffe_id()))?;
     Ok(Profile { endpoint: endpoint.to_string(), identity })

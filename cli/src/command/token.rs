@@ -1,13 +1,14 @@
 //! `freehold agent token`: the right to enrol one agent, once.
 
 use super::Change;
-use crate::connect::{Api, Endpoint};
+use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
 use crate::names;
 use crate::output::{Format, Screen, Shown, time};
 use crate::page::{Limit, all};
 use clap::{Args, Subcommand};
+use freehold_certs::token::Endpoint;
 use freehold_core::name::{AgentName, TokenName};
 use freehold_proto::v1;
 use std::time::Duration;
