@@ -79,7 +79,7 @@ impl Host {
     pub fn run(&self, name: &str, program: Program, limit: Duration) -> Result<Output> {
         let run = self.0.runs.fetch_add(1, Ordering::Relaxed);
         let stdout = self.folder().join(format!("{name}-{run}.out"));
-        let stderr = self.folder().join(format!("{name}-{run}.log"));
+        let stderr = self.folder().join(format!("{name}-{run}.err"));
         let outputs = Outputs::apart(&stdout, stderr.clone())?;
         let mut process = Process::start(&self.0.namespace, self.folder(), name, program, &outputs)?;
         let status = process.wait(limit).with_context(|| format!("on the host {}", self.name()))?;

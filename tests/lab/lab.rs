@@ -92,7 +92,8 @@ impl Lab {
         result
     }
 
-    fn show_logs(&self) -> Result<()> {
+    /// The ends of all logs, on standard error.
+    pub fn show_logs(&self) -> Result<()> {
         for (name, host) in &*self.hosts.lock().unwrap_or_else(PoisonError::into_inner) {
             show_logs(name, host.folder())?;
         }
@@ -146,6 +147,9 @@ fn show_logs(host: &str, folder: &Path) -> Result<()> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "log") {
             let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+            if text.is_empty() {
+                continue;
+            }
             let lines: Vec<&str> = text.lines().collect();
             let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n");
             eprintln!("--- {host}: {}\n{tail}", path.display());

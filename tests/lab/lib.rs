@@ -1,7 +1,7 @@
 //! The lab: whole systems on one machine, out of real parts.
 //!
 //! A [`Lab`] holds [`Host`]s, each a network namespace with a folder, joined by [`link::Link`]s that can be cut, deafened, made lossy
-//! or slow. On them run real programs ([`Process`]): Freehold's own, Debian's [`Kea`], Debian's DHCP [`client`]s. [`Site`] is the
+//! or slow. On them run real programs ([`Process`]): Freehold's own ([`freehold`]), Debian's [`Kea`], Debian's DHCP [`client`]s. [`Site`] is the
 //! usual shape: a controller, the branches Berlin and Munich, and as many clients as a test wants.
 //!
 //! What it promises: nothing leaves the lab's namespaces; nothing is asserted about time except by polling with a deadline
@@ -13,6 +13,7 @@
 
 pub mod client;
 mod command;
+pub mod freehold;
 mod host;
 pub mod kea;
 mod lab;
@@ -25,6 +26,7 @@ mod site;
 pub mod wait;
 
 pub use client::{Client, ClientLease};
+pub use freehold::{Agent, Controller};
 pub use host::{Host, Output};
 pub use kea::Kea;
 pub use lab::{Lab, skip};

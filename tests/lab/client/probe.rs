@@ -18,6 +18,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// A running probe.
 #[derive(Debug)]
 pub struct Probe {
+    start: Instant,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<Attempt>>>,
 }
@@ -50,16 +51,22 @@ impl Client {
         });
         let socket = socket.context("the probe has no socket")?;
         let stop = Arc::new(AtomicBool::new(false));
-        let asking = Asking { socket, hardware_address, every, start: Instant::now(), attempts: Vec::new() };
+        let start = Instant::now();
+        let asking = Asking { socket, hardware_address, every, start, attempts: Vec::new() };
         let thread = std::thread::Builder::new().name("probe".into()).spawn({
             let stop = Arc::clone(&stop);
             move || asking.run(&stop)
         })?;
-        Ok(Probe { stop, thread })
+        Ok(Probe { start, stop, thread })
     }
 }
 
 impl Probe {
+    /// What the times of its attempts count from.
+    pub fn started(&self) -> Instant {
+        self.start
+    }
+
     /// Stops asking, and hands back what was answered.
     pub fn stop(self) -> Result<Vec<Attempt>> {
         self.stop.store(true, Ordering::Relaxed);
