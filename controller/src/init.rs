@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::{self, ConfigError};
 use crate::enrol;
 use crate::ledger::{Append, Ledger, LedgerError, SegmentLedger};
-use crate::run::SEGMENT_BYTES;
+use crate::recover::SEGMENT_BYTES;
 use freehold_certs::authority::{Authority, AuthorityError, OPERATOR_LIFETIME};
 use freehold_certs::credentials::Credentials;
 use freehold_certs::folder::{FolderError, IdentityFolder};

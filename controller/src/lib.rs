@@ -3,12 +3,14 @@
 //! - [`ledger`]: the one log that everything else is a view of
 //! - [`engine`]: the single writer: decide, make durable, tell
 //! - [`leases`]: what servers granted, in a ledger of its own
+//! - [`view`]: both as rows, [`store`]: kept in sled, [`checkpoint`]: dumped now and then, so that a start need not replay everything
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
 //! - [`serve`]: the port: connections, who is at their other end, and what they may call; [`enrol`]: how hosts become agents
 //! - [`init`] makes a controller; [`config`] is what a running one is told, [`recover`] its state out of the ledger, [`run`] the wiring diagram
 pub mod api;
+pub mod checkpoint;
 pub mod clock;
 pub mod config;
 mod context;
@@ -23,6 +25,8 @@ pub mod presence;
 pub mod recover;
 pub mod run;
 pub mod serve;
+pub mod store;
 pub mod sync;
+pub mod view;
 
 pub use context::Context;

@@ -1,31 +1,32 @@
 //! The wiring diagram of a running controller.
 //!
 //! ```text
-//! ledger ─replay─▶ state ─▶ engine ─▶ context ─▶ API, enrolment, sync ─▶ serve ◀─ TLS ◀─ certificate ◀─ CA
-//! lease ledger ──▶ book ──▶ keeper ───────────────────────┘
+//! ledger, store ─recover─▶ state ─▶ engine ─▶ context ─▶ API, enrolment, sync ─▶ serve ◀─ TLS ◀─ certificate ◀─ CA
+//!                     └──▶ book ──▶ keeper ───────────────────┘
+//! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
 //! ```
 //!
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
 //! what it was given. If the writer fails, everything ends; what became of the last frame is known after the next start.
 
 use crate::api::Api;
-use crate::config::{self, Settings};
+use crate::checkpoint::{self, Checkpoints};
+use crate::config::Settings;
 use crate::context::Context;
-use crate::engine::{Engine, HistoryError};
+use crate::engine::{Clock, Engine, HistoryError};
 use crate::enrol::Enrolment;
-use crate::leases::{self, LeaseKeeper};
-use crate::ledger::{Ledger, LedgerError, SegmentLedger};
+use crate::leases::LeaseKeeper;
+use crate::ledger::{Ledger, LedgerError};
 use crate::presence::Presence;
-use crate::recover::{self, RecoverError};
+use crate::recover::{self, DataDir, Memory, RecoverError};
 use crate::serve::certificate::{ServerCertificate, ServerCertificateError};
+use crate::store::Follower;
 use crate::sync::service::Sync;
+use crate::view::Part;
 use crate::{clock, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
 use freehold_certs::identity::Uuid;
 use freehold_certs::reload::CurrentServer;
-use freehold_core::State;
-use freehold_core::lease::LeaseBook;
-use freehold_journal::{Disk, RealDisk};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,22 +38,14 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-/// Size of the ledger's segment files, in bytes.
-pub(crate) const SEGMENT_BYTES: u64 = 64 << 20;
+/// Frames that may wait for a view at most; each holds a snapshot.
+const VIEW_FRAMES: usize = 16;
 /// How long the writer may take to end after everybody else has.
 const WRITER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a controller does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The ledger's directory.
-    #[error("cannot open {}; was the controller set up with `freehold-controller init`?", path.display())]
-    Data {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// The ledger.
     #[error("the ledger in {}", path.display())]
     Ledger {
@@ -64,9 +57,6 @@ pub enum RunError {
     /// The state.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The leases.
-    #[error(transparent)]
-    Leases(#[from] leases::ReplayError),
     /// What was committed cannot be told to agents.
     #[error("the ledger cannot be read")]
     History(#[from] HistoryError),
@@ -100,21 +90,25 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; after one the process must end.
 pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
-    let path = config::ledger(&settings.data);
-    let (ledger, state) = open_ledger(&path)?;
-    let authority = Arc::new(load_authority(&config::authority(&settings.data))?);
+    let data = DataDir(settings.data.clone());
+    let (path, leases_path) = (data.ledger(), data.leases());
+    let Memory { state, book, store, .. } = open(&data)?;
+    let authority = Arc::new(load_authority(&data.authority())?);
 
-    // No view is kept yet: the state is replayed at every start.
-    let (views, mut frames) = mpsc::channel(64);
-    let unseen = tokio::spawn(async move { while frames.recv().await.is_some() {} });
-    let (engine, writer) = Engine::start(Box::new(ledger), state, Arc::new(clock::now), views);
+    let clock: Clock = Arc::new(clock::now);
+    let identity = state.ledger.identity();
+    let checkpoints =
+        |part| Checkpoints::new(data.checkpoints(), identity, part, checkpoint::Every::default(), Arc::clone(&clock));
+    let (views, frames) = mpsc::channel(VIEW_FRAMES);
+    let kept = (Arc::new(state.view.clone()), state.at);
+    let follower = Follower::start(store.clone(), kept, state.backlog, checkpoints(Part::State), frames);
+    let (engine, writer) = Engine::start(Box::new(state.ledger), state.view, Arc::clone(&clock), views);
     let mut writer = tokio::task::spawn_blocking(move || writer.join());
 
-    let leases_path = config::leases(&settings.data);
-    let (lease_ledger, book) = open_leases(&leases_path, engine.identity().store_id)?;
-    let (lease_views, mut lease_frames) = mpsc::channel(64);
-    let unseen_leases = tokio::spawn(async move { while lease_frames.recv().await.is_some() {} });
-    let (leases, lease_writer) = LeaseKeeper::start(Box::new(lease_ledger), book, lease_views);
+    let (lease_views, lease_frames) = mpsc::channel(VIEW_FRAMES);
+    let kept = (Arc::new(book.view.clone()), book.at);
+    let lease_follower = Follower::start(store, kept, book.backlog, checkpoints(Part::Leases), lease_frames);
+    let (leases, lease_writer) = LeaseKeeper::start(Box::new(book.ledger), book.view, lease_views);
     let mut lease_writer = tokio::task::spawn_blocking(move || lease_writer.join());
 
     let id = Uuid::from_bytes(engine.identity().store_id);
@@ -158,8 +152,12 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     }
     let both = async { (joined(writer.await), joined(lease_writer.await)) };
     let (ended, leases_ended) = tokio::time::timeout(WRITER_LIMIT, both).await.map_err(|_| RunError::Stuck)?;
-    joined(unseen.await);
-    joined(unseen_leases.await);
+    let followers = tokio::task::spawn_blocking(|| [follower.join(), lease_follower.join()]);
+    match tokio::time::timeout(WRITER_LIMIT, followers).await {
+        // Why one ended was said when it did; the next start brings the store up to date.
+        Ok(ended) => drop(joined(ended)),
+        Err(_) => tracing::warn!("the store did not end in time; it is brought up to date at the next start"),
+    }
     ended.map_err(failed(&path))?;
     leases_ended.map_err(failed(&leases_path))
 }
@@ -189,32 +187,16 @@ fn routes(context: &Arc<Context>, leases: LeaseKeeper, presence: Presence, sync:
     Ok(routes)
 }
 
-fn open_ledger(path: &Path) -> Result<(SegmentLedger, State), RunError> {
-    let disk = RealDisk::open(path).map_err(|source| RunError::Data { path: path.to_owned(), source })?;
-    let failed = |source| RunError::Ledger { path: path.to_owned(), source };
-    let ledger = SegmentLedger::open(Arc::new(disk), SEGMENT_BYTES).map_err(failed)?;
-    let state = recover::replay(State::default(), &*ledger.history(), 1)?;
+/// What the data directory holds, if `init` has finished there.
+fn open(data: &DataDir) -> Result<Memory, RunError> {
+    let memory = recover::open(data)?;
+    let state = &memory.state.view;
     if state.operators().is_empty() {
-        return Err(failed(LedgerError::Incomplete("`freehold-controller init` was not finished; run it again")));
+        let source = LedgerError::Incomplete("`freehold-controller init` was not finished; run it again");
+        return Err(RunError::Ledger { path: data.ledger(), source });
     }
-    tracing::info!(revision = state.revision().0, found = ?ledger.recovery(), "the ledger is open");
-    Ok((ledger, state))
-}
-
-/// The lease ledger, made at the first start, and the leases out of it.
-fn open_leases(path: &Path, store_id: [u8; 16]) -> Result<(SegmentLedger, LeaseBook), RunError> {
-    let data = |source| RunError::Data { path: path.to_owned(), source };
-    let failed = |source| RunError::Ledger { path: path.to_owned(), source };
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk::create(path).map_err(data)?);
-    let ledger = match SegmentLedger::open(Arc::clone(&disk), SEGMENT_BYTES) {
-        Err(LedgerError::Missing) => SegmentLedger::create(disk, store_id, SEGMENT_BYTES),
-        opened => opened,
-    }
-    .map_err(failed)?;
-    let mut book = LeaseBook::default();
-    leases::replay(&mut book, &*ledger.history(), 0)?;
-    tracing::info!(leases = book.len(), found = ?ledger.recovery(), "the lease ledger is open");
-    Ok((ledger, book))
+    tracing::info!(revision = state.revision().0, leases = memory.book.view.len(), "the ledgers are open");
+    Ok(memory)
 }
 
 /// The CA, with a new intermediate if half of the present one's life is over.

@@ -148,8 +148,8 @@ impl LeaseService for Api {
         let begun = WatchLeasesResponse { events: Vec::new() };
         let rest = futures_util::stream::unfold((api, followers, server), |(api, mut followers, server)| async move {
             loop {
-                let durable = match followers.recv().await {
-                    Ok(durable) => durable,
+                let batches = match followers.recv().await {
+                    Ok(batches) => batches,
                     Err(RecvError::Closed) => return None,
                     Err(RecvError::Lagged(_)) => {
                         let slow = Status::resource_exhausted(
@@ -161,7 +161,7 @@ impl LeaseService for Api {
                 let state = api.engine.state();
                 let wanted = |batch: &&LeaseBatch| server.as_ref().is_none_or(|server| batch.server == *server);
                 let events: Vec<_> =
-                    durable.batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
+                    batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
                 if !events.is_empty() {
                     return Some((Ok(WatchLeasesResponse { events }), (api, followers, server)));
                 }

@@ -20,7 +20,7 @@ mod writer;
 pub use call::{Call, CommitError, Committed};
 pub use history::{Entries, HistoryError};
 
-use crate::ledger::{History, Identity, Ledger};
+use crate::ledger::{Hash, History, Identity, Ledger};
 use arc_swap::ArcSwap;
 use freehold_core::change::Actor;
 use freehold_core::refusal::Reason;
@@ -41,8 +41,12 @@ const QUEUE: usize = 8192;
 pub struct Durable {
     /// The frame's number.
     pub seq: u64,
+    /// The frame's hash.
+    pub hash: Hash,
     /// The entries in it.
     pub entries: Arc<[Arc<Entry>]>,
+    /// The state right after it.
+    pub state: Arc<State>,
 }
 
 /// A handle on the engine; copies are the same engine.

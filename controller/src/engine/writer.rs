@@ -150,7 +150,8 @@ impl Writer {
             self.shared.state.store(Arc::clone(&state));
             self.shared.recent.store(Arc::new(recent));
             self.shared.revisions.send_replace(state.revision());
-            let durable = Durable { seq: self.shared.history.head().0, entries };
+            let (seq, hash) = self.shared.history.head();
+            let durable = Durable { seq, hash, entries, state: Arc::clone(&state) };
             if self.views.blocking_send(durable).is_err() {
                 // Views can be rebuilt from the ledger at any time; the controller goes on without them.
                 error!("the view of the ledger has ended; it will be rebuilt at the next start");

@@ -7,10 +7,10 @@
 
 mod writer;
 
-use crate::ledger::{History, Ledger, LedgerError};
+use crate::ledger::{Hash, History, Ledger, LedgerError};
 use arc_swap::ArcSwap;
 use freehold_core::lease::{LeaseBook, LeaseCursor};
-use freehold_proto::convert::stored::{self, LeaseBatch, Unreadable};
+use freehold_proto::convert::stored::LeaseBatch;
 use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use writer::{Job, Writer};
@@ -25,8 +25,12 @@ const FOLLOWERS: usize = 1024;
 pub struct DurableLeases {
     /// The frame's number.
     pub seq: u64,
+    /// The frame's hash.
+    pub hash: Hash,
     /// The batches in it.
     pub batches: Arc<[LeaseBatch]>,
+    /// The leases right after it.
+    pub book: Arc<LeaseBook>,
 }
 
 /// A handle on the keeper of leases; copies are the same keeper.
@@ -38,7 +42,7 @@ pub struct LeaseKeeper {
 
 struct Shared {
     book: ArcSwap<LeaseBook>,
-    followers: broadcast::Sender<DurableLeases>,
+    followers: broadcast::Sender<Arc<[LeaseBatch]>>,
     history: Arc<dyn History>,
 }
 
@@ -116,7 +120,7 @@ impl LeaseKeeper {
     }
 
     /// Follows what becomes durable from now on.
-    pub fn followers(&self) -> broadcast::Receiver<DurableLeases> {
+    pub fn followers(&self) -> broadcast::Receiver<Arc<[LeaseBatch]>> {
         self.shared.followers.subscribe()
     }
 
@@ -126,41 +130,8 @@ impl LeaseKeeper {
     }
 }
 
-/// Why the lease ledger cannot be replayed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// It cannot be read.
-    #[error("the lease ledger cannot be read")]
-    Ledger(#[from] LedgerError),
-    /// A frame does not read.
-    #[error("frame {seq} of the lease ledger does not read")]
-    Frame {
-        /// Which.
-        seq: u64,
-        /// Why.
-        #[source]
-        source: Unreadable,
-    },
-}
-
-/// Brings `book` from frame `after` to the newest frame of `history`.
-///
-/// # Errors
-/// If the ledger cannot be read.
-pub fn replay(book: &mut LeaseBook, history: &dyn History, after: u64) -> Result<(), ReplayError> {
-    if history.head().0 <= after {
-        return Ok(());
-    }
-    for frame in history.read(after + 1)? {
-        let frame = frame?;
-        let batches =
-            stored::decode_leases(&frame.payload).map_err(|source| ReplayError::Frame { seq: frame.seq, source })?;
-        batches.iter().for_each(|batch| apply(book, batch));
-    }
-    Ok(())
-}
-
-fn apply(book: &mut LeaseBook, batch: &LeaseBatch) {
+/// Carries out a batch.
+pub(crate) fn apply(book: &mut LeaseBook, batch: &LeaseBatch) {
     batch.events.iter().for_each(|event| book.apply(&batch.server, event));
     book.set_cursor(&batch.server, LeaseCursor { epoch: batch.epoch, next_seq: batch.next_seq });
 }

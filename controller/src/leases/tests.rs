@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::ledger::{Identity, MemoryLedger};
+use crate::view::Point;
 use freehold_core::Timestamp;
 use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_core::name::{AgentName, ServerName};
+use freehold_proto::convert::stored;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 const EPOCH: [u8; 16] = [9; 16];
@@ -78,7 +81,7 @@ async fn only_what_begins_where_the_stream_stands_is_taken() {
     drop(keeper);
     running.join().expect("a clean end");
     let mut replayed = LeaseBook::default();
-    replay(&mut replayed, &*ledger.history(), 0).expect("replayed");
+    crate::recover::replay(&mut replayed, &*ledger.history(), Point::START, &mut BTreeSet::new()).expect("replayed");
     let leases = |book: &LeaseBook| book.of(&server()).map(|s| (s.cursor, s.leases.clone()));
     assert_eq!(leases(&replayed), leases(&before));
 }

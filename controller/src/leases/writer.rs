@@ -99,10 +99,12 @@ impl Writer {
 
     fn publish(&mut self, frame: Frame) {
         if !frame.batches.is_empty() {
-            self.shared.book.store(Arc::new(self.book.clone()));
-            let durable = DurableLeases { seq: self.shared.history.head().0, batches: frame.batches.into() };
-            // Nobody may be following.
-            drop(self.shared.followers.send(durable.clone()));
+            let book = Arc::new(self.book.clone());
+            self.shared.book.store(Arc::clone(&book));
+            let (seq, hash) = self.shared.history.head();
+            let durable = DurableLeases { seq, hash, batches: frame.batches.into(), book };
+            // Nobody may be following. A slow one must not hold books of the past.
+            drop(self.shared.followers.send(Arc::clone(&durable.batches)));
             if self.views.blocking_send(durable).is_err() {
                 error!("the view of the lease ledger has ended; it will be rebuilt at the next start");
             }

@@ -1,0 +1,177 @@
+//! The thread that keeps a part of the store, and its checkpoints, behind its ledger.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+use tracing::error;
+
+use super::meta::{self, Meta};
+use super::open::{guarded, words};
+use super::{Store, Unusable};
+use crate::checkpoint::Checkpoints;
+use crate::view::{Digest, Point, RowChange, View};
+
+/// Frames that are written as one batch at most.
+const FRAMES_MAX: usize = 4096;
+/// Rows that a new store is filled with at a time.
+const FILL_ROWS: usize = 10_000;
+
+/// What the store already has of a view.
+#[derive(Debug)]
+pub enum Backlog<V: View> {
+    /// Everything up to an earlier frame, since which this may have been touched.
+    Since(Arc<V>, V::Touched),
+    /// Nothing.
+    Everything,
+}
+
+/// Why a part is not kept any more. The controller goes on without it.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's {part} are not kept any more; they are brought up to date at the next start")]
+pub struct FollowerError {
+    /// Which part.
+    part: &'static str,
+    /// Why.
+    #[source]
+    source: Unusable,
+}
+
+/// The running thread; joined at shutdown.
+#[derive(Debug)]
+pub struct Follower {
+    thread: JoinHandle<Result<(), FollowerError>>,
+}
+
+impl Follower {
+    /// Keeps `store` behind `frames`, which begin right after `at`, where the ledger made `view`.
+    ///
+    /// It ends when the sender of the frames is gone, or when the store fails; then it takes no more frames.
+    pub fn start<V: View>(
+        store: Store,
+        (view, at): (Arc<V>, Point),
+        backlog: Backlog<V>,
+        checkpoints: Checkpoints,
+        frames: mpsc::Receiver<V::Frame>,
+    ) -> Self {
+        let part = V::PART.word();
+        let run = move || {
+            let kept = guarded(|| keep(store, (view, at), backlog, checkpoints, frames));
+            kept.map_err(|source| FollowerError { part, source }).inspect_err(|failure| {
+                let source: &dyn std::error::Error = &failure.source;
+                error!(source, "{failure}");
+            })
+        };
+        let thread = std::thread::Builder::new().name(format!("store {part}")).spawn(run);
+        Self { thread: thread.expect("a thread can be started at start-up") }
+    }
+
+    /// Waits until it has written everything and ended.
+    ///
+    /// # Errors
+    /// Why it ended earlier.
+    pub fn join(self) -> Result<(), FollowerError> {
+        self.thread
+            .join()
+            .unwrap_or_else(|panic| Err(FollowerError { part: "rows", source: Unusable::Panicked(words(&*panic)) }))
+    }
+}
+
+fn keep<V: View>(
+    store: Store,
+    (view, at): (Arc<V>, Point),
+    backlog: Backlog<V>,
+    mut checkpoints: Checkpoints,
+    mut frames: mpsc::Receiver<V::Frame>,
+) -> Result<(), Unusable> {
+    let mut writer = match backlog {
+        Backlog::Since(stored, touched) => {
+            let mut writer = Writer::at(store, stored)?;
+            writer.write(Arc::clone(&view), at, touched)?;
+            writer
+        }
+        Backlog::Everything => Writer::fill(store, Arc::clone(&view), at, &mut frames)?,
+    };
+    checkpoints.note(writer.view.as_ref(), writer.meta.at);
+    while let Some(frame) = frames.blocking_recv() {
+        let mut touched = V::Touched::default();
+        let (mut at, mut view) = V::follow(frame, &mut touched);
+        for _ in 1..FRAMES_MAX {
+            match frames.try_recv() {
+                Ok(frame) => (at, view) = V::follow(frame, &mut touched),
+                Err(_) => break,
+            }
+        }
+        writer.write(view, at, touched)?;
+        checkpoints.note(writer.view.as_ref(), at);
+    }
+    checkpoints.join();
+    writer.store.db.flush()?;
+    Ok(())
+}
+
+/// What the tree has.
+struct Writer<V> {
+    store: Store,
+    view: Arc<V>,
+    meta: Meta,
+}
+
+impl<V: View> Writer<V> {
+    /// Goes on with a tree that has this view.
+    fn at(store: Store, view: Arc<V>) -> Result<Self, Unusable> {
+        let stored = store.db.get(meta::key(V::PART))?.ok_or(Unusable::Unfinished(V::PART))?;
+        let meta = Meta::decode(&stored).ok_or(Unusable::Meta(V::PART))?;
+        Ok(Self { store, view, meta })
+    }
+
+    /// Fills an empty tree, while frames go on coming in.
+    fn fill(store: Store, view: Arc<V>, at: Point, frames: &mut mpsc::Receiver<V::Frame>) -> Result<Self, Unusable> {
+        let mut meta =
+            Meta { identity: store.identity, at, revision: view.revision(), rows: 0, digest: Digest::default() };
+        let (mut touched, mut newest) = (V::Touched::default(), None);
+        let mut rows = view.rows().peekable();
+        while rows.peek().is_some() {
+            let mut batch = sled::Batch::default();
+            for (key, value) in rows.by_ref().take(FILL_ROWS) {
+                meta.digest.add(&key, &value);
+                meta.rows += 1;
+                batch.insert(key, value);
+            }
+            store.db.apply_batch(batch)?;
+            while let Ok(frame) = frames.try_recv() {
+                newest = Some(V::follow(frame, &mut touched));
+            }
+        }
+        drop(rows);
+        store.db.insert(meta::key(V::PART), meta.encode())?;
+        let mut writer = Self { store, view, meta };
+        if let Some((at, view)) = newest {
+            writer.write(view, at, touched)?;
+        }
+        Ok(writer)
+    }
+
+    /// Brings the tree to `view`, in one batch.
+    fn write(&mut self, view: Arc<V>, at: Point, touched: V::Touched) -> Result<(), Unusable> {
+        let mut batch = sled::Batch::default();
+        for RowChange { key, before, after } in V::changes(&self.view, &view, touched) {
+            if let Some(before) = before {
+                self.meta.digest.remove(&key, &before);
+                self.meta.rows -= 1;
+            }
+            match after {
+                Some(after) => {
+                    self.meta.digest.add(&key, &after);
+                    self.meta.rows += 1;
+                    batch.insert(key, after);
+                }
+                None => batch.remove(key),
+            }
+        }
+        (self.meta.at, self.meta.revision, self.view) = (at, view.revision(), view);
+        batch.insert(meta::key(V::PART), self.meta.encode());
+        self.store.db.apply_batch(batch)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! The materialised views: the state and the leases as rows in one sled tree, so that a start need not replay the ledgers.
+//!
+//! ```text
+//! engine ─ Durable ─▶ Follower<State> ─────┐ one batch: the rows that differ, and where the ledger is then
+//! keeper ─ DurableLeases ─▶ Follower<Book> ┴─▶ sled
+//! ```
+//!
+//! sled is never the durability point: what it lost in a crash is in the ledger. So nothing in it is trusted. Each part
+//! carries, in the batch with the rows, the identity of the store, the frame of its ledger with that frame's hash, and
+//! a digest of all rows, which is computed again from what is read. What does not fit is [`Unusable`]; the caller sets the folder
+//! aside and has it made anew. sled panics on some damage, so it is only touched behind `catch_unwind`. It may be deleted while the controller
+//! is stopped.
+//!
+//! Followers write differences between two snapshots, so frames that pile up while the disk is busy cost one
+//! batch, and a row that changed a hundred times is written once.
+//!
+//! A crash leaves each part as of some frame; it is replayed from there. A crash while a new store is being filled
+//! leaves a part without its last row, which is unusable, and filled anew.
+//!
+//! Left out on purpose: indexes by hardware address, host name, user and tag. Readers are served from memory.
+
+mod follow;
+mod meta;
+mod open;
+
+use std::path::Path;
+
+use crate::ledger::{Identity, LedgerError};
+use crate::view::{Part, Point};
+use freehold_core::State;
+use freehold_core::lease::LeaseBook;
+use freehold_proto::convert::stored::Unreadable;
+
+pub use follow::{Backlog, Follower, FollowerError};
+
+/// Memory that sled may use for its pages, in bytes.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// The tree.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: sled::Db,
+    identity: Identity,
+}
+
+/// A store that was opened, and what it held.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// The state and the frame that it is of; `None` in a new store.
+    pub state: Option<(State, Point)>,
+    /// The leases and the frame that they are of; `None` in a new store.
+    pub book: Option<(LeaseBook, Point)>,
+}
+
+/// Why a store is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// There is none.
+    #[error("there is no store yet")]
+    Missing,
+    /// sled says so.
+    #[error("the store does not open")]
+    Engine(#[from] sled::Error),
+    /// sled panicked.
+    #[error("the store is damaged: it panics with {0:?}")]
+    Panicked(String),
+    /// A part has no word on where it stands.
+    #[error("the store's {} were never filled", .0.word())]
+    Unfinished(Part),
+    /// A part's word on where it stands does not read.
+    #[error("where the store's {} stand does not read", .0.word())]
+    Meta(Part),
+    /// It belongs to another ledger.
+    #[error("the store belongs to another controller, or is from before a restore")]
+    OtherStore,
+    /// It is of a frame that the ledger does not have, or has another one in its place.
+    #[error("the store's {} are of frame {seq}, which is not in the ledger", part.word())]
+    OtherHistory {
+        /// Which part.
+        part: Part,
+        /// The frame.
+        seq: u64,
+    },
+    /// A row does not read.
+    #[error("a row of the store's {} does not read", part.word())]
+    Row {
+        /// Which part.
+        part: Part,
+        /// Why.
+        #[source]
+        source: Unreadable,
+    },
+    /// The rows are not those that were written.
+    #[error("the digest of the store's {} is wrong: {rows} rows were read, {expected} were written", part.word())]
+    Digest {
+        /// Which part.
+        part: Part,
+        /// Rows read.
+        rows: u64,
+        /// Rows written.
+        expected: u64,
+    },
+    /// The ledger cannot be asked.
+    #[error("the ledger cannot be read")]
+    Ledger(#[from] LedgerError),
+}
+
+impl Store {
+    /// Makes a new, empty store where there is none.
+    ///
+    /// # Errors
+    /// `Engine` and `Panicked`.
+    pub fn create(path: &Path, identity: Identity) -> Result<Self, Unusable> {
+        Ok(Self { db: open::tree(path)?, identity })
+    }
+}

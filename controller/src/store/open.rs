@@ -1,0 +1,79 @@
+//! Opening: read every row, trust none before the digest is right.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::meta::{self, Meta};
+use super::{CACHE_BYTES, Opened, Store, Unusable};
+use crate::ledger::{History, Identity};
+use crate::recover;
+use crate::view::{Digest, Point, View};
+
+impl Store {
+    /// Opens the store of the ledgers behind these histories and reads all of it.
+    ///
+    /// # Errors
+    /// [`Unusable`]: set it aside and [`Store::create`] another.
+    pub fn open(
+        path: &Path,
+        identity: Identity,
+        history: &dyn History,
+        lease_history: &dyn History,
+    ) -> Result<Opened, Unusable> {
+        if !path.is_dir() {
+            return Err(Unusable::Missing);
+        }
+        let store = Self::create(path, identity)?;
+        let (state, book) = std::thread::scope(|scope| {
+            let book = scope.spawn(|| guarded(|| store.load(lease_history)));
+            let state = guarded(|| store.load(history));
+            (state, book.join().unwrap_or_else(|panic| Err(Unusable::Panicked(words(&*panic)))))
+        });
+        let (state, book) = (Some(state?), Some(book?));
+        Ok(Opened { store, state, book })
+    }
+
+    fn load<V: View>(&self, history: &dyn History) -> Result<(V, Point), Unusable> {
+        let part = V::PART;
+        let stored = self.db.get(meta::key(part))?.ok_or(Unusable::Unfinished(part))?;
+        let meta = Meta::decode(&stored).ok_or(Unusable::Meta(part))?;
+        if meta.identity != self.identity {
+            return Err(Unusable::OtherStore);
+        }
+        if !recover::is_of(history, meta.at)? {
+            return Err(Unusable::OtherHistory { part, seq: meta.at.seq });
+        }
+        let (mut view, mut digest, mut rows) = (V::default(), Digest::default(), 0);
+        for prefix in part.prefixes() {
+            for row in self.db.scan_prefix([*prefix]) {
+                let (key, value) = row?;
+                digest.add(&key, &value);
+                rows += 1;
+                view.load(&key, &value).map_err(|source| Unusable::Row { part, source })?;
+            }
+        }
+        if digest != meta.digest || rows != meta.rows {
+            return Err(Unusable::Digest { part, rows, expected: meta.rows });
+        }
+        view.loaded_to(meta.revision);
+        Ok((view, meta.at))
+    }
+}
+
+/// Opens the tree in this folder, new or old.
+pub(super) fn tree(path: &Path) -> Result<sled::Db, Unusable> {
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
+    guarded(|| Ok(config.open()?))
+}
+
+/// Turns a panic of sled into a reason.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Unusable>) -> Result<T, Unusable> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Unusable::Panicked(words(&*panic))))
+}
+
+/// What a panic said.
+pub(super) fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no words").to_owned()
+}
