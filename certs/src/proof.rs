@@ -4,7 +4,7 @@
 //! of the TLS connection (RFC 5705, RFC 8446 section 7.5), the nonce is the controller's, and the request asks for the new key's certificate. So a proof
 //! cannot be replayed, cannot be carried to another connection by somebody in between, and cannot be turned to another key.
 //!
-//! Whether the agent may still come ([`renewal::may_renew_late`](crate::renewal::may_renew_late)), and whether it was revoked, is decided by the controller.
+//! Whether the agent may still come, and whether it was revoked, is decided by the controller.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rustls::ConnectionCommon;

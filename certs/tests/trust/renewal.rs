@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use freehold_certs::renewal::{self, TooLate};
+use freehold_certs::renewal;
 use freehold_certs::validity::Validity;
 use proptest::prelude::*;
 
@@ -25,23 +25,6 @@ fn an_agent_renews_from_day_ten_give_or_take_a_tenth() {
 #[test]
 fn an_intermediate_renews_half_way() {
     assert_eq!(renewal::renew_intermediate_from(lasting(730)), now() + 365 * DAY);
-}
-
-#[test]
-fn a_late_comer_has_180_days_and_three_tries() {
-    let second = Duration::from_secs(1);
-    let end = lasting(30).not_after;
-    let table = [
-        (end, 0, Err(TooLate::NotExpired)),
-        (end - second, 0, Err(TooLate::NotExpired)),
-        (end + second, 0, Ok(())),
-        (end + 180 * DAY, 2, Ok(())),
-        (end + 180 * DAY + second, 0, Err(TooLate::LongAgo)),
-        (end + second, 3, Err(TooLate::TooOften)),
-    ];
-    for (at, tries, expected) in table {
-        assert_eq!(renewal::may_renew_late(lasting(30), at, tries), expected, "{at:?} {tries}");
-    }
 }
 
 proptest! {

@@ -7,7 +7,6 @@ use freehold_certs::CertificateDer;
 use freehold_certs::identity::Identity;
 use freehold_certs::peer::PeerCertificate;
 use freehold_certs::proof::{self, Challenge};
-use freehold_certs::renewal::{self, TooLate};
 use freehold_core::change::Actor;
 use freehold_core::model::{Agent, AgentState};
 use freehold_core::{Reason, Refusal, State};
@@ -25,7 +24,9 @@ pub(super) async fn renew(
     let old = proven(context, peer, nonce, message)?;
     let state = context.engine.state();
     let agent = holder(&state, &old)?;
-    renewal::may_renew_late(old.validity, context.now(), agent.late_renewals).map_err(too_late)?;
+    if old.validity.not_after > context.now() {
+        return Err(not_expired().into());
+    }
     let actor = Actor { certificate_serial: old.serial.to_string(), ..peer.actor(agent.name.to_string()) };
     let issued = renewed(context, actor, method, &agent.name, &key).await?;
     tracing::warn!(agent = %agent.name, address = %peer.address, "renewed a certificate that was over");
@@ -74,10 +75,7 @@ fn holder<'a>(state: &'a State, old: &PeerCertificate) -> Result<&'a Agent, Refu
         })
 }
 
-fn too_late(reason: TooLate) -> Refusal {
-    let kind = match reason {
-        TooLate::NotExpired => Reason::ProofRefused,
-        TooLate::LongAgo | TooLate::TooOften => Reason::CertificateExpired,
-    };
-    Refusal::new(kind, reason.to_string())
+/// How late and how often is core's to decide; that it is late at all is what brings it here.
+fn not_expired() -> Refusal {
+    Refusal::new(Reason::ProofRefused, "the certificate has not expired: renew it over a connection that presents it")
 }

@@ -419,7 +419,7 @@ impl Follower {
             let rejection = Rejection {
                 hash: resources.get(&key)?.hash(),
                 field: Text::parse(&result.field).unwrap_or_default(),
-                message: result.message.clone(),
+                message: cut(&result.message),
                 at: now.wall,
             };
             Some((key, rejection))
@@ -435,11 +435,7 @@ impl Follower {
     }
 
     fn reject(&self, cx: &mut Context, rejections: BTreeMap<ResourceKey, Rejection>, error: &str) {
-        let command = Command::RecordRejected {
-            server: self.name.clone(),
-            rejections,
-            error: error.chars().take(2000).collect(),
-        };
+        let command = Command::RecordRejected { server: self.name.clone(), rejections, error: cut(error) };
         cx.out.push_back(Output::Submit(command));
     }
 
@@ -466,4 +462,9 @@ impl Follower {
             cx.out.push_back(Output::ReleaseSnapshot(self.name.clone()));
         }
     }
+}
+
+/// A server's own words, no longer than anybody reads.
+fn cut(words: &str) -> String {
+    words.chars().take(2000).collect()
 }
