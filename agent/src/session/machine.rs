@@ -194,6 +194,8 @@ struct Server {
     /// A change set whose remaining parts are not wanted.
     dropped: Option<u64>,
     applying: Option<Applying>,
+    /// What the controller was told it is, on this connection.
+    told: Option<ServerReport>,
     reported_drift: Option<Digest>,
     state: ApplyState,
 }
@@ -280,16 +282,12 @@ impl Machine {
     pub fn observe(&mut self, id: &str, facts: Facts) {
         let first = !self.servers.contains_key(id);
         let server = self.servers.entry(id.to_owned()).or_default();
-        let changed = server.facts.report != facts.report;
         server.facts = facts;
         if first && let Some(staged) = self.memory.servers.get(id).and_then(|memory| memory.staged.clone()) {
             self.apply(id, staged, None);
         }
         if self.is_up() {
-            if changed {
-                self.send(session_request::Message::Server(self.servers[id].facts.report.clone()));
-            }
-            self.report_drift(id);
+            self.report(id);
         }
     }
 
@@ -313,6 +311,9 @@ impl Machine {
             version: self.version.clone(),
         };
         self.send(session_request::Message::Hello(hello));
+        for server in self.servers.values_mut() {
+            server.told = Some(server.facts.report.clone());
+        }
     }
 
     /// The connection is gone, or could not be made.
@@ -324,6 +325,7 @@ impl Machine {
         for server in self.servers.values_mut() {
             server.staging = None;
             server.dropped = None;
+            server.told = None;
         }
     }
 
@@ -455,7 +457,7 @@ impl Machine {
         self.link = Link::Up { fence: welcome.fence, floor, heartbeat_ms, next_heartbeat };
         let ids: Vec<_> = self.servers.keys().cloned().collect();
         for id in ids {
-            self.report_drift(&id);
+            self.report(&id);
         }
     }
 
@@ -608,6 +610,19 @@ impl Machine {
         if let Some(held) = applied.filter(|_| still) {
             self.apply(&decision.server_id, held, None);
         }
+    }
+
+    /// Says once what a server is, and what it runs that it should not. Between the greeting and the welcome, too, a
+    /// server may be found or become different.
+    fn report(&mut self, id: &str) {
+        if let Some(server) = self.servers.get_mut(id)
+            && server.told.as_ref() != Some(&server.facts.report)
+        {
+            let report = server.facts.report.clone();
+            server.told = Some(report.clone());
+            self.send(session_request::Message::Server(report));
+        }
+        self.report_drift(id);
     }
 
     /// Says once what a server runs that it should not.
