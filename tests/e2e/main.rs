@@ -1,3 +1,7 @@
 //! End to end: real programs, real servers, real clients, in the lab's network namespaces. Needs root.
+//!
+//! A file a story, and each test a lab of its own. [`berlin`] is where most stories begin.
 
+mod berlin;
 mod lab;
+mod leases;
