@@ -70,7 +70,12 @@ impl Berlin<'_> {
     /// The addresses of a list of leases in the API.
     pub(crate) fn leased(&self) -> Result<BTreeSet<Ipv4Addr>> {
         let listed = self.json(&format!("lease list --server {SERVER}"))?;
-        listed.as_array().into_iter().flatten().map(|lease| Ok(lease["address"].as_str().unwrap_or_default().parse()?)).collect()
+        listed
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|lease| Ok(lease["address"].as_str().unwrap_or_default().parse()?))
+            .collect()
     }
 
     /// Waits until the API shows exactly the leases that Kea's file has.

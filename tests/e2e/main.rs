@@ -5,3 +5,4 @@
 mod berlin;
 mod lab;
 mod leases;
+mod outage;
