@@ -19,6 +19,14 @@ pub fn desired_bundle(state: &State, server: &ServerName) -> Bundle {
     bundle(&desired(state, server)).without(refused)
 }
 
+/// What is recorded of `server`, with those of its refusals only that still hold: what has another form by now is sent again.
+pub fn recorded(state: &State, server: &ServerName) -> Option<ServerStatus> {
+    let desired = bundle(&desired(state, server));
+    let mut status = ServerStatus::clone(state.status(server)?);
+    status.quarantine.retain(|key, refused| desired.resources().get(key).is_some_and(|now| now.hash() == refused.hash));
+    Some(status)
+}
+
 /// How far a scope has come.
 pub fn of_scope(state: &State, presence: &Presence, scope: &Scope) -> SyncStatus {
     let (key, resource) = scope_resource(scope);

@@ -67,7 +67,7 @@ impl Awaited {
 
 impl Api {
     fn shown_server(&self, state: &State, core: &CoreServer) -> Server {
-        let recorded = state.status(&core.name).map(|status| status_message(status)).unwrap_or_default();
+        let recorded = obedience::recorded(state, &core.name).as_ref().map(status_message).unwrap_or_default();
         let agent = self.presence.agent(core.name.agent());
         let live = self.presence.server(&core.name);
         let book = self.leases.book();
