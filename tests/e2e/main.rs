@@ -6,3 +6,4 @@ mod berlin;
 mod lab;
 mod leases;
 mod outage;
+mod refusal;
