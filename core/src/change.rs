@@ -28,6 +28,9 @@ macro_rules! records {
         }
 
         impl RecordKey {
+            /// The word of every kind.
+            pub const KINDS: &[&str] = &[$($word,)* "next-subnet-id"];
+
             /// The kind's word, as filters and events write it.
             pub fn kind(&self) -> &'static str {
                 match self { $(RecordKey::$kind(_) => $word,)* RecordKey::NextSubnetId => "next-subnet-id" }

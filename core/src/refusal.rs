@@ -86,6 +86,10 @@ reasons! {
     InvalidValue = "INVALID_VALUE", Invalid;
     /// A filter that does not parse.
     InvalidFilter = "INVALID_FILTER", Invalid;
+    /// A message of more bytes than are taken.
+    MessageTooLarge = "MESSAGE_TOO_LARGE", Invalid;
+    /// Bytes that are not the message they should be.
+    MalformedMessage = "MALFORMED_MESSAGE", Invalid;
     /// A certificate signing request that does not verify.
     InvalidCertificateRequest = "INVALID_CERTIFICATE_REQUEST", Invalid;
 
@@ -150,6 +154,8 @@ reasons! {
 
     /// The resource changed since the caller read it.
     EtagMismatch = "ETAG_MISMATCH", Conflict;
+    /// What an earlier call with this request id made or changed is gone again.
+    ResourceGone = "RESOURCE_GONE", Conflict;
 
     /// The caller's roles lack the permission.
     PermissionDenied = "PERMISSION_DENIED", Denied;

@@ -4,7 +4,7 @@ use crate::refusal::{Reason, Refusal};
 use std::fmt;
 
 /// The beginning of what somebody sent, quoted, to be named in a message: it may be megabytes long.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     format!("{:?}", text.chars().take(80).collect::<String>())
 }
 

@@ -6,6 +6,7 @@ use freehold_core::Command;
 use freehold_core::model::{Agent as CoreAgent, SecretHash};
 use freehold_core::name::{AgentName, TokenName};
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::shown;
 use freehold_proto::convert::hosts::{agent_message, token_message};
 use freehold_proto::convert::time::{self, parse_etag};
 use freehold_proto::v1::agent_service_server::AgentService;
@@ -37,7 +38,7 @@ impl Api {
         match given {
             "" => Ok(self.endpoint.clone()),
             text => text.parse().map_err(|error| {
-                Refusal::new(Reason::InvalidValue, format!("{text:?} is not host:port: {error}")).at("endpoint")
+                Refusal::new(Reason::InvalidValue, format!("{} is not host:port: {error}", shown(text))).at("endpoint")
             }),
         }
     }

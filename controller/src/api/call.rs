@@ -76,7 +76,19 @@ fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, S
 
 /// A record that a command just made or found, which must then be there.
 pub(super) fn there<T: Clone>(record: Option<&T>) -> Result<T, Status> {
-    record.cloned().ok_or_else(|| Status::aborted("it was deleted in the meantime"))
+    record.cloned().ok_or_else(|| {
+        let message =
+            "the call was carried out, and what it was about is gone again; use a new request id to do it once more";
+        refuse(Refusal::new(Reason::ResourceGone, message))
+    })
+}
+
+/// Refuses a list that is too long before anything in it is looked at.
+pub(super) fn at_most(count: usize, most: usize, field: &str) -> Result<(), Refusal> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::TooMany, format!("{count} items; at most {most} are taken")).at(field))
 }
 
 /// A refusal of an update without its resource.

@@ -3,6 +3,7 @@ use super::call::{named, not_found};
 use super::page::{self, Page};
 use super::status::unreadable;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::shown;
 use freehold_core::{Entry, Revision};
 use freehold_proto::convert::event::message;
 use freehold_proto::v1::event_service_server::EventService;
@@ -23,9 +24,9 @@ impl std::str::FromStr for EventName {
 
     fn from_str(name: &str) -> Result<Self, Refusal> {
         let number = name.strip_prefix("events/").and_then(|number| number.parse().ok());
-        number
-            .map(|number| Self(Revision(number)))
-            .ok_or_else(|| Refusal::new(Reason::InvalidName, format!("{name:?} is not of the form events/REVISION")))
+        number.map(|number| Self(Revision(number))).ok_or_else(|| {
+            Refusal::new(Reason::InvalidName, format!("{} is not of the form events/REVISION", shown(name)))
+        })
     }
 }
 

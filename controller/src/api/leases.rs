@@ -7,7 +7,7 @@ use freehold_core::model::SubnetId;
 use freehold_core::name::{ScopeName, ServerName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
-use freehold_core::{State, Timestamp};
+use freehold_core::{State, Timestamp, text};
 use freehold_proto::convert::lease::{event_message, message};
 use freehold_proto::convert::stored::{LeaseBatch, decode_leases};
 use freehold_proto::v1::lease_service_server::LeaseService;
@@ -36,7 +36,7 @@ impl std::str::FromStr for LeaseName {
         let (server, address) = name.split_once("/leases/").ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidName,
-                format!("{name:?} is not of the form servers/AGENT/SERVER/leases/ADDRESS"),
+                format!("{} is not of the form servers/AGENT/SERVER/leases/ADDRESS", text::shown(name)),
             )
         })?;
         Ok(Self { server: server.parse()?, address: parse_address(address)? })

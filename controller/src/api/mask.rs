@@ -1,7 +1,12 @@
 //! Update masks (AIP-134).
 
+use super::call::at_most;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::shown;
 use prost_types::FieldMask;
+
+/// Paths in a mask: more than any resource has fields.
+const PATHS_MAX: usize = 64;
 
 /// Which fields an update is about.
 #[derive(Debug)]
@@ -16,6 +21,7 @@ impl<'a> Mask<'a> {
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
             return Ok(Self { paths: None });
         };
+        at_most(mask.paths.len(), PATHS_MAX, "update_mask.paths")?;
         for (i, path) in mask.paths.iter().enumerate() {
             let at = format!("update_mask.paths[{i}]");
             if fixed.contains(&path.as_str()) {
@@ -24,7 +30,7 @@ impl<'a> Mask<'a> {
             if path != "*" && !fields.contains(&path.as_str()) {
                 return Err(Refusal::new(
                     Reason::UnknownMaskPath,
-                    format!("{path:?} is not a field that can be changed; there are {}", fields.join(", ")),
+                    format!("{} is not a field that can be changed; there are {}", shown(path), fields.join(", ")),
                 )
                 .at(at));
             }

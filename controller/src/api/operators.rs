@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{actor, missing, mutation, named, not_found, open, refuse, there};
+use super::call::{actor, at_most, missing, mutation, named, not_found, open, refuse, there};
 use super::mask::Mask;
 use super::page::Page;
 use freehold_certs::CertificateSigningRequestDer;
@@ -24,6 +24,7 @@ use std::ops::Bound;
 use tonic::{Request, Response, Status};
 
 fn roles(given: &Operator) -> Result<BTreeSet<Role>, Refusal> {
+    at_most(given.roles.len(), Role::ALL.len(), "roles")?;
     let parse =
         |(i, role): (usize, &String)| role.parse().map_err(|refusal: Refusal| refusal.at(format!("roles[{i}]")));
     given.roles.iter().enumerate().map(parse).collect()

@@ -1,9 +1,10 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::call::{at_most, missing, mutation, named, not_found, open, refuse, there};
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
 use freehold_core::command::{NewScope, ScopePatch};
+use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 use freehold_core::model::Scope as CoreScope;
 use freehold_core::name::{ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
@@ -19,10 +20,18 @@ use freehold_proto::v1::{
 use std::ops::Bound;
 use tonic::{Request, Response, Status};
 
+/// The lists of a scope are no longer than a scope can have.
+fn bounded(given: &Scope) -> Result<(), Refusal> {
+    at_most(given.ranges.len(), RANGES_MAX, "ranges")?;
+    at_most(given.exclusions.len(), EXCLUSIONS_MAX, "exclusions")?;
+    at_most(given.options.len(), OPTIONS_MAX, "options")
+}
+
 fn create(message: &CreateScopeRequest) -> Result<NewScope, Refusal> {
     let name = ScopeName::from_id(&message.scope_id).map_err(|refusal| refusal.at("scope_id"))?;
     let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
     let parse = || {
+        bounded(given)?;
         let network = scope::parse_network(given)?;
         Ok(NewScope {
             name,
@@ -46,6 +55,7 @@ fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal>
     let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
     let mask = Mask::parse(message.update_mask.as_ref(), FIELDS, &["name", "network", "subnet_id"])?;
     let parse = || {
+        bounded(given)?;
         let name: ScopeName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
         let patch = ScopePatch {
             ranges: mask.take("ranges", !given.ranges.is_empty(), || scope::parse_ranges(given))?,

@@ -7,6 +7,7 @@ use freehold_core::command::ServerPatch;
 use freehold_core::model::Server as CoreServer;
 use freehold_core::name::{ReservationName, ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::shown;
 use freehold_core::{Command, Revision, State};
 use freehold_proto::convert::hosts::{parse_management, server_message, status_message};
 use freehold_proto::convert::plan::text;
@@ -58,11 +59,18 @@ impl Awaited {
             Some("scopes") => resource.parse().map(Self::Scope),
             _ => Err(Refusal::new(
                 Reason::InvalidName,
-                format!("{resource:?} names no scope, reservation or server; nothing else reaches a server"),
+                format!("{} names no scope, reservation or server; nothing else reaches a server", shown(resource)),
             )),
         };
         parsed.map_err(|refusal| refusal.at("resource"))
     }
+}
+
+/// How long a caller wants to wait.
+fn limit(message: &WaitAppliedRequest) -> Result<Duration, Refusal> {
+    let refuse = |_| Refusal::new(Reason::InvalidValue, "a wait cannot end before it begins").at("timeout");
+    let given = message.timeout.map_or(Ok(WAIT_DEFAULT), |timeout| Duration::try_from(timeout).map_err(refuse))?;
+    Ok(given.min(WAIT_MAX))
 }
 
 impl Api {
@@ -163,8 +171,7 @@ impl ServerService for Api {
         let message = request.into_inner();
         let awaited = Awaited::parse(&message.resource).map_err(refuse)?;
         let revision = (message.revision > 0).then_some(Revision(message.revision));
-        let limit = message.timeout.and_then(|timeout| Duration::try_from(timeout).ok()).unwrap_or(WAIT_DEFAULT);
-        let deadline = tokio::time::Instant::now() + limit.min(WAIT_MAX);
+        let deadline = tokio::time::Instant::now() + limit(&message).map_err(refuse)?;
         let mut revisions = self.engine.revisions();
         loop {
             revisions.mark_unchanged();

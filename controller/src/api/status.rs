@@ -5,7 +5,7 @@
 
 use crate::engine::{CommitError, HistoryError};
 use freehold_core::Refusal;
-use freehold_core::refusal::Class;
+use freehold_core::refusal::{Class, Reason};
 use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -51,6 +51,26 @@ fn coded(code: Code, refusal: &Refusal) -> Status {
     Status::with_error_details(code, &refusal.message, details)
 }
 
+/// The refusal of a message that the transport could not read, if `status` is its word for that: it gives no reason of its own.
+pub fn unread(status: &Status) -> Option<Status> {
+    let (reason, message) = match status.code() {
+        // No reason of ours is of this code.
+        Code::OutOfRange => {
+            let sizes = status.message().rsplit_once("too large: ").map_or("", |(_, sizes)| sizes);
+            (Reason::MessageTooLarge, format!("the message is too large, send less at once: {sizes}"))
+        }
+        Code::Internal if status.message().starts_with(UNDECODABLE) => (
+            Reason::MalformedMessage,
+            format!("the request is not the message that this method takes: {}", status.message()),
+        ),
+        _ => return None,
+    };
+    Some(refused(&Refusal::new(reason, message)))
+}
+
+/// How prost's word for bytes that are no message begins.
+const UNDECODABLE: &str = "failed to decode Protobuf message";
+
 /// The status of a call that the engine did not carry out.
 pub fn not_committed(error: &CommitError) -> Status {
     match error {
@@ -68,7 +88,6 @@ pub fn unreadable(error: &HistoryError) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use freehold_core::refusal::Reason;
 
     #[test]
     fn a_status_carries_reason_field_and_resource() {

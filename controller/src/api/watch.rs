@@ -1,10 +1,11 @@
 use super::Api;
-use super::call::{actor, refuse};
+use super::call::{actor, at_most, refuse};
 use super::status::unreadable;
 use crate::engine::Entries;
 use freehold_core::access::Permission;
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::text::shown;
 use freehold_core::{Change, Entry, RecordKey, Revision};
 use freehold_proto::convert::event::change_message;
 use freehold_proto::convert::time;
@@ -32,6 +33,18 @@ fn needed(key: &RecordKey) -> Permission {
         RecordKey::Server(_) | RecordKey::ServerStatus(_) => Permission::ServersRead,
         RecordKey::Agent(_) | RecordKey::Token(_) => Permission::AgentsRead,
         RecordKey::Operator(_) => Permission::OperatorsRead,
+    }
+}
+
+/// Refuses kinds that there are not: a watch of them would be silent for ever.
+fn known(kinds: &[String]) -> Result<(), Refusal> {
+    at_most(kinds.len(), RecordKey::KINDS.len(), "kinds")?;
+    match kinds.iter().position(|kind| !RecordKey::KINDS.contains(&kind.as_str())) {
+        Some(i) => {
+            let message = format!("no kind is called {}; there are {}", shown(&kinds[i]), RecordKey::KINDS.join(", "));
+            Err(Refusal::new(Reason::InvalidFilter, message).at(format!("kinds[{i}]")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -90,6 +103,7 @@ impl WatchService for Api {
         let principal = actor(request.extensions())?.principal;
         let operator = principal.parse().map_err(|_| Status::permission_denied("only operators watch"))?;
         let request = request.into_inner();
+        known(&request.kinds).map_err(refuse)?;
         let newest = self.engine.state().revision();
         let from = if request.from_now { newest } else { Revision(request.from_revision) };
         if from > newest {

@@ -68,6 +68,9 @@ impl Authorise {
             () = peer.revoked.cancelled() => return peer.last_answer().into_http(),
             response = self.inner.oneshot(request) => response.unwrap_or_else(|never| match never {}),
         };
+        if let Some(unread) = Status::from_header_map(response.headers()).and_then(|said| status::unread(&said)) {
+            return unread.into_http();
+        }
         response.map(|body| Body::new(Guarded::new(body, peer, &self.stopping)))
     }
 

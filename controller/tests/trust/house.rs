@@ -1,5 +1,6 @@
 //! A controller's port with a ledger in memory, and callers of every kind.
 
+pub(crate) use crate::whole::{Answer, answer, answer_of as call, refused};
 use freehold_certs::authority::{Authority, Issued};
 use freehold_certs::credentials::Credentials;
 use freehold_certs::dial::Dial;
@@ -44,7 +45,6 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
-use tonic_types::StatusExt;
 
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const READ: &str = "/freehold.v1.SpaceService/ListSpaces";
@@ -65,9 +65,6 @@ pub(crate) struct House {
 
 /// Somebody with a key and a certificate.
 pub(crate) type Identified = Credentials;
-
-/// What came of a call: its code, and its reason or else its message.
-pub(crate) type Answer = (Code, String);
 
 /// An authority made 200 days ago, so that it could have given certificates that are over by now.
 pub(crate) fn authority(folder: &TempDir) -> Authority {
@@ -195,28 +192,6 @@ impl House {
     pub(crate) async fn call(&self, caller: Option<&Identified>, path: &'static str) -> Answer {
         call(&self.channel(caller).await, path).await
     }
-}
-
-/// Calls a method with an empty message.
-pub(crate) async fn call(channel: &Channel, path: &'static str) -> Answer {
-    let mut client = tonic::client::Grpc::new(channel.clone());
-    client.ready().await.expect("ready");
-    let codec = tonic_prost::ProstCodec::<(), ()>::default();
-    let path = http::uri::PathAndQuery::from_static(path);
-    match client.unary(Request::new(()), path, codec).await {
-        Ok(_) => (Code::Ok, String::new()),
-        Err(status) => answer(&status),
-    }
-}
-
-/// A status' code, and its reason or else its message.
-pub(crate) fn answer(status: &Status) -> Answer {
-    let reason = status.get_details_error_info().map(|info| info.reason);
-    (status.code(), reason.unwrap_or_else(|| status.message().to_owned()))
-}
-
-pub(crate) fn refused(code: Code, reason: &str) -> Answer {
-    (code, reason.to_owned())
 }
 
 pub(crate) fn reached(by: &str) -> Answer {

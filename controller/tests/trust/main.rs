@@ -6,3 +6,5 @@ mod founding;
 mod house;
 mod late;
 mod revocation;
+#[path = "../whole/mod.rs"]
+mod whole;

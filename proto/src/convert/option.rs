@@ -1,9 +1,9 @@
 //! DHCPv4 options.
 
 use crate::v1;
-use freehold_core::option::{OptionCode, OptionValue, Options};
+use freehold_core::option::{OPTION_BYTES_MAX, OptionCode, OptionValue, Options};
 use freehold_core::refusal::{Reason, Refusal};
-use freehold_core::text::{HostName, Text};
+use freehold_core::text::{HostName, Text, shown};
 use std::fmt::Display;
 use std::net::Ipv4Addr;
 
@@ -11,16 +11,27 @@ fn strings<T: Display>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }
 
+/// Refuses a list that no option can hold before any of it is read: every item has at least one byte.
+fn at_most_an_option(items: &[String], field: &str) -> Result<(), Refusal> {
+    if items.len() <= OPTION_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("{} items; an option has at most {OPTION_BYTES_MAX} bytes", items.len());
+    Err(Refusal::new(Reason::TooMany, message).at(field))
+}
+
 fn addresses(items: &[String]) -> Result<Vec<Ipv4Addr>, Refusal> {
+    at_most_an_option(items, "addresses.items")?;
     let parse = |text: &String| {
         text.parse().map_err(|_| {
-            Refusal::new(Reason::InvalidOption, format!("{text:?} is not an IPv4 address")).at("addresses.items")
+            Refusal::new(Reason::InvalidOption, format!("{} is not an IPv4 address", shown(text))).at("addresses.items")
         })
     };
     items.iter().map(parse).collect()
 }
 
 fn names(items: &[String]) -> Result<Vec<HostName>, Refusal> {
+    at_most_an_option(items, "names.items")?;
     let parse = |text: &String| {
         HostName::parse(text).map_err(|refusal| Refusal { reason: Reason::InvalidOption, ..refusal }.at("names.items"))
     };
