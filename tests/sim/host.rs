@@ -115,7 +115,7 @@ impl Host {
                 foreign_subnets: Vec::new(),
                 running: self.kea.up,
             },
-            observed: self.kea.up.then(|| self.kea.running.digest),
+            observed: self.kea.up.then_some(self.kea.running.digest),
             difference: String::new(),
             spool_epoch: self.spool.epoch.to_vec(),
             spool_last_seq: self.spool.last_seq,
