@@ -73,7 +73,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
     let (channel, channels) = watch::channel(None);
     let (health, healths) = watch::channel(Health::default());
     let (gauge, gauges) = watch::channel(Vec::new());
-    let (feed, follow) = Feed::new(folder.clone(), spool, lease_file);
+    let (feed, follow) = Feed::new(spool, lease_file);
 
     let keeper = Keeper {
         config_file: settings.kea4_config,
@@ -120,7 +120,6 @@ fn open_spool(folder: &ServerFolder) -> Result<Spool, RunError> {
     match Spool::open(open()?, Options::default(), Box::new(random)) {
         Err(damage) if damage.is_damage() => {
             error!(damage = %chain(&damage), "the lease spool is damaged; it is set aside and all leases are listed anew");
-            folder.owe_listing(true)?;
             Ok(Spool::replace(open()?, Options::default(), Box::new(random))?)
         }
         opened => Ok(opened?),

@@ -2,8 +2,8 @@
 //!
 //! The place in the lease file up to which was read is stored in the spool together with the events read, in one
 //! durable step. So after a crash reading resumes exactly behind the last event that is durable. Where it cannot be proven
-//! that nothing was missed (the file was replaced behind the agent's back), the controller is owed a full listing, which is
-//! noted durably before reading goes on.
+//! that nothing was missed (the file was replaced behind the agent's back), the spool begins a new epoch before reading goes
+//! on, and with every epoch the controller is owed a full listing.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +14,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::ServerFolder;
 use super::keeper::chain;
 use crate::clock;
 use crate::driver::kea::follow::{self, FollowError, Follower, Lost, Position, Watch, WatchError};
 use crate::driver::kea::leases::{KnownLeases, seen};
-use crate::files::FileError;
 use crate::spool::{Spool, SpoolError, Status};
 
 /// Bytes of the lease file read at a time.
@@ -38,11 +36,18 @@ pub struct SpoolPosition {
     pub first_seq: u64,
     /// The last event that is durable in it; 0 if there is none.
     pub last_seq: u64,
+    /// The last event that the controller has acknowledged.
+    pub acked_seq: u64,
 }
 
 impl SpoolPosition {
     fn of(status: &Status) -> Self {
-        Self { epoch: status.epoch, first_seq: status.first_seq, last_seq: status.last_seq }
+        Self {
+            epoch: status.epoch,
+            first_seq: status.first_seq,
+            last_seq: status.last_seq,
+            acked_seq: status.acked_seq,
+        }
     }
 }
 
@@ -69,7 +74,6 @@ pub struct Feed {
 /// The feed's own things.
 #[derive(Debug)]
 pub struct Follow {
-    folder: ServerFolder,
     spool: Spool,
     lease_file: oneshot::Receiver<PathBuf>,
     asks: mpsc::Receiver<Ask>,
@@ -85,18 +89,16 @@ enum FeedError {
     Follow(#[from] FollowError),
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    #[error(transparent)]
-    File(#[from] FileError),
     #[error("it is not certain that every line of the lease file was seen ({0:?}); all leases are read anew")]
     Lost(Lost),
 }
 
 impl Feed {
     /// A feed into `spool`, and the handle on it. The lease file is told later, when the server was found.
-    pub fn new(folder: ServerFolder, spool: Spool, lease_file: oneshot::Receiver<PathBuf>) -> (Self, Follow) {
+    pub fn new(spool: Spool, lease_file: oneshot::Receiver<PathBuf>) -> (Self, Follow) {
         let (asks, asked) = mpsc::channel(16);
         let (says, position) = watch::channel(SpoolPosition::of(&spool.status()));
-        (Self { asks, position }, Follow { folder, spool, lease_file, asks: asked, position: says })
+        (Self { asks, position }, Follow { spool, lease_file, asks: asked, position: says })
     }
 
     /// Where the spool stands now.
@@ -226,16 +228,21 @@ impl Follow {
         watch: &Watch,
         stop: &CancellationToken,
     ) -> Result<Option<(Follower, KnownLeases)>, FeedError> {
-        if let Some(position) = self.stored_position() {
+        let stored = self.stored_position();
+        if stored.is_none() && !self.spool.status().position.is_empty() {
+            warn!("where the lease file was read up to is not known any more; all leases are listed anew");
+            self.begin_epoch()?;
+        }
+        if let Some(position) = stored {
             let known = KnownLeases::of(&follow::leases_at(lease_file, &position)?);
             match Follower::resume(lease_file, &position, watch.creations())? {
                 Ok(follower) => return Ok(Some((follower, known))),
                 Err(lost) => {
-                    warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew")
+                    warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew");
+                    self.begin_epoch()?;
                 }
             }
         }
-        self.folder.owe_listing(true)?;
         loop {
             if let Some((snapshot, follower)) = follow::start(lease_file, watch.creations())? {
                 snapshot.bad.iter().for_each(|row| warn!(%row, "a line of the lease file does not read"));
@@ -255,7 +262,7 @@ impl Follow {
         let look = match follower.look(watch.creations(), LOOK_BYTES)? {
             Ok(look) => look,
             Err(lost) => {
-                self.folder.owe_listing(true)?;
+                self.begin_epoch()?;
                 return Err(FeedError::Lost(lost));
             }
         };
@@ -277,6 +284,13 @@ impl Follow {
         Ok(())
     }
 
+    /// What was missed has no number, so the numbers begin anew: the controller asks for a listing with every new epoch.
+    fn begin_epoch(&mut self) -> Result<(), FeedError> {
+        self.spool.begin_epoch(clock::wall().0)?;
+        self.tell_position();
+        Ok(())
+    }
+
     fn tell_position(&self) {
         let at = SpoolPosition::of(&self.spool.status());
         self.position.send_if_modified(|before| std::mem::replace(before, at) != at);
@@ -291,10 +305,12 @@ impl Follow {
     fn answer(&mut self, ask: Ask, following: Option<(&Path, &Follower)>) -> Result<(), FeedError> {
         match ask {
             Ask::Barrier(answer) => drop(answer.send(self.spool.status().last_seq)),
-            Ask::Acknowledge(seq) => self.spool.acknowledge(seq),
-            Ask::BeginEpoch(answer) => {
-                self.spool.begin_epoch(clock::wall().0)?;
+            Ask::Acknowledge(seq) => {
+                self.spool.acknowledge(seq);
                 self.tell_position();
+            }
+            Ask::BeginEpoch(answer) => {
+                self.begin_epoch()?;
                 // Whoever asked may be gone.
                 answer.send(()).unwrap_or_default();
             }

@@ -15,6 +15,8 @@ pub mod upload;
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
+
 use crate::files::{self, FileError};
 
 /// The id of the Kea DHCPv4 server on its host.
@@ -40,22 +42,52 @@ impl ServerFolder {
         self.0.join("spool")
     }
 
-    /// Whether the controller is owed a full listing.
-    pub fn owes_listing(&self) -> Result<bool, FileError> {
-        Ok(files::read(&self.owed())?.is_some())
+    /// The incarnation of the controller's store for which a full listing of the spool `epoch` was carried out; none if
+    /// the controller is owed one.
+    pub fn listed(&self, epoch: [u8; 16]) -> Result<Option<u64>, FileError> {
+        let note = files::read(&self.listing_note())?.unwrap_or_default();
+        let note = String::from_utf8_lossy(&note);
+        let (of, incarnation) = note.trim_end().split_once(' ').unwrap_or_default();
+        Ok(incarnation.parse().ok().filter(|_| of == HEXLOWER.encode(&epoch)))
     }
 
-    /// Notes, durably, whether the controller is owed a full listing.
-    pub fn owe_listing(&self, owed: bool) -> Result<(), FileError> {
-        if owed { files::replace(&self.owed(), b"", 0o600) } else { files::remove(&self.owed()) }
+    /// Notes that, durably.
+    pub fn note_listed(&self, epoch: [u8; 16], incarnation: Option<u64>) -> Result<(), FileError> {
+        match incarnation {
+            Some(incarnation) => {
+                let note = format!("{} {incarnation}\n", HEXLOWER.encode(&epoch));
+                files::replace(&self.listing_note(), note.as_bytes(), 0o600)
+            }
+            None => files::remove(&self.listing_note()),
+        }
     }
 
-    fn owed(&self) -> PathBuf {
-        self.0.join("listing-owed")
+    fn listing_note(&self) -> PathBuf {
+        self.0.join("listed")
     }
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_counts_for_its_spool_and_incarnation_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = ServerFolder::at(folder.path().to_owned());
+        assert_eq!(server.listed([1; 16]).expect("readable"), None);
+        server.note_listed([1; 16], Some(7)).expect("writable");
+        assert_eq!(server.listed([1; 16]).expect("readable"), Some(7));
+        assert_eq!(server.listed([2; 16]).expect("readable"), None, "another spool owes one of its own");
+        server.note_listed([1; 16], None).expect("writable");
+        server.note_listed([1; 16], None).expect("nothing to remove is fine");
+        assert_eq!(server.listed([1; 16]).expect("readable"), None);
+        std::fs::write(folder.path().join("listed"), b"\xff garbage").expect("writable");
+        assert_eq!(server.listed([1; 16]).expect("readable"), None, "when in doubt, one is owed");
     }
 }

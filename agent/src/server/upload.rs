@@ -60,12 +60,12 @@ enum UploadError {
 }
 
 impl Uploader {
-    /// Sends on `channel` until `stop`: one stream after another.
-    pub async fn run(self, channel: Channel, stop: CancellationToken) {
+    /// Sends on `channel` to a store of `incarnation` until `stop`: one stream after another.
+    pub async fn run(self, channel: Channel, incarnation: u64, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let ended = tokio::select! {
                 () = stop.cancelled() => return,
-                ended = self.stream(channel.clone()) => ended,
+                ended = self.stream(channel.clone(), incarnation) => ended,
             };
             if let Err(failure) = ended {
                 info!(failure = %chain(&failure), "the stream of lease events ended; opening it again");
@@ -77,21 +77,27 @@ impl Uploader {
         }
     }
 
-    async fn stream(&self, channel: Channel) -> Result<(), UploadError> {
+    async fn stream(&self, channel: Channel, incarnation: u64) -> Result<(), UploadError> {
         let mut positions = self.feed.positions();
         let at: SpoolPosition = *positions.borrow_and_update();
         let mut reader = self.spool.clone();
-        let spool = upload::Spool { epoch: at.epoch, first_seq: at.first_seq, last_seq: at.last_seq };
-        let mut machine = Upload::new(KEA4, spool, self.folder.owes_listing()?, clock::now());
+        let spool = upload::Spool {
+            epoch: at.epoch,
+            first_seq: at.first_seq,
+            last_seq: at.last_seq,
+            acked_seq: at.acked_seq,
+            listed: self.folder.listed(at.epoch)?,
+        };
+        let mut machine = Upload::new(KEA4, spool, incarnation, clock::now());
         let (out, queue) = mpsc::channel(QUEUE);
         // The greeting is in the queue before the answer is awaited.
         let mut line = Line { out, waiting: VecDeque::new() };
-        self.carry_out(&mut machine, &mut reader, &mut line).await?;
+        self.carry_out(at.epoch, &mut machine, &mut reader, &mut line).await?;
         line.flush_ready();
         let mut client = AgentControlServiceClient::new(channel).max_decoding_message_size(4 << 20);
         let mut answers = client.upload_leases(ReceiverStream::new(queue)).await?.into_inner();
         loop {
-            self.carry_out(&mut machine, &mut reader, &mut line).await?;
+            self.carry_out(at.epoch, &mut machine, &mut reader, &mut line).await?;
             let deadline = machine.deadline();
             tokio::select! {
                 answer = next(&mut answers) => machine.receive(clock::now(), answer?),
@@ -114,6 +120,7 @@ impl Uploader {
 
     async fn carry_out(
         &self,
+        epoch: [u8; 16],
         machine: &mut Upload,
         spool: &mut SpoolReader,
         line: &mut Line,
@@ -121,12 +128,12 @@ impl Uploader {
         while let Some(output) = machine.poll() {
             match output {
                 Output::Send(message) => line.waiting.push_back(message),
-                Output::Owe(owed) => self.folder.owe_listing(owed)?,
+                Output::Listed(incarnation) => self.folder.note_listed(epoch, incarnation)?,
                 Output::Read { from, most } => {
                     let batch = spool.read(from, most, READ_BYTES)?;
                     machine.read(clock::now(), batch.first_seq, batch.events);
                 }
-                Output::List => self.list(machine).await,
+                Output::List(id) => self.list(machine, id).await,
                 Output::Acknowledged(seq) => self.feed.acknowledge(seq).await,
                 Output::NewEpoch => {
                     warn!("the controller knows more of the lease spool than it has; a new one is begun");
@@ -138,13 +145,13 @@ impl Uploader {
         Ok(())
     }
 
-    async fn list(&self, machine: &mut Upload) {
+    async fn list(&self, machine: &mut Upload, id: u64) {
         let leases = self.feed.list().await;
         let complete = leases.is_some();
         for part in leases.unwrap_or_default().chunks(LISTING_PART) {
-            machine.listed(part.iter().map(wire).collect());
+            machine.listed(id, part.iter().map(wire).collect());
         }
-        machine.listing_done(clock::now(), complete);
+        machine.listing_done(clock::now(), id, complete);
     }
 }
 

@@ -182,9 +182,9 @@ impl Line {
 
     fn welcomed(&mut self, connection: &mut Connection) {
         info!(controller = %self.controller, "session open");
-        if let Connection::Open(_, wire) = connection {
+        if let (Connection::Open(_, wire), Some(incarnation)) = (connection, self.machine.incarnation()) {
             for uploader in self.uploaders.values() {
-                wire.uploads.spawn(uploader.clone().run(wire.channel.clone(), wire.stop.clone()));
+                wire.uploads.spawn(uploader.clone().run(wire.channel.clone(), incarnation, wire.stop.clone()));
             }
             self.channel.send_replace(Some(wire.channel.clone()));
         }

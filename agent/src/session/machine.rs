@@ -182,7 +182,7 @@ enum Link {
     /// Dialled, or greeted and not welcomed; give up at this tick.
     Dialling(u64),
     /// Welcomed.
-    Up { fence: u64, floor: u64, heartbeat_ms: u64, next_heartbeat: u64 },
+    Up { fence: u64, floor: u64, incarnation: u64, heartbeat_ms: u64, next_heartbeat: u64 },
     /// Hanging up.
     Closing,
 }
@@ -270,6 +270,14 @@ impl Machine {
         matches!(self.link, Link::Up { .. })
     }
 
+    /// The incarnation of the controller's store, while the line holds.
+    pub fn incarnation(&self) -> Option<u64> {
+        match self.link {
+            Link::Up { incarnation, .. } => Some(incarnation),
+            _ => None,
+        }
+    }
+
     /// When it dials next, in ticks, if it is not connected.
     pub fn dials_at(&self) -> Option<u64> {
         match self.link {
@@ -337,9 +345,9 @@ impl Machine {
                 self.out.push_back(Output::Dial);
             }
             Link::Dialling(at) if now.ticks >= at => self.hang_up(),
-            Link::Up { fence, floor, heartbeat_ms, next_heartbeat } if now.ticks >= next_heartbeat => {
+            Link::Up { fence, floor, incarnation, heartbeat_ms, next_heartbeat } if now.ticks >= next_heartbeat => {
                 let next_heartbeat = now.ticks + heartbeat_ms;
-                self.link = Link::Up { fence, floor, heartbeat_ms, next_heartbeat };
+                self.link = Link::Up { fence, floor, incarnation, heartbeat_ms, next_heartbeat };
                 let health = Health { agent_unix_ms: now.wall.0, servers: self.gauges.clone() };
                 self.send(session_request::Message::Health(health));
             }
@@ -454,7 +462,8 @@ impl Machine {
         self.failures = 0;
         let heartbeat_ms = u64::from(welcome.heartbeat_seconds.clamp(1, 3600)) * 1000;
         let next_heartbeat = now.ticks + heartbeat_ms;
-        self.link = Link::Up { fence: welcome.fence, floor, heartbeat_ms, next_heartbeat };
+        let incarnation = at.incarnation;
+        self.link = Link::Up { fence: welcome.fence, floor, incarnation, heartbeat_ms, next_heartbeat };
         let ids: Vec<_> = self.servers.keys().cloned().collect();
         for id in ids {
             self.report(&id);

@@ -4,8 +4,10 @@
 //! order within the window that the controller sets (P22), goes back when asked to (P18), and says what was
 //! acknowledged, so that the spool may let go of it after its grace window (P20).
 //!
-//! A full listing that is owed is noted durably before anything else is sent, and is owed until the controller says
-//! that it carried it out (P21). Nothing in here outlives the stream but that note.
+//! A full listing is owed once per spool and incarnation of the store, when the controller asks for one, and when it has
+//! forgotten events that it acknowledged: then it may have forgotten what an earlier listing closed, too. That it is
+//! owed is noted durably before anything else is sent, until the controller says that it carried it out (P21).
+//! Nothing in here outlives the stream but that note.
 
 use freehold_core::time::Now;
 use freehold_proto::sync::{
@@ -28,8 +30,9 @@ const RELIST_MS: u64 = 60_000;
 pub enum Output {
     /// Send a message.
     Send(UploadLeasesRequest),
-    /// Note durably whether a full listing is owed, before anything that follows is done.
-    Owe(bool),
+    /// Note durably for which incarnation of the store a full listing of this spool was carried out, if for any,
+    /// before anything that follows is done.
+    Listed(Option<u64>),
     /// Answer with [`Upload::read`]: events that are durable in the spool, at most so many, from this number on.
     Read {
         /// The first one.
@@ -37,8 +40,9 @@ pub enum Output {
         /// How many at most.
         most: usize,
     },
-    /// Read all of the server's leases and hand them to [`Upload::listed`], then [`Upload::listing_done`].
-    List,
+    /// Read all of the server's leases and hand them to [`Upload::listed`], then [`Upload::listing_done`], under this
+    /// number. A listing under an older number may stop.
+    List(u64),
     /// The controller has every event up to this one durably.
     Acknowledged(u64),
     /// The controller knows more of this spool than it has: it lost its tail. Begin a new epoch, then dial again.
@@ -56,6 +60,10 @@ pub struct Spool {
     pub first_seq: u64,
     /// The last event that is durable in it; 0 if there never was one.
     pub last_seq: u64,
+    /// The last event that the controller acknowledged; 0 if there never was one.
+    pub acked_seq: u64,
+    /// The incarnation of the store for which a full listing was carried out, if there was one of this spool.
+    pub listed: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -72,7 +80,7 @@ struct Listing {
 pub struct Upload {
     server: String,
     spool: Spool,
-    owes_listing: bool,
+    incarnation: u64,
     welcomed: bool,
     next_seq: u64,
     /// Last numbers of the batches that are not acknowledged, in order.
@@ -85,12 +93,13 @@ pub struct Upload {
     listings: u64,
     listing: Option<Listing>,
     relist_at: Option<u64>,
+    over: bool,
     out: VecDeque<Output>,
 }
 
 impl Upload {
-    /// The stream of server `id`, just opened; the greeting is its first message.
-    pub fn new(id: &str, spool: Spool, owes_listing: bool, now: Now) -> Self {
+    /// The stream of server `id`, just opened to a store of this incarnation; the greeting is its first message.
+    pub fn new(id: &str, spool: Spool, incarnation: u64, now: Now) -> Self {
         let hello = UploadHello {
             server_id: id.to_owned(),
             spool_epoch: spool.epoch.to_vec(),
@@ -100,7 +109,7 @@ impl Upload {
         Self {
             server: id.to_owned(),
             spool,
-            owes_listing,
+            incarnation,
             welcomed: false,
             next_seq: 0,
             in_flight: VecDeque::new(),
@@ -112,6 +121,7 @@ impl Upload {
             listings: 0,
             listing: None,
             relist_at: None,
+            over: false,
             out: VecDeque::from([send(Message::Hello(hello))]),
         }
     }
@@ -128,11 +138,19 @@ impl Upload {
 
     /// When to call [`Upload::tick`], in ticks.
     pub fn deadline(&self) -> Option<u64> {
+        if self.over {
+            return None;
+        }
         let stalled = self.awaits_answer().then_some(self.heard_at + STALLED_MS);
         let paused =
             (self.has_more() && !self.reading && self.in_flight.len() < self.window).then_some(self.not_before);
         let listing = self.listing.as_ref().and_then(|listing| listing.ended);
         [stalled, paused, listing, self.relist_at].into_iter().flatten().min()
+    }
+
+    /// When a listing that was not carried out is made again, in ticks.
+    pub fn relists_at(&self) -> Option<u64> {
+        self.relist_at
     }
 
     /// The spool has more, or let go of what was acknowledged.
@@ -147,7 +165,11 @@ impl Upload {
     /// Events out of the spool, from `first_seq` on; answers [`Output::Read`].
     pub fn read(&mut self, now: Now, first_seq: u64, events: Vec<LeaseEvent>) {
         self.reading = false;
-        if first_seq == self.next_seq && !events.is_empty() {
+        if first_seq == self.next_seq && events.is_empty() {
+            // The spool let go of them; the next greeting says so.
+            return self.hang_up();
+        }
+        if first_seq == self.next_seq {
             let mut bytes = 0;
             let fits = events.iter().take_while(|event| {
                 bytes += event.encoded_len() + 4;
@@ -167,8 +189,8 @@ impl Upload {
     }
 
     /// A part of the full listing; answers [`Output::List`].
-    pub fn listed(&mut self, leases: Vec<LeaseEvent>) {
-        let Some(listing) = self.listing.as_mut().filter(|listing| listing.ended.is_none()) else { return };
+    pub fn listed(&mut self, id: u64, leases: Vec<LeaseEvent>) {
+        let Some(listing) = self.growing(id) else { return };
         for lease in &leases {
             listing.sha.update(lease.encode_to_vec());
         }
@@ -178,8 +200,8 @@ impl Upload {
     }
 
     /// The listing is over; `source_complete` if all of the server's leases were read.
-    pub fn listing_done(&mut self, now: Now, source_complete: bool) {
-        let Some(listing) = self.listing.as_mut().filter(|listing| listing.ended.is_none()) else { return };
+    pub fn listing_done(&mut self, now: Now, id: u64, source_complete: bool) {
+        let Some(listing) = self.growing(id) else { return };
         listing.ended = Some(now.ticks + 5 * STALLED_MS);
         let end = ResyncEnd {
             resync_id: listing.id,
@@ -194,9 +216,7 @@ impl Upload {
     pub fn tick(&mut self, now: Now) {
         let unanswered = self.listing.as_ref().and_then(|listing| listing.ended).is_some_and(|at| now.ticks >= at);
         if (self.awaits_answer() && now.ticks >= self.heard_at + STALLED_MS) || unanswered {
-            self.heard_at = now.ticks;
-            self.listing = None;
-            return self.out.push_back(Output::HangUp);
+            return self.hang_up();
         }
         if self.relist_at.is_some_and(|at| now.ticks >= at) {
             self.relist_at = None;
@@ -210,22 +230,27 @@ impl Upload {
         use upload_leases_response::Message;
         self.heard_at = now.ticks;
         match message.message {
+            _ if self.over => {}
             None => {}
             Some(Message::Welcome(_)) if self.welcomed => {}
             Some(Message::Welcome(welcome)) => {
                 if welcome.next_seq > self.spool.last_seq + 1 {
                     self.out.push_back(Output::NewEpoch);
-                    return self.out.push_back(Output::HangUp);
+                    return self.hang_up();
+                }
+                if welcome.next_seq < self.spool.first_seq {
+                    // The spool let go of those since the greeting; the next greeting says so.
+                    return self.hang_up();
                 }
                 self.welcomed = true;
                 self.next_seq = welcome.next_seq;
                 self.window = welcome.window_batches.clamp(1, 64) as usize;
                 self.batch_bytes = welcome.batch_bytes.clamp(1024, 4 << 20) as usize;
-                if welcome.resync_required && !self.owes_listing {
-                    self.owes_listing = true;
-                    self.out.push_back(Output::Owe(true));
+                let forgotten = welcome.next_seq <= self.spool.acked_seq;
+                if (welcome.resync_required || forgotten) && self.spool.listed.take().is_some() {
+                    self.out.push_back(Output::Listed(None));
                 }
-                if self.owes_listing {
+                if self.spool.listed != Some(self.incarnation) {
                     self.list(None);
                 }
             }
@@ -235,7 +260,11 @@ impl Upload {
                 }
                 self.window = ack.window_batches.clamp(1, 64) as usize;
                 self.not_before = now.ticks + u64::from(ack.min_interval_ms);
+                self.spool.acked_seq = self.spool.acked_seq.max(ack.acked_seq);
                 self.out.push_back(Output::Acknowledged(ack.acked_seq));
+            }
+            Some(Message::Rewind(rewind)) if rewind.next_seq < self.spool.first_seq => {
+                return self.hang_up();
             }
             Some(Message::Rewind(rewind)) => {
                 self.next_seq = rewind.next_seq;
@@ -248,17 +277,19 @@ impl Upload {
     }
 
     fn listing_answered(&mut self, now: Now, ack: &ResyncAck) {
-        let Some(listing) = self.listing.as_mut().filter(|listing| listing.id == ack.resync_id) else { return };
+        if self.listing.as_ref().is_none_or(|listing| listing.id != ack.resync_id) {
+            return;
+        }
         if ack.held_for_operator {
-            // The operator may take days; the answer comes on this stream or on a later listing.
-            listing.ended = Some(u64::MAX);
+            // The operator may take days; the answer comes on this stream, or to a later listing.
+            self.listing.iter_mut().for_each(|listing| listing.ended = Some(u64::MAX));
         } else {
             self.listing = None;
             self.relist_at = (!ack.applied).then_some(now.ticks + RELIST_MS);
         }
-        if ack.applied && self.owes_listing {
-            self.owes_listing = false;
-            self.out.push_back(Output::Owe(false));
+        if ack.applied && self.spool.listed != Some(self.incarnation) {
+            self.spool.listed = Some(self.incarnation);
+            self.out.push_back(Output::Listed(self.spool.listed));
         }
     }
 
@@ -270,7 +301,16 @@ impl Upload {
         self.listing = Some(Listing { id, count: 0, sha: Sha256::new(), ended: None });
         let begin = ResyncBegin { resync_id: id, as_of_seq: self.spool.last_seq };
         self.out.push_back(send(Message::ResyncBegin(begin)));
-        self.out.push_back(Output::List);
+        self.out.push_back(Output::List(id));
+    }
+
+    fn growing(&mut self, id: u64) -> Option<&mut Listing> {
+        self.listing.as_mut().filter(|listing| listing.id == id && listing.ended.is_none())
+    }
+
+    fn hang_up(&mut self) {
+        self.over = true;
+        self.out.push_back(Output::HangUp);
     }
 
     fn awaits_answer(&self) -> bool {
@@ -278,7 +318,7 @@ impl Upload {
     }
 
     fn has_more(&self) -> bool {
-        self.welcomed && self.next_seq <= self.spool.last_seq
+        self.welcomed && !self.over && self.next_seq <= self.spool.last_seq
     }
 
     fn read_more(&mut self, now: Now) {

@@ -62,7 +62,7 @@ pub enum Output {
     /// Send a message.
     Send(UploadLeasesResponse),
     /// Commit, in the order of these outputs; answer each with [`LeaseUpload::committed`] or
-    /// [`LeaseUpload::not_committed`]. The engine must refuse one that does not start where the server's cursor is.
+    /// [`LeaseUpload::not_committed`], in that order. The engine must refuse one that does not start where the server's cursor is.
     /// Events of a listing have no number: such a batch has events, and ends where it starts.
     Commit(LeaseBatch),
     /// Answer with [`LeaseUpload::leases`]: the server's leases with every commit so far in them.
@@ -194,6 +194,9 @@ impl LeaseUpload {
     /// The oldest commit that was asked for is durable.
     pub fn committed(&mut self, cursor: LeaseCursor) {
         self.durable = Some(cursor);
+        // A refusal of something older may have set this back while the commit was on its way.
+        self.expected =
+            self.expected.map(|expected| if expected.epoch == cursor.epoch { expected.max(cursor) } else { expected });
         match self.pending.pop_front() {
             Some(Pending::Greeting { resync_required }) => self.welcome(cursor, resync_required),
             Some(Pending::Events) => self.acknowledge(0),
@@ -203,8 +206,15 @@ impl LeaseUpload {
         self.sweep_if_ready();
     }
 
-    /// The oldest commit that was asked for was refused and left nothing behind.
-    pub fn not_committed(&mut self) {
+    /// The oldest commit that was asked for was refused and left nothing behind; the engine has the server's stream at
+    /// `cursor`. That may be further than this stream knows, where commits of an older one came in between.
+    pub fn not_committed(&mut self, cursor: Option<LeaseCursor>) {
+        let epoch = self.expected.or(self.durable).map(|cursor| cursor.epoch);
+        match cursor {
+            Some(cursor) if epoch == Some(cursor.epoch) => self.durable = Some(cursor),
+            // Another stream of the server greeted another spool.
+            _ => return self.close(),
+        }
         match self.pending.pop_front() {
             Some(Pending::Greeting { .. }) => self.close(),
             Some(Pending::Events) => {

@@ -71,7 +71,9 @@ impl Driver {
             tokio::select! {
                 Some(committed) = self.commits.next() => match committed {
                     Ok(cursor) => machine.committed(cursor),
-                    Err(NotTaken::Elsewhere) => machine.not_committed(),
+                    Err(NotTaken::Elsewhere) => {
+                        machine.not_committed(shared.leases.book().of(server).and_then(|leases| leases.cursor));
+                    }
                     Err(stopped @ NotTaken::Stopped) => {
                         self.over = true;
                         return Some(Err(Status::unavailable(stopped.to_string())));

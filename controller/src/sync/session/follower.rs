@@ -332,9 +332,13 @@ impl Follower {
     }
 
     pub(super) fn inventory(&mut self, cx: &mut Context, inventory: Inventory) {
-        let Step::Inventory(mut hashes) = std::mem::replace(&mut self.step, Step::Ready) else {
+        let mut hashes = match std::mem::replace(&mut self.step, Step::Ready) {
+            Step::Inventory(hashes) => hashes,
             // Nobody asked, or the answer came twice.
-            return;
+            other => {
+                self.step = other;
+                return;
+            }
         };
         for version in inventory.held {
             // What cannot be read cannot be compared with: only a snapshot is sure to replace it.

@@ -418,13 +418,14 @@ impl Session {
     }
 
     fn advance(&mut self, now: Now, server: &ServerName) {
-        if let (Stage::Open, Some(follower)) = (&self.stage, self.followers.get_mut(server.daemon())) {
+        let follower = self.followers.get_mut(server.daemon()).filter(|follower| follower.name() == server);
+        if let (Stage::Open, Some(follower)) = (&self.stage, follower) {
             follower.advance(&mut self.context, now);
         }
     }
 
     fn follower(&mut self, server: &ServerName) -> Option<&mut Follower> {
-        self.followers.get_mut(server.daemon())
+        self.followers.get_mut(server.daemon()).filter(|follower| follower.name() == server)
     }
 
     fn greeted(&mut self, hello: Hello) {

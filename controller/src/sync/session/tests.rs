@@ -1,1 +1,495 @@
+use super::*;
+use freehold_core::bundle::{Hash, Resource, ResourceKind};
+use freehold_core::{Revision, Timestamp};
+use freehold_proto::sync::change_ack::Phase;
+use freehold_proto::sync::session_request::Message as Up;
+use freehold_proto::sync::session_response::Message as Down;
+use freehold_proto::sync::{ChangeSet, ResourceResult, ResourceVersion, ServerHello};
 
+const STORE: [u8; 16] = [7; 16];
+const FENCE: u64 = 5;
+
+fn at(ticks: u64) -> Now {
+    Now { ticks, wall: Timestamp(1_000_000 + i64::try_from(ticks).expect("small")) }
+}
+
+fn point(incarnation: u64, revision: u64) -> StorePoint {
+    StorePoint { store: STORE, incarnation, revision: Revision(revision) }
+}
+
+fn server() -> ServerName {
+    "servers/berlin-1/kea4".parse().expect("a name")
+}
+
+fn key(id: &str) -> ResourceKey {
+    ResourceKey { kind: ResourceKind::Scope, id: id.into() }
+}
+
+/// A bundle of scopes, each `id` with the body `id:version`.
+fn bundle_of(ids: &[(&str, &str)]) -> Bundle {
+    let resource = |(id, version): &(&str, &str)| (key(id), Resource::new(format!("{id}:{version}").into_bytes()));
+    Bundle::new(ids.iter().map(resource).collect())
+}
+
+fn wish(bundle: &Bundle, revision: u64) -> Wanted {
+    Wanted {
+        bundle: Arc::new(bundle.clone()),
+        digest: bundle.digest(),
+        revision: Revision(revision),
+        committed: Timestamp(1_000_000),
+    }
+}
+
+/// A session of an agent that holds `held`, obeyed at `obeyed`.
+struct Bench {
+    session: Session,
+    slots: bool,
+}
+
+impl Bench {
+    fn opened(held: Option<&Bundle>, obeyed: Option<StorePoint>, now: StorePoint) -> (Self, Vec<Output>) {
+        let mut bench = Self::greeted(held, obeyed);
+        bench.session.opened(at(10), FENCE, now);
+        let first = bench.all();
+        (bench, first)
+    }
+
+    fn greeted(held: Option<&Bundle>, obeyed: Option<StorePoint>) -> Self {
+        let session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0);
+        let mut bench = Self { session, slots: true };
+        bench.say(0, Up::Hello(hello(held, obeyed)));
+        assert_eq!(
+            bench.all(),
+            [Output::Open { boot: [3; 16], seen: 4 }],
+            "P6: no welcome before the fence is durable"
+        );
+        bench
+    }
+
+    /// Opened and told what to send, when the state records `held` as applied.
+    fn following(held: Option<&Bundle>, wanted: &Bundle, ancestor: Option<&Bundle>) -> (Self, Vec<Output>) {
+        let (mut bench, _) = Self::opened(held, held.map(|_| point(1, 3)), point(1, 9));
+        let followed = Followed {
+            wanted: Some(wish(wanted, 8)),
+            recorded: held.map(Bundle::digest),
+            ancestor: ancestor.map(|bundle| Arc::new(bundle.clone())),
+        };
+        bench.session.follow(at(11), &server(), followed);
+        let outputs = bench.all();
+        (bench, outputs)
+    }
+
+    fn say(&mut self, ticks: u64, message: Up) {
+        self.session.receive(at(ticks), SessionRequest { message: Some(message) });
+    }
+
+    fn ack(&mut self, change_id: u64, phase: Phase, say: impl FnOnce(&mut ChangeAck)) -> Vec<Output> {
+        let mut ack = ChangeAck { server_id: "kea4".into(), change_id, ..ChangeAck::default() };
+        ack.set_phase(phase);
+        say(&mut ack);
+        self.say(100, Up::Ack(ack));
+        self.all()
+    }
+
+    fn applied(&mut self, change_id: u64, bundle: &Bundle) -> Vec<Output> {
+        self.ack(change_id, Phase::Applied, |ack| {
+            ack.digest = bundle.digest().0.to_vec();
+            ack.lease_seq = 42;
+        })
+    }
+
+    fn inventory(&mut self, bundle: &Bundle) -> Vec<Output> {
+        let held = bundle.resources().iter().map(|(key, resource)| ResourceVersion {
+            kind: key.kind.as_str().into(),
+            id: key.id.clone(),
+            hash: resource.hash().0.to_vec(),
+        });
+        self.say(50, Up::Inventory(Inventory { server_id: "kea4".into(), held: held.collect(), last: true }));
+        self.all()
+    }
+
+    /// All outputs; slots for snapshots are granted on the way.
+    fn all(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::AskSnapshot(of) if self.slots => self.session.snapshot_granted(at(60), &of),
+                other => outputs.push(other),
+            }
+        }
+        outputs
+    }
+}
+
+fn hello(held: Option<&Bundle>, obeyed: Option<StorePoint>) -> Hello {
+    let digest = held.map(|bundle| bundle.digest().0.to_vec()).unwrap_or_default();
+    let report = ServerReport { server_id: "kea4".into(), kind: "kea-dhcp4".into(), ..ServerReport::default() };
+    Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        boot_id: vec![3; 16],
+        max_fence_seen: 4,
+        servers: vec![ServerHello {
+            report: Some(report),
+            obeyed: obeyed.as_ref().map(super::point::message),
+            applied_digest: digest.clone(),
+            observed_digest: digest,
+            spool_last_seq: 40,
+            ..ServerHello::default()
+        }],
+        ..Hello::default()
+    }
+}
+
+fn changes(outputs: &[Output]) -> Vec<ChangeSet> {
+    let change = |output: &Output| match output {
+        Output::Send(SessionResponse { message: Some(Down::Change(change)) }) => Some(change.clone()),
+        _ => None,
+    };
+    outputs.iter().filter_map(change).collect()
+}
+
+/// The one change set that was sent, as (number, from, upserts, removes).
+fn change(outputs: &[Output]) -> (u64, Option<Digest>, Vec<String>, Vec<String>) {
+    let [change] = changes(outputs).try_into().expect("one change set in one part");
+    assert_eq!((change.fence, change.part, change.parts), (FENCE, 0, 1));
+    let upserts = change.upserts.into_iter().map(|resource| resource.id).collect();
+    let removes = change.removes.into_iter().map(|resource| resource.id).collect();
+    (change.change_id, bundle::parse_digest(&change.from_digest), upserts, removes)
+}
+
+fn said(outputs: &[Output]) -> Vec<&'static str> {
+    let word = |output: &Output| match output {
+        Output::Send(message) => match message.message.as_ref().expect("a message") {
+            Down::Welcome(_) => "welcome",
+            Down::InventoryRequest(_) => "inventory?",
+            Down::Change(_) => "change",
+            Down::Bookmark(_) => "bookmark",
+            Down::Trust(_) => "trust",
+            Down::GoAway(_) => "go away",
+            Down::Drift(_) => "drift",
+        },
+        Output::Open { .. } => "open",
+        Output::Submit(Command::RecordApplied { .. }) => "applied!",
+        Output::Submit(Command::RecordRejected { .. }) => "rejected!",
+        Output::Submit(_) => "submit",
+        Output::Follow { .. } => "follow",
+        Output::AskSnapshot(_) => "slot?",
+        Output::ReleaseSnapshot(_) => "slot free",
+        Output::Health(_) => "health",
+        Output::Alarm(_) => "alarm",
+        Output::Close => "close",
+    };
+    outputs.iter().map(word).collect()
+}
+
+fn went_away(outputs: &[Output]) -> go_away::Reason {
+    match outputs {
+        [.., Output::Send(SessionResponse { message: Some(Down::GoAway(away)) }), Output::Close] => away.reason(),
+        other => panic!("no goodbye: {other:?}"),
+    }
+}
+
+#[test]
+fn p5_the_first_message_is_the_greeting() {
+    let mut session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0);
+    session.receive(at(1), SessionRequest { message: Some(Up::Health(Health::default())) });
+    let outputs: Vec<_> = std::iter::from_fn(|| session.poll()).collect();
+    assert_eq!(went_away(&outputs), go_away::Reason::Protocol);
+}
+
+#[test]
+fn p6_the_welcome_carries_the_fence_that_is_durable() {
+    let (_, outputs) = Bench::opened(None, None, point(2, 9));
+    let Some(Output::Send(SessionResponse { message: Some(Down::Welcome(welcome)) })) = outputs.first() else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!((welcome.fence, welcome.heartbeat_seconds), (FENCE, 20));
+    assert_eq!(welcome.now, Some(super::point::message(&point(2, 9))));
+    assert_eq!(said(&outputs), ["welcome", "submit", "follow"]);
+}
+
+#[test]
+fn p7a_equal_digests_move_nothing_but_a_bookmark() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let (_, outputs) = Bench::following(Some(&bundle), &bundle, None);
+    assert_eq!(said(&outputs), ["bookmark"]);
+}
+
+#[test]
+fn p7a_what_runs_and_is_not_recorded_is_recorded() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::opened(Some(&bundle), Some(point(1, 3)), point(1, 9));
+    let followed = Followed { wanted: Some(wish(&bundle, 8)), ..Followed::default() };
+    bench.session.follow(at(11), &server(), followed);
+    let outputs = bench.all();
+    assert_eq!(said(&outputs), ["bookmark", "applied!"]);
+    let Output::Submit(Command::RecordApplied { applied, .. }) = &outputs[1] else { panic!() };
+    assert_eq!((applied.digest, applied.lease_seq), (bundle.digest(), 40));
+}
+
+#[test]
+fn p7b_a_known_ancestor_gives_the_difference() {
+    let (held, wanted) = (bundle_of(&[("a", "1"), ("b", "1")]), bundle_of(&[("a", "2"), ("c", "1")]));
+    let (_, outputs) = Bench::following(Some(&held), &wanted, Some(&held));
+    assert_eq!(change(&outputs), (1, Some(held.digest()), vec!["a".into(), "c".into()], vec!["b".into()]));
+}
+
+#[test]
+fn p7c_an_unknown_ancestor_is_asked_for_its_inventory() {
+    let (held, wanted) = (bundle_of(&[("a", "1"), ("b", "1")]), bundle_of(&[("a", "2"), ("c", "1")]));
+    let (mut bench, outputs) = Bench::following(Some(&held), &wanted, Some(&bundle_of(&[("x", "1")])));
+    assert_eq!(said(&outputs), ["inventory?"]);
+    let outputs = bench.inventory(&held);
+    assert_eq!(change(&outputs), (1, Some(held.digest()), vec!["a".into(), "c".into()], vec!["b".into()]));
+    assert_eq!(bench.inventory(&held), [], "an inventory that comes twice starts nothing");
+    assert_eq!(said(&bench.applied(1, &wanted)), ["applied!"]);
+}
+
+#[test]
+fn p7d_a_snapshot_comes_last_and_takes_a_slot() {
+    let (held, wanted) = (bundle_of(&[("a", "1"), ("b", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, _) = Bench::following(Some(&held), &wanted, Some(&held));
+    assert_eq!(said(&bench.ack(1, Phase::NeedSnapshot, |_| {})), ["inventory?"]);
+    assert_eq!(change(&bench.inventory(&held)).0, 2);
+    bench.slots = false;
+    assert_eq!(said(&bench.ack(2, Phase::NeedSnapshot, |_| {})), ["slot?"]);
+    bench.session.snapshot_granted(at(200), &server());
+    assert_eq!(change(&bench.all()), (3, None, vec!["a".into()], vec![]));
+    assert_eq!(said(&bench.ack(3, Phase::Staged, |_| {})), ["slot free"]);
+}
+
+#[test]
+fn p7d_an_agent_that_holds_nothing_gets_a_snapshot_at_once() {
+    let wanted = bundle_of(&[("a", "1")]);
+    let (_, outputs) = Bench::following(None, &wanted, None);
+    assert_eq!(change(&outputs), (1, None, vec!["a".into()], vec![]));
+}
+
+#[test]
+fn p8_three_missed_signs_of_life_end_the_session() {
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.say(5_000, Up::Health(Health::default()));
+    bench.all();
+    bench.session.tick(at(64_999));
+    assert_eq!(bench.all(), []);
+    bench.session.tick(at(65_000));
+    assert_eq!(bench.all(), [Output::Close]);
+    assert_eq!(bench.session.deadline(), None);
+}
+
+#[test]
+fn p8_a_session_lasts_half_an_hour_give_or_take_a_fifth() {
+    for (random, minutes) in [(0, 24), (12 * 60_000, 36), (12 * 60_000 + 1, 24)] {
+        let mut session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), random);
+        let end = minutes * 60_000;
+        session.receive(at(end - 1), SessionRequest { message: Some(Up::Hello(hello(None, None))) });
+        session.tick(at(end - 1));
+        assert_eq!(session.poll(), Some(Output::Open { boot: [3; 16], seen: 4 }));
+        assert_eq!(session.poll(), None);
+        session.tick(at(end));
+        let outputs: Vec<_> = std::iter::from_fn(|| session.poll()).collect();
+        assert_eq!(went_away(&outputs), go_away::Reason::Draining);
+    }
+}
+
+#[test]
+fn p9_only_what_was_read_back_counts_as_applied() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, _) = Bench::following(Some(&held), &wanted, Some(&held));
+    assert_eq!(said(&bench.applied(1, &held)), ["rejected!"], "the server still runs the old bundle");
+    bench.session.tick(at(10_000));
+    assert_eq!(said(&bench.all()), ["inventory?"]);
+}
+
+#[test]
+fn p9_one_change_is_in_flight_and_only_the_newest_wish_follows() {
+    let (held, first) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, _) = Bench::following(Some(&held), &first, Some(&held));
+    for version in ["3", "4", "5"] {
+        bench.session.wanted(at(20), &server(), Some(wish(&bundle_of(&[("a", version)]), 10)));
+    }
+    assert_eq!(bench.all(), []);
+    let outputs = bench.applied(1, &first);
+    assert_eq!(said(&outputs), ["applied!", "change"]);
+    let newest = bundle_of(&[("a", "5")]);
+    let [sent] = changes(&outputs).try_into().expect("one");
+    assert_eq!(bundle::parse_digest(&sent.to_digest), Some(newest.digest()));
+    assert_eq!(bundle::parse_digest(&sent.from_digest), Some(first.digest()));
+}
+
+#[test]
+fn p9_a_busy_server_is_tried_again_later_and_later() {
+    let wanted = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::following(None, &wanted, None);
+    let mut waits = Vec::new();
+    for change_id in 1..8 {
+        bench.ack(change_id, Phase::Busy, |_| {});
+        let retry = bench.session.next_retry().expect("it waits");
+        waits.push(retry - 100);
+        bench.session.tick(at(retry));
+        bench.say(retry, Up::Health(Health::default()));
+        assert_eq!(changes(&bench.all()).len(), 1);
+    }
+    assert_eq!(waits, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+}
+
+#[test]
+fn p10_what_was_refused_is_named_quarantined_and_not_sent_again() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "1"), ("bad", "1")]));
+    let (mut bench, _) = Bench::following(Some(&held), &wanted, Some(&held));
+    let result = ResourceResult {
+        kind: "scope".into(),
+        id: "bad".into(),
+        field: "option-data".into(),
+        message: "no such option".into(),
+        ..ResourceResult::default()
+    };
+    let outputs = bench.ack(1, Phase::Rejected, |ack| {
+        ack.results = vec![result];
+        ack.server_error = "the configuration is refused".into();
+    });
+    let [Output::Submit(Command::RecordRejected { rejections, error, .. })] = outputs.as_slice() else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(error, "the configuration is refused");
+    let (refused, rejection) = rejections.first_key_value().expect("one");
+    assert_eq!((refused, rejection.hash), (&key("bad"), Hash::of(b"bad:1")));
+    assert_eq!((rejection.field.as_str(), rejection.message.as_str()), ("option-data", "no such option"));
+
+    bench.session.wanted(at(200), &server(), Some(wish(&wanted, 12)));
+    bench.session.tick(at(300));
+    assert_eq!(bench.all(), [], "unchanged");
+    let edited = bundle_of(&[("a", "1"), ("bad", "2")]);
+    bench.session.wanted(at(400), &server(), Some(wish(&edited, 13)));
+    assert_eq!(change(&bench.all()), (2, Some(held.digest()), vec!["bad".into()], vec![]));
+}
+
+#[test]
+fn p12_a_large_bundle_goes_in_parts_of_a_mebibyte() {
+    let body = |n: usize| Resource::new(vec![u8::try_from(n).expect("small"); 300 << 10]);
+    let wanted = Bundle::new((0..8).map(|n| (key(&format!("s{n}")), body(n))).collect());
+    let (mut bench, outputs) = Bench::following(None, &wanted, None);
+    let parts = changes(&outputs);
+    assert_eq!(
+        parts.iter().map(|part| (part.part, part.parts, part.upserts.len())).collect::<Vec<_>>(),
+        [(0, 3, 3), (1, 3, 3), (2, 3, 2)]
+    );
+    assert!(parts.iter().all(|part| prost::Message::encoded_len(part) <= 1 << 20 && part.change_id == 1));
+    assert_eq!(said(&bench.ack(1, Phase::Staged, |_| {})), ["slot free"]);
+}
+
+#[test]
+fn p16_the_barrier_is_recorded_with_the_proof() {
+    let wanted = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::following(None, &wanted, None);
+    let outputs = bench.applied(1, &wanted);
+    let [Output::Submit(Command::RecordApplied { applied, .. }), Output::ReleaseSnapshot(_)] = outputs.as_slice()
+    else {
+        panic!("{outputs:?}");
+    };
+    let expected = freehold_core::model::Applied {
+        revision: Revision(8),
+        digest: wanted.digest(),
+        at: at(100).wall,
+        took_ms: 100,
+        lease_seq: 42,
+    };
+    assert_eq!(*applied, expected);
+}
+
+#[test]
+fn p3_nothing_is_sent_to_an_agent_that_knows_a_later_state() {
+    let (held, wanted) = (bundle_of(&[("a", "1"), ("b", "1")]), bundle_of(&[("a", "2")]));
+    for obeyed in [point(1, 10), point(2, 1)] {
+        let (mut bench, outputs) = Bench::opened(Some(&held), Some(obeyed), point(1, 9));
+        assert_eq!(outputs[1], Output::Alarm(Alarm::Regression { held: obeyed, ours: point(1, 9) }));
+        bench.session.follow(at(11), &server(), Followed { wanted: Some(wish(&wanted, 8)), ..Followed::default() });
+        assert_eq!(said(&bench.all()), ["inventory?"]);
+        let cost = Alarm::RegressionCost { server: server(), removes: vec![key("b")] };
+        assert_eq!(bench.inventory(&held), [Output::Alarm(cost)]);
+        bench.session.moved(at(60), point(3, 9));
+        let held_back = Alarm::RemovalsHeld { server: server(), removes: vec![key("b")] };
+        assert_eq!(bench.all(), [Output::Alarm(held_back)], "additions alone would go out now");
+        bench.session.release_removals(at(70), &server());
+        assert_eq!(change(&bench.all()), (1, Some(held.digest()), vec!["a".into()], vec!["b".into()]));
+    }
+}
+
+#[test]
+fn p3_a_session_of_another_agent_removes_nothing_while_the_store_is_behind() {
+    let (held, wanted) = (bundle_of(&[("a", "1"), ("b", "1")]), bundle_of(&[("a", "1")]));
+    let (mut bench, _) = Bench::opened(Some(&held), Some(point(1, 3)), point(1, 9));
+    bench.session.store_went_backwards();
+    let ancestor = Some(Arc::new(held.clone()));
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(wish(&wanted, 8)), ancestor, recorded: None });
+    assert_eq!(said(&bench.all()), ["alarm"]);
+    let more = bundle_of(&[("a", "1"), ("b", "1"), ("c", "1")]);
+    bench.session.wanted(at(20), &server(), Some(wish(&more, 10)));
+    assert_eq!(change(&bench.all()).2, ["c"]);
+}
+
+#[test]
+fn p4_across_incarnations_an_unchanged_server_moves_nothing() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::opened(Some(&bundle), Some(point(1, 900)), point(2, 9));
+    let followed = Followed { wanted: Some(wish(&bundle, 8)), recorded: Some(bundle.digest()), ancestor: None };
+    bench.session.follow(at(11), &server(), followed);
+    assert_eq!(said(&bench.all()), ["bookmark"]);
+}
+
+#[test]
+fn p2_an_agent_of_another_store_is_sent_away() {
+    let foreign = StorePoint { store: [9; 16], ..point(1, 1) };
+    let (_, outputs) = Bench::opened(None, Some(foreign), point(1, 9));
+    assert!(outputs.contains(&Output::Alarm(Alarm::ForeignStore { store: [9; 16] })));
+    assert!(outputs.contains(&Output::Close));
+}
+
+#[test]
+fn a_drift_is_shown_and_left_alone() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::following(Some(&bundle), &bundle, None);
+    let report = DriftReport { server_id: "kea4".into(), observed_digest: vec![1; 32], ..DriftReport::default() };
+    bench.say(20, Up::Drift(report));
+    let outputs = bench.all();
+    assert_eq!(said(&outputs), ["alarm", "drift"]);
+    let Output::Send(SessionResponse { message: Some(Down::Drift(decision)) }) = &outputs[1] else { panic!() };
+    assert_eq!(decision.action(), drift_decision::Action::Hold);
+}
+
+#[test]
+fn every_end_says_why() {
+    for (ending, reason) in [
+        (Ending::Draining, go_away::Reason::Draining),
+        (Ending::Overloaded { retry_after_ms: 700 }, go_away::Reason::Overloaded),
+        (Ending::Revoked, go_away::Reason::Revoked),
+        (Ending::Superseded, go_away::Reason::Superseded),
+        (Ending::CertificateEnds, go_away::Reason::CertificateEnds),
+    ] {
+        let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+        bench.session.end(ending);
+        assert_eq!(went_away(&bench.all()), reason);
+        bench.say(30, Up::Health(Health::default()));
+        bench.session.end(Ending::Revoked);
+        assert_eq!(bench.all(), [], "nothing more is said");
+    }
+}
+
+#[test]
+fn an_unmanaged_server_is_left_alone() {
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.follow(at(11), &server(), Followed::default());
+    assert_eq!(bench.all(), []);
+    bench.session.wanted(at(12), &server(), Some(wish(&bundle_of(&[]), 10)));
+    assert_eq!(change(&bench.all()), (1, None, vec![], vec![]), "managed now, with nothing planned");
+}
+
+#[test]
+fn what_is_meant_for_another_agents_server_of_the_same_id_is_not_done() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[]));
+    let (mut bench, _) = Bench::following(Some(&held), &held, None);
+    let other: ServerName = "servers/paris-1/kea4".parse().expect("a name");
+    bench.session.wanted(at(20), &other, Some(wish(&wanted, 10)));
+    assert_eq!(bench.all(), []);
+}
