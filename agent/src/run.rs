@@ -135,7 +135,7 @@ async fn gauge_health(
 ) {
     loop {
         let health = healths.borrow_and_update().clone();
-        let mut by_name: std::collections::HashMap<_, _> = health.counters.into_iter().collect();
+        let mut by_name = health.counters;
         by_name.insert("running".to_owned(), health.running.to_string());
         by_name.insert("digest".to_owned(), health.observed.as_ref().map(Digest::to_string).unwrap_or_default());
         by_name.insert("spool_last_seq".to_owned(), feed.position().last_seq.to_string());
