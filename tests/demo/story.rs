@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::seen;
-use crate::telling::Telling;
+use crate::telling::{Show, Telling};
 
 /// How long it may take until both sides agree again.
 const CONVERGED: Duration = Duration::from_secs(60);
@@ -84,10 +84,7 @@ fn existing_servers(telling: &mut Telling, site: &mut Site) -> Result<Value> {
         branch.kea.start()?;
     }
     let version = site.berlin.kea.command("version-get", None)?;
-    telling.say(&format!(
-        "Kea {} serves in both.",
-        version["extended"].as_str().unwrap_or_default().lines().next().unwrap_or_default()
-    ));
+    telling.say(&format!("Kea {} serves in both.", shown(&version["extended"]).lines().next().unwrap_or_default()));
     config_by_hand(&site.berlin)
 }
 
@@ -105,8 +102,8 @@ fn founding(telling: &mut Telling, site: &Site) -> Result<Programs> {
     let berlin = enrolled.next().context("there are two branches")??;
     let munich = enrolled.next().context("there are two branches")??;
     drop(enrolled);
-    telling.freehold(&controller, &["agent", "list"])?;
-    telling.freehold(&controller, &["server", "list"])?;
+    telling.freehold(&controller, &["agent", "list"], Show::All)?;
+    telling.freehold(&controller, &["server", "list"], Show::All)?;
     Ok(Programs { berlin, munich, controller })
 }
 
@@ -115,8 +112,9 @@ fn adoption(telling: &mut Telling, site: &Site, programs: &Programs, by_hand: &V
     telling.step("The servers are adopted: what is there stays as it is")?;
     let before = site.berlin.kea.command("config-get", None)?["Dhcp4"].take();
     for agent in [&programs.berlin, &programs.munich] {
-        telling.freehold(&programs.controller, &["server", "manage", &agent.server(), "--wait"])?;
+        telling.freehold(&programs.controller, &["server", "manage", &agent.server(), "--wait"], Show::Nothing)?;
     }
+    telling.freehold(&programs.controller, &["server", "list"], Show::All)?;
     let after = site.berlin.kea.command("config-get", None)?["Dhcp4"].take();
     ensure!(before == after, "adoption changed Berlin's configuration:\n{before:#}\nbecame\n{after:#}");
     ensure!(config_by_hand(&site.berlin)? == *by_hand, "adoption changed the subnet that was written by hand");
@@ -127,7 +125,11 @@ fn adoption(telling: &mut Telling, site: &Site, programs: &Programs, by_hand: &V
 /// A prefix and a scope in each branch. Hands back how long Berlin's scope took to be served.
 fn plan(telling: &mut Telling, controller: &Controller) -> Result<Duration> {
     telling.step("A network and its scope are planned; --wait returns when Kea was proven to serve it")?;
-    telling.freehold(controller, &["prefix", "create", "10.1.0.0/16", "--network", "--title", "Berlin"])?;
+    telling.freehold(
+        controller,
+        &["prefix", "create", "10.1.0.0/16", "--network", "--title", "Berlin"],
+        Show::Line("name"),
+    )?;
     let berlin = [
         "scope",
         "create",
@@ -144,9 +146,13 @@ fn plan(telling: &mut Telling, controller: &Controller) -> Result<Duration> {
         "berlin/kea4",
         "--wait",
     ];
-    let apply = telling.freehold(controller, &berlin)?;
+    let apply = telling.freehold(controller, &berlin, Show::Line("sync"))?;
     telling.say(&format!("From the command's start to its end, Kea's proof included: {} ms.", apply.as_millis()));
-    telling.freehold(controller, &["prefix", "create", "10.2.0.0/16", "--network", "--title", "Munich"])?;
+    telling.freehold(
+        controller,
+        &["prefix", "create", "10.2.0.0/16", "--network", "--title", "Munich"],
+        Show::Line("name"),
+    )?;
     let munich = [
         "scope",
         "create",
@@ -163,7 +169,7 @@ fn plan(telling: &mut Telling, controller: &Controller) -> Result<Duration> {
         "munich/kea4",
         "--wait",
     ];
-    telling.freehold(controller, &munich)?;
+    telling.freehold(controller, &munich, Show::Line("sync"))?;
     Ok(apply)
 }
 
@@ -188,7 +194,7 @@ fn leases(
     ensure!(lease.routers == [Ipv4Addr::new(10, 1, 0, 1)], "the router is not the scope's: {lease:?}");
     ensure!(lease.dns_servers == [Ipv4Addr::new(10, 1, 0, 2)], "the DNS server is not the scope's: {lease:?}");
     controller.wait_lease(&berlin.server(), &lease.address.to_string(), SOON)?;
-    telling.freehold(controller, &["lease", "list"])?;
+    telling.freehold(controller, &["lease", "list"], Show::All)?;
 
     let meter = site.berlin.client(&site.lab, "meter", [2, 0, 0, 0, 0x11, 0])?;
     let clients = [1, 2, 3, 4, 5].map(|last| [2, 0, 0, 0, 0x11, last]);
@@ -203,7 +209,7 @@ fn leases(
 fn reservation(telling: &mut Telling, site: &Site, controller: &Controller) -> Result<()> {
     telling.step("An address is reserved for a printer, and the printer gets it")?;
     let reserve = ["reservation", "create", "berlin-office", "10.1.2.40", "--hardware", PRINTER_TEXT, "--wait"];
-    telling.freehold(controller, &reserve)?;
+    telling.freehold(controller, &reserve, Show::Line("sync"))?;
     let printer = site.berlin.client(&site.lab, "printer", PRINTER)?;
     let lease = granted(&printer, "the printer")?;
     ensure!(lease.address == Ipv4Addr::new(10, 1, 2, 40), "the printer got {}", lease.address);
@@ -214,7 +220,11 @@ fn reservation(telling: &mut Telling, site: &Site, controller: &Controller) -> R
 /// More clients than addresses get every address but the excluded and the reserved.
 fn exclusion(telling: &mut Telling, site: &Site, controller: &Controller) -> Result<()> {
     telling.step("Ten addresses are excluded; then more clients ask than there are addresses")?;
-    telling.freehold(controller, &["scope", "exclude", "berlin-office", "10.1.2.50-10.1.2.59", "--wait"])?;
+    telling.freehold(
+        controller,
+        &["scope", "exclude", "berlin-office", "10.1.2.50-10.1.2.59", "--wait"],
+        Show::Line("sync"),
+    )?;
     let taken: BTreeSet<Ipv4Addr> = site.berlin.kea.leases()?.into_keys().collect();
     let address = |last| Ipv4Addr::new(10, 1, 2, last);
     let excluded: BTreeSet<Ipv4Addr> = (50..=59).map(address).collect();
@@ -263,7 +273,7 @@ fn cut(telling: &mut Telling, site: &Site, Programs { controller, munich, .. }: 
     ));
 
     telling.say("Meanwhile somebody changes the scope:");
-    telling.freehold(controller, &["scope", "update", "munich-office", "--dns", "10.2.0.53"])?;
+    telling.freehold(controller, &["scope", "update", "munich-office", "--dns", "10.2.0.53"], Show::Line("sync"))?;
 
     telling.step("The link heals: every event arrives exactly once, and the waiting change is applied")?;
     site.munich.wan.heal()?;
@@ -287,6 +297,7 @@ fn cut(telling: &mut Telling, site: &Site, Programs { controller, munich, .. }: 
     let desk = site.munich.client(&site.lab, "desk", [2, 0, 0, 0, 0x12, 1])?;
     let lease = granted(&desk, "the desk")?;
     ensure!(lease.dns_servers == [Ipv4Addr::new(10, 2, 0, 53)], "the change is not served: {lease:?}");
+    controller.wait_lease(&server, &lease.address.to_string(), SOON)?;
     telling.say(&format!("udhcpc on a desk in Munich: {}, DNS {}.", lease.address, list(&lease.dns_servers)));
     Ok(Cut { events_spooled: spooled, events_received: new.len(), healed })
 }
@@ -323,10 +334,13 @@ fn crash(telling: &mut Telling, site: &Site, programs: &mut Programs) -> Result<
     let mut after = memory(controller)?;
     let new = after.leases.iter().position(|known| known["address"] == lease.address.to_string());
     after.leases.remove(new.context("the new lease is not in the list")?);
-    ensure!(before == after, "before the crash it knew {before:?}, and now {after:?}");
+    before.same_as(&after)?;
     telling.say(&format!(
-        "After {:.1} s both agents were back; {} resources, {} leases and the one given meanwhile are there.",
-        restarted.as_secs_f64(),
+        "Agents come back after a random pause of up to 30 s, so that not all come at once: both were there after {:.1} s.",
+        restarted.as_secs_f64()
+    ));
+    telling.say(&format!(
+        "{} resources, {} leases and the one given meanwhile are there.",
         before.resources.len(),
         before.leases.len()
     ));
@@ -334,10 +348,23 @@ fn crash(telling: &mut Telling, site: &Site, programs: &mut Programs) -> Result<
 }
 
 /// What a controller knows, apart from what changes by itself.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Memory {
     resources: Vec<Value>,
     leases: Vec<Value>,
+}
+
+impl Memory {
+    fn same_as(&self, after: &Self) -> Result<()> {
+        for (before, after) in [(&self.resources, &after.resources), (&self.leases, &after.leases)] {
+            let only = |one: &[Value], other: &[Value]| -> Vec<String> {
+                one.iter().filter(|row| !other.contains(row)).map(ToString::to_string).collect()
+            };
+            let (lost, new) = (only(before, after), only(after, before));
+            ensure!(before == after, "the crash took {lost:#?}\nand left instead {new:#?}");
+        }
+        Ok(())
+    }
 }
 
 fn memory(controller: &Controller) -> Result<Memory> {
@@ -348,16 +375,24 @@ fn memory(controller: &Controller) -> Result<Memory> {
         }
     };
     let mut resources = Vec::new();
-    for noun in ["space", "prefix", "scope", "agent", "operator"] {
-        resources.extend(rows(&[noun, "list"])?);
-    }
-    resources.extend(rows(&["reservation", "list", "berlin-office"])?);
-    for resource in resources.iter_mut().filter_map(Value::as_object_mut) {
-        // How far servers are, and when agents were heard, is of the moment.
-        for field in ["sync", "connected", "seenTime"] {
-            resource.remove(field);
+    // How far servers are, and when agents were last heard and welcomed, is of the moment.
+    for (noun, of_the_moment) in [
+        ("space", &[][..]),
+        ("prefix", &[]),
+        ("scope", &["sync"]),
+        ("reservation", &["sync"]),
+        ("operator", &[]),
+        ("agent", &["connected", "seenTime", "etag", "updateTime"]),
+    ] {
+        for mut resource in rows(&[noun, "list"])? {
+            let fields = resource.as_object_mut().context("a resource is an object")?;
+            for field in of_the_moment {
+                fields.remove(*field);
+            }
+            resources.push(resource);
         }
     }
+
     Ok(Memory { resources, leases: rows(&["lease", "list"])? })
 }
 
@@ -366,7 +401,7 @@ fn untouched(telling: &mut Telling, site: &Site, by_hand: &Value) -> Result<()> 
     telling.step("And the subnet that somebody wrote by hand?")?;
     let now = config_by_hand(&site.berlin)?;
     ensure!(now == *by_hand, "it was {by_hand:#}\nand is {now:#}");
-    telling.say(&format!("{} ({}): as it was, byte for byte.", now["subnet"], now["user-context"]["comment"]));
+    telling.say(&format!("{}, {}: as it was, byte for byte.", shown(&now["subnet"]), now["user-context"]["comment"]));
     Ok(())
 }
 
@@ -376,6 +411,10 @@ fn config_by_hand(branch: &Branch) -> Result<Value> {
     let subnets = config["Dhcp4"]["subnet4"].as_array().context("config-get shows no subnets")?;
     let found = subnets.iter().find(|subnet| subnet["id"] == BY_HAND);
     found.cloned().context("the subnet that was written by hand is gone")
+}
+
+fn shown(text: &Value) -> &str {
+    text.as_str().unwrap_or_default()
 }
 
 fn granted(client: &Client, who: &str) -> Result<ClientLease> {

@@ -6,6 +6,17 @@ use anyhow::{Result, ensure};
 use freehold_lab::Controller;
 use tokio::sync::watch;
 
+/// How much of an answer is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// All of it.
+    All,
+    /// The line that begins with this word.
+    Line(&'static str),
+    /// That it came.
+    Nothing,
+}
+
 /// The teller.
 #[derive(Debug)]
 pub(crate) struct Telling {
@@ -39,14 +50,19 @@ impl Telling {
         println!("   {line}");
     }
 
-    /// Runs `freehold`, showing the command and its answer; it must end well. Hands back how long it took.
-    pub(crate) fn freehold(&self, controller: &Controller, arguments: &[&str]) -> Result<Duration> {
+    /// Runs `freehold`, showing the command and of its answer this much; it must end well. Hands back how long it took.
+    pub(crate) fn freehold(&self, controller: &Controller, arguments: &[&str], show: Show) -> Result<Duration> {
         let shown: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
         println!("   $ freehold {}", shown.join(" "));
         let start = Instant::now();
         let answer = controller.cli(arguments)?.success()?;
         let took = start.elapsed();
-        for line in answer.lines() {
+        let shown = |line: &&str| match show {
+            Show::All => true,
+            Show::Line(word) => line.starts_with(word),
+            Show::Nothing => false,
+        };
+        for line in answer.lines().filter(shown) {
             println!("     {}", line.trim_end());
         }
         Ok(took)

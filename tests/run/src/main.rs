@@ -4,8 +4,11 @@
 //! fresh clone, and it needs nothing but cargo and, for what touches the network, root on Debian: what is missing is
 //! installed, after saying what ([`packages`], [`tools`]).
 //!
+//! `demo` builds the programs and becomes `freehold-demo` ([`mod@demo`]).
+//!
 //! `verify` walks the table in [`steps`] with the [`runner`]; a new check is a new row there.
 
+mod demo;
 mod packages;
 mod runner;
 mod steps;
@@ -28,10 +31,11 @@ fn main() -> ExitCode {
             Ok(selection) => runner::verify(steps::STEPS, &selection),
             Err(wrong) => usage(&wrong),
         },
-        Some("demo") => {
-            eprintln!("UNIMPLEMENTED: the demo needs a controller, an agent and a CLI; they do not exist yet.");
-            ExitCode::FAILURE
-        }
+        Some("demo") => match words.collect::<Vec<_>>()[..] {
+            [] => demo::demo(&runner::workspace(), &[]),
+            ["--exit"] => demo::demo(&runner::workspace(), &["--exit"]),
+            ref other => usage(&format!("unknown arguments {other:?}")),
+        },
         Some(other) => usage(&format!("there is no command {other:?}")),
         None => usage("say what to do"),
     }

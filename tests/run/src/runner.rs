@@ -158,7 +158,7 @@ fn line(step: &Finished) -> String {
 }
 
 /// The workspace's root: two folders above this package.
-fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).expect("the package lies in tests/run").to_owned()
 }

@@ -101,4 +101,23 @@ pub(crate) const STEPS: &[Step] = &[
         tools: &[],
         build: Build::Needs,
     },
+    Step {
+        name: "demo",
+        shows: "the story of the README, each claim checked where it is made",
+        commands: &[&[
+            "cargo",
+            "run",
+            "--quiet",
+            "--package",
+            "freehold-tests",
+            "--bin",
+            "freehold-demo",
+            "--",
+            "--exit",
+        ]],
+        long: &[],
+        packages: LAB,
+        tools: &[],
+        build: Build::Needs,
+    },
 ];
