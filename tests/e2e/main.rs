@@ -3,6 +3,7 @@
 //! A file a story, and each test a lab of its own. [`berlin`] is where most stories begin.
 
 mod berlin;
+mod crash;
 mod lab;
 mod leases;
 mod outage;
