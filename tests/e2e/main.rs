@@ -2,6 +2,7 @@
 //!
 //! A file a story, and each test a lab of its own. [`berlin`] is where most stories begin.
 
+mod adoption;
 mod berlin;
 mod crash;
 mod lab;
