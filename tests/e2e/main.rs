@@ -9,3 +9,4 @@ mod lab;
 mod leases;
 mod outage;
 mod refusal;
+mod revoke;
