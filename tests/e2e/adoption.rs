@@ -13,7 +13,7 @@ const BY_HAND: [u8; 6] = [2, 0, 0, 0, 0, 0x1a];
 fn what_was_configured_by_hand_is_untouched_by_adoption_and_ten_pushes() -> Result<()> {
     Berlin::with_kea(by_hand, |berlin| {
         let file_before = std::fs::read(berlin.branch.kea.config_path())?;
-        assert_eq!(config_sets(berlin)?, 0, "adopting changed what Kea runs");
+        assert_eq!(berlin.config_sets()?, 0, "adopting changed what Kea runs");
         assert!(file_before.starts_with(b"{\n"), "adopting wrote Kea's file");
         let before = foreign(berlin)?;
         let server = berlin.json(&format!("server show {SERVER}"))?;
@@ -51,7 +51,7 @@ fn what_was_configured_by_hand_is_untouched_by_adoption_and_ten_pushes() -> Resu
             assert_eq!(foreign(berlin)?, before, "after {push}");
         }
         // Each was a push, except for the deletion of a scope that Kea did not have.
-        assert_eq!(config_sets(berlin)?, 9);
+        assert_eq!(berlin.config_sets()?, 9);
         let ours = |config: &Value| {
             config["Dhcp4"]["subnet4"].as_array().map(|all| all.iter().filter(|one| is_ours(one)).count())
         };
@@ -116,12 +116,6 @@ fn foreign(berlin: &Berlin) -> Result<String> {
 
 fn is_ours(subnet: &Value) -> bool {
     subnet["user-context"]["freehold"].is_object()
-}
-
-/// How often Kea was given a configuration.
-fn config_sets(berlin: &Berlin) -> Result<usize> {
-    let log = berlin.branch.kea.process().context("Kea runs")?.log()?;
-    Ok(log.matches("Received command 'config-set'").count())
 }
 
 /// What Freehold kept of files that were not its own.

@@ -8,5 +8,6 @@ mod crash;
 mod lab;
 mod leases;
 mod outage;
+mod reenrol;
 mod refusal;
 mod revoke;
