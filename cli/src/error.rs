@@ -196,9 +196,11 @@ fn refusal_hint(status: &Status, tries: u32) -> Option<String> {
         (_, "ETAG_MISMATCH") => {
             "somebody changed it since it was read: look at it again (`show`), then repeat with its new etag"
         }
-        (_, "IDENTITY_REVOKED") => {
+        (Code::Unauthenticated, "IDENTITY_REVOKED") => {
             "this certificate is shut out; an administrator can issue another: freehold operator certificate issue"
         }
+        // Somebody else's identity: the controller has said all.
+        (_, "IDENTITY_REVOKED") => return None,
         (Code::NotFound, reason) => return reason.strip_suffix("_NOT_FOUND").and_then(list_hint),
         (Code::PermissionDenied, _) => {
             "`freehold whoami` shows your roles and permissions; an administrator gives roles with `freehold operator roles`"

@@ -87,6 +87,12 @@ impl Berlin<'_> {
         })
     }
 
+    /// How often Kea was given a configuration.
+    pub(crate) fn config_sets(&self) -> Result<usize> {
+        let log = self.branch.kea.process().context("Kea runs")?.log()?;
+        Ok(log.matches("Received command 'config-set'").count())
+    }
+
     /// A client host that relays for a crowd, and the load of so many clients.
     pub(crate) fn crowd(&self, name: &str, clients: u32, rate: u32) -> Result<(Client, Load)> {
         let (relay, server) = (self.branch.address(255, 1), self.branch.address(0, 1));

@@ -2,8 +2,12 @@
 //!
 //! A file a story, and each test a lab of its own. [`berlin`] is where most stories begin.
 
+mod adoption;
 mod berlin;
+mod crash;
 mod lab;
 mod leases;
 mod outage;
+mod reenrol;
 mod refusal;
+mod revoke;

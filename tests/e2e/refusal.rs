@@ -59,6 +59,9 @@ fn what_kea_refuses_is_kept_out_alone_and_told_in_keas_words() -> Result<()> {
         let server = berlin.json(&format!("server show {SERVER}"))?;
         assert_eq!((&server["status"]["rejected"], &server["status"]["lastError"]), (&Value::Null, &Value::Null));
 
+        // Kea was asked before it was told: a configuration that it cannot take would have closed its sockets.
+        let log = berlin.branch.kea.process().context("Kea runs")?.log()?;
+        assert!(!log.contains("DHCP4_CONFIG_UNRECOVERABLE_ERROR") && !log.contains("DHCP4_CONFIG_LOAD_FAIL"));
         let attempts = probe.stop()?;
         let silence = longest_silence(&attempts);
         assert!(silence < SILENCE_MAX, "Kea was silent for {silence:?}");
