@@ -2,7 +2,9 @@
 
 use super::{Api, status};
 use crate::engine::Call;
+use freehold_core::access::Permission;
 use freehold_core::change::{Actor, RequestMark};
+use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Command, State};
 use prost::Message;
@@ -29,12 +31,26 @@ pub(super) fn open<M>(request: Request<M>) -> Result<(Actor, M), Status> {
     Ok((actor(&extensions)?, message))
 }
 
+/// The operator who calls. Agents are kept from what asks for this.
+pub(super) fn operator(extensions: &Extensions) -> Result<OperatorName, Status> {
+    actor(extensions)?.principal.parse().map_err(refuse)
+}
+
 /// A refusal as a status, for `?`.
 pub(super) fn refuse(refusal: Refusal) -> Status {
     status::refused(&refusal)
 }
 
 impl Api {
+    /// Whether the caller of a stream still has the right that it was let in with.
+    pub(super) fn still_may(&self, operator: &OperatorName, permission: Permission) -> Result<(), Status> {
+        if self.engine.state().operator(operator).is_some_and(|operator| operator.may(permission)) {
+            return Ok(());
+        }
+        let message = format!("{operator} has lost the permission {permission}, which this stream needs");
+        Err(refuse(Refusal::new(Reason::PermissionDenied, message)))
+    }
+
     /// Carries `command` out, or says what would come of it: the state after it.
     pub(super) async fn carry_out<M: Message>(
         &self,
@@ -96,9 +112,14 @@ pub(super) fn missing(field: &str) -> Refusal {
     Refusal::new(Reason::FieldRequired, format!("give the {field}")).at(field)
 }
 
-/// The status of a name that nothing has.
+/// The status of a request's `name` that nothing has.
 pub(super) fn not_found(reason: Reason, name: &impl std::fmt::Display) -> Status {
-    refuse(Refusal::new(reason, format!("{name} does not exist")).at("name").about(name))
+    not_found_at("name", reason, name)
+}
+
+/// The status of a name, in this field of the request, that nothing has.
+pub(super) fn not_found_at(field: &str, reason: Reason, name: &impl std::fmt::Display) -> Status {
+    refuse(Refusal::new(reason, format!("{name} does not exist")).at(field).about(name))
 }
 
 /// The name in a request's `name`.

@@ -1,10 +1,11 @@
 use super::Api;
-use super::call::{named, not_found, refuse};
+use super::call::{named, not_found, operator, refuse};
 use super::page::{self, Page};
 use crate::ledger::LedgerError;
+use freehold_core::access::Permission;
 use freehold_core::lease::Lease as CoreLease;
 use freehold_core::model::SubnetId;
-use freehold_core::name::{ScopeName, ServerName};
+use freehold_core::name::{OperatorName, ScopeName, ServerName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{State, Timestamp, text};
@@ -19,6 +20,8 @@ use futures_util::Stream;
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
@@ -143,32 +146,52 @@ impl LeaseService for Api {
         request: Request<WatchLeasesRequest>,
     ) -> Result<Response<Self::WatchLeasesStream>, Status> {
         let server = parent(&request.get_ref().parent)?;
-        let followers = self.leases.followers();
-        let api = self.clone();
+        let follower = Follower {
+            operator: operator(request.extensions())?,
+            followers: self.leases.followers(),
+            api: self.clone(),
+            server,
+        };
         let begun = WatchLeasesResponse { events: Vec::new() };
-        let rest = futures_util::stream::unfold((api, followers, server), |(api, mut followers, server)| async move {
-            loop {
-                let batches = match followers.recv().await {
-                    Ok(batches) => batches,
-                    Err(RecvError::Closed) => return None,
-                    Err(RecvError::Lagged(_)) => {
-                        let slow = Status::resource_exhausted(
-                            "the watch was too slow and missed events; list them and watch again",
-                        );
-                        return Some((Err(slow), (api, followers, server)));
-                    }
-                };
-                let state = api.engine.state();
-                let wanted = |batch: &&LeaseBatch| server.as_ref().is_none_or(|server| batch.server == *server);
-                let events: Vec<_> =
-                    batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
-                if !events.is_empty() {
-                    return Some((Ok(WatchLeasesResponse { events }), (api, followers, server)));
-                }
-            }
+        let rest = futures_util::stream::unfold(follower, |mut follower| async move {
+            follower.next().await.map(|answer| (answer, follower))
         });
         let stream = futures_util::StreamExt::chain(futures_util::stream::iter([Ok(begun)]), rest);
         Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+/// Somebody who follows what happens to leases.
+struct Follower {
+    api: Api,
+    operator: OperatorName,
+    followers: Receiver<Arc<[LeaseBatch]>>,
+    server: Option<ServerName>,
+}
+
+impl Follower {
+    /// The next answer; `None` when the controller stops.
+    async fn next(&mut self) -> Option<Result<WatchLeasesResponse, Status>> {
+        loop {
+            let batches = match self.followers.recv().await {
+                Ok(batches) => batches,
+                Err(RecvError::Closed) => return None,
+                Err(RecvError::Lagged(_)) => {
+                    let slow = "the watch was too slow and missed events; list them and watch again";
+                    return Some(Err(Status::resource_exhausted(slow)));
+                }
+            };
+            if let Err(lost) = self.api.still_may(&self.operator, Permission::LeasesRead) {
+                return Some(Err(lost));
+            }
+            let state = self.api.engine.state();
+            let wanted = |batch: &&LeaseBatch| self.server.as_ref().is_none_or(|server| batch.server == *server);
+            let events: Vec<_> =
+                batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
+            if !events.is_empty() {
+                return Some(Ok(WatchLeasesResponse { events }));
+            }
+        }
     }
 }
 

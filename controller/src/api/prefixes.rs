@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
 use super::mask::Mask;
 use super::page::Page;
 use freehold_core::command::PrefixPatch;
@@ -85,7 +85,7 @@ impl PrefixService for Api {
         let page = Page::parse(message.page_size, &message.page_token, &format!("prefixes of {}", message.parent))?;
         let state = self.engine.state();
         if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
-            return Err(not_found(Reason::SpaceNotFound, space));
+            return Err(not_found_at("parent", Reason::SpaceNotFound, space));
         }
         let from = match (page.after::<PrefixName>()?, &space) {
             (Some(after), _) => Bound::Excluded(after),

@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
@@ -100,7 +100,7 @@ impl ReservationService for Api {
         let page = Page::parse(message.page_size, &message.page_token, &format!("reservations of {}", message.parent))?;
         let state = self.engine.state();
         if let Some(scope) = scope.as_ref().filter(|scope| state.scope(scope).is_none()) {
-            return Err(not_found(Reason::ScopeNotFound, scope));
+            return Err(not_found_at("parent", Reason::ScopeNotFound, scope));
         }
         let from = match (page.after::<ReservationName>()?, &scope) {
             (Some(after), _) => Bound::Excluded(after),

@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
@@ -98,17 +98,18 @@ impl Api {
         let state = self.engine.state();
         let mut status = match awaited {
             Awaited::Scope(name) => {
-                let scope = state.scope(name).ok_or_else(|| not_found(Reason::ScopeNotFound, name))?;
+                let scope = state.scope(name).ok_or_else(|| not_found_at("resource", Reason::ScopeNotFound, name))?;
                 obedience::of_scope(&state, &self.presence, scope)
             }
             Awaited::Reservation(name) => {
-                let missing = || not_found(Reason::ReservationNotFound, name);
+                let missing = || not_found_at("resource", Reason::ReservationNotFound, name);
                 let reservation = state.reservation(name).ok_or_else(missing)?;
                 let scope = state.scope(&name.scope).ok_or_else(missing)?;
                 obedience::of_reservation(&state, &self.presence, scope, reservation)
             }
             Awaited::Server(name) => {
-                let server = state.server(name).ok_or_else(|| not_found(Reason::ServerNotFound, name))?;
+                let server =
+                    state.server(name).ok_or_else(|| not_found_at("resource", Reason::ServerNotFound, name))?;
                 obedience::of_server(&state, &self.presence, name, revision.unwrap_or(server.stamp.revision))
             }
         };

@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{actor, at_most, refuse};
+use super::call::{at_most, operator, refuse};
 use super::status::unreadable;
 use crate::engine::Entries;
 use freehold_core::access::Permission;
@@ -78,6 +78,9 @@ impl Watcher {
         }
         loop {
             while let Some(entry) = self.ready.pop_front() {
+                if let Err(lost) = self.api.still_may(&self.operator, Permission::Watch) {
+                    return Some(Err(lost));
+                }
                 let changes: Vec<_> =
                     entry.changes().iter().filter(|change| self.sees(change)).map(change_message).collect();
                 if !changes.is_empty() {
@@ -100,8 +103,7 @@ impl WatchService for Api {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let principal = actor(request.extensions())?.principal;
-        let operator = principal.parse().map_err(|_| Status::permission_denied("only operators watch"))?;
+        let operator = operator(request.extensions())?;
         let request = request.into_inner();
         known(&request.kinds).map_err(refuse)?;
         let newest = self.engine.state().revision();

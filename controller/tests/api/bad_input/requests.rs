@@ -1,0 +1,229 @@
+//! What all requests have in common: etags, masks, request ids, pages; and what only single ones have.
+
+use super::{Case, case};
+use crate::house::*;
+use freehold_proto::v1::*;
+use prost_types::{Duration, FieldMask};
+use tonic::Code::{self, Aborted, FailedPrecondition, InvalidArgument, NotFound};
+
+const UPDATE_SCOPE: &str = "/freehold.v1.ScopeService/UpdateScope";
+const LIST_PREFIXES: &str = "/freehold.v1.PrefixService/ListPrefixes";
+const WAIT: &str = "/freehold.v1.ServerService/WaitApplied";
+
+pub(super) async fn cases(house: &House) -> Vec<Case> {
+    [guards(), pages(house).await, ids(house).await, single_ones(), not_messages()].into_iter().flatten().collect()
+}
+
+fn change(scope: Scope, paths: &[&str]) -> UpdateScopeRequest {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    let scope = Scope { name: "scopes/yard".to_owned(), description: "other".to_owned(), ..scope };
+    UpdateScopeRequest { scope: Some(scope), update_mask: Some(FieldMask { paths }), ..UpdateScopeRequest::default() }
+}
+
+fn guards() -> Vec<Case> {
+    let etag = |etag: &str| change(Scope { etag: etag.to_owned(), ..Scope::default() }, &["description"]);
+    let path = |path: &str| change(Scope::default(), &["description", path]);
+    let unknown = (InvalidArgument, "UNKNOWN_MASK_PATH", "update_mask.paths[1]");
+    let delete =
+        |etag: &str| DeleteScopeRequest { name: "scopes/yard".to_owned(), etag: etag.to_owned(), ..Default::default() };
+    vec![
+        case("a stale etag", UPDATE_SCOPE, etag("1"), (Aborted, "ETAG_MISMATCH", "scope.etag")),
+        case("no etag of ours", UPDATE_SCOPE, etag("W/\"1\""), (InvalidArgument, "INVALID_ETAG", "scope.etag")),
+        case("a stale etag", "/freehold.v1.ScopeService/DeleteScope", delete("1"), (Aborted, "ETAG_MISMATCH", "etag")),
+        case(
+            "no etag of ours",
+            "/freehold.v1.ScopeService/DeleteScope",
+            delete("-1"),
+            (InvalidArgument, "INVALID_ETAG", "etag"),
+        ),
+        case("an unknown path", UPDATE_SCOPE, path("descriptoin"), unknown),
+        case("a path of a path", UPDATE_SCOPE, path("lease_times.valid_seconds"), unknown),
+        case("an output field", UPDATE_SCOPE, path("create_time"), unknown),
+        case(
+            "what cannot be changed",
+            UPDATE_SCOPE,
+            path("network"),
+            (InvalidArgument, "FIELD_IMMUTABLE", "update_mask.paths[1]"),
+        ),
+        case("no scope", UPDATE_SCOPE, UpdateScopeRequest::default(), (InvalidArgument, "FIELD_REQUIRED", "scope")),
+        case(
+            "a scope that there is not",
+            UPDATE_SCOPE,
+            UpdateScopeRequest {
+                scope: Some(Scope { name: "scopes/other".to_owned(), ..Scope::default() }),
+                ..UpdateScopeRequest::default()
+            },
+            (NotFound, "SCOPE_NOT_FOUND", "scope.name"),
+        ),
+    ]
+}
+
+/// Lists with each its path and a message of this page size and token.
+fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
+    use prost::Message;
+    macro_rules! list {
+        ($path:literal, $request:ident $($field:ident: $value:literal)*) => {
+            ($path, $request { page_size, page_token: page_token.to_owned(), $($field: $value.to_owned(),)* ..Default::default() }.encode_to_vec())
+        };
+    }
+    vec![
+        list!("/freehold.v1.SpaceService/ListSpaces", ListSpacesRequest),
+        list!("/freehold.v1.PrefixService/ListPrefixes", ListPrefixesRequest parent: "spaces/default"),
+        list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest),
+        list!("/freehold.v1.ReservationService/ListReservations", ListReservationsRequest parent: "scopes/yard"),
+        list!("/freehold.v1.ServerService/ListServers", ListServersRequest),
+        list!("/freehold.v1.AgentService/ListAgents", ListAgentsRequest),
+        list!("/freehold.v1.AgentService/ListEnrolmentTokens", ListEnrolmentTokensRequest),
+        list!("/freehold.v1.OperatorService/ListOperators", ListOperatorsRequest),
+        list!("/freehold.v1.EventService/ListEvents", ListEventsRequest),
+        list!("/freehold.v1.LeaseService/ListLeases", ListLeasesRequest parent: "servers/-"),
+        list!("/freehold.v1.LeaseService/ListLeaseEvents", ListLeaseEventsRequest parent: "servers/a/kea4"),
+    ]
+}
+
+async fn pages(house: &House) -> Vec<Case> {
+    let list = ListPrefixesRequest { parent: DEFAULT.to_owned(), page_size: 1, ..ListPrefixesRequest::default() };
+    let page = house.prefixes().list_prefixes(list.clone()).await.expect("a page").into_inner();
+    let token = page.next_page_token;
+    assert!(!token.is_empty());
+    let of = |what: &str, rows: Vec<(&'static str, Vec<u8>)>, told: (Code, &'static str, &'static str)| {
+        let case = |(path, message)| {
+            let (code, reason, field) = told;
+            Case { what: format!("{what}: {path}"), path, message, code, reason, field }
+        };
+        rows.into_iter().map(case).collect::<Vec<_>>()
+    };
+    let invalid = (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token");
+    let mut cases = of("a negative page", lists(-1, ""), (InvalidArgument, "INVALID_VALUE", "page_size"));
+    cases.extend(of("no token", lists(0, "\"';"), invalid));
+    cases.extend(of("a long token", lists(0, &"A".repeat(100_000)), invalid));
+    let others = lists(0, &token).into_iter().filter(|(path, _)| *path != LIST_PREFIXES).collect();
+    cases.extend(of("another list's token", others, invalid));
+    let everywhere = ListPrefixesRequest { parent: "spaces/-".to_owned(), page_token: token, ..list };
+    cases.push(case("the token of another filter", LIST_PREFIXES, everywhere, invalid));
+    cases
+}
+
+async fn ids(house: &House) -> Vec<Case> {
+    let path = "/freehold.v1.PrefixService/CreatePrefix";
+    let create = |cidr: &str, id: &str| CreatePrefixRequest {
+        request_id: id.to_owned(),
+        ..create_prefix(cidr, prefix::Kind::Network)
+    };
+    house.prefixes().create_prefix(create("10.5.0.0/24", "once")).await.expect("a prefix");
+    let told = (InvalidArgument, "INVALID_REQUEST_ID", "request_id");
+    let mut cases: Vec<_> = ["a b", "a\n", "\u{0}", "é", &"x".repeat(65), " "]
+        .into_iter()
+        .map(|id| case(format!("the request id {id:?}"), path, create("10.6.0.0/24", id), told))
+        .collect();
+    let reused = (FailedPrecondition, "REQUEST_ID_REUSED", "request_id");
+    cases.push(case("an id for two requests", path, create("10.6.0.0/24", "once"), reused));
+    let delete =
+        DeleteScopeRequest { name: "scopes/yard".to_owned(), request_id: "once".to_owned(), ..Default::default() };
+    cases.push(case("an id for two methods", "/freehold.v1.ScopeService/DeleteScope", delete, reused));
+    cases
+}
+
+fn single_ones() -> Vec<Case> {
+    let wait = |resource: &str, seconds: i64| WaitAppliedRequest {
+        resource: resource.to_owned(),
+        timeout: Some(Duration { seconds, nanos: 0 }),
+        ..WaitAppliedRequest::default()
+    };
+    let watch = "/freehold.v1.WatchService/Watch";
+    let token = "/freehold.v1.AgentService/CreateEnrolmentToken";
+    let enrol = |seconds: i64, endpoint: &str| CreateEnrolmentTokenRequest {
+        agent_id: "berlin-1".to_owned(),
+        ttl: Some(Duration { seconds, nanos: 0 }),
+        endpoint: endpoint.to_owned(),
+        ..CreateEnrolmentTokenRequest::default()
+    };
+    let ttl = (InvalidArgument, "INVALID_VALUE", "ttl");
+    vec![
+        case("a wait backwards", WAIT, wait("scopes/yard", -1), (InvalidArgument, "INVALID_VALUE", "timeout")),
+        case("a wait for a prefix", WAIT, wait(YARD, 1), (InvalidArgument, "INVALID_NAME", "resource")),
+        case("a wait for nothing", WAIT, wait("scopes/other", 1), (NotFound, "SCOPE_NOT_FOUND", "resource")),
+        case(
+            "a watch from the future",
+            watch,
+            WatchRequest { from_revision: u64::MAX, ..WatchRequest::default() },
+            (FailedPrecondition, "REVISION_OUT_OF_RANGE", "from_revision"),
+        ),
+        case(
+            "a watch of what there is not",
+            watch,
+            WatchRequest { kinds: vec!["scope".to_owned(), "scopes".to_owned()], ..WatchRequest::default() },
+            (InvalidArgument, "INVALID_FILTER", "kinds[1]"),
+        ),
+        case("a token that is over", token, enrol(0, ""), ttl),
+        case("a token from before", token, enrol(-5, ""), ttl),
+        case("a token for ever", token, enrol(i64::MAX, ""), ttl),
+        case("a token for nowhere", token, enrol(60, "nowhere"), (InvalidArgument, "INVALID_VALUE", "endpoint")),
+        case(
+            "no signing request",
+            "/freehold.v1.OperatorService/IssueOperatorCertificate",
+            IssueOperatorCertificateRequest { name: "operators/admin".to_owned(), csr_der: vec![0x30, 0x82] },
+            (InvalidArgument, "INVALID_CERTIFICATE_REQUEST", "csr_der"),
+        ),
+        case(
+            "a role that there is not",
+            "/freehold.v1.OperatorService/CreateOperator",
+            CreateOperatorRequest {
+                operator_id: "new".to_owned(),
+                operator: Some(Operator { roles: vec!["god".to_owned()], ..Operator::default() }),
+                ..CreateOperatorRequest::default()
+            },
+            (InvalidArgument, "INVALID_VALUE", "operator.roles[0]"),
+        ),
+        case(
+            "prefixes of a space that there is not",
+            LIST_PREFIXES,
+            ListPrefixesRequest { parent: "spaces/other".to_owned(), ..ListPrefixesRequest::default() },
+            (NotFound, "SPACE_NOT_FOUND", "parent"),
+        ),
+        case(
+            "reservations of a scope that there is not",
+            "/freehold.v1.ReservationService/ListReservations",
+            ListReservationsRequest { parent: "scopes/other".to_owned(), ..ListReservationsRequest::default() },
+            (NotFound, "SCOPE_NOT_FOUND", "parent"),
+        ),
+        case(
+            "an event's name",
+            "/freehold.v1.EventService/GetEvent",
+            GetEventRequest { name: "events/x".repeat(100_000) },
+            (InvalidArgument, "INVALID_NAME", "name"),
+        ),
+        case(
+            "an event that is not there yet",
+            "/freehold.v1.EventService/GetEvent",
+            GetEventRequest { name: format!("events/{}", u64::MAX) },
+            (NotFound, "EVENT_NOT_FOUND", "name"),
+        ),
+        case(
+            "a lease of a mapped address",
+            "/freehold.v1.LeaseService/GetLease",
+            GetLeaseRequest { name: "servers/a/kea4/leases/::ffff:10.1.0.10".to_owned() },
+            (InvalidArgument, "INVALID_ADDRESS", "name"),
+        ),
+        case(
+            "a lease's name",
+            "/freehold.v1.LeaseService/GetLease",
+            GetLeaseRequest { name: "x".repeat(1_000_000) },
+            (InvalidArgument, "INVALID_NAME", "name"),
+        ),
+    ]
+}
+
+/// Bytes that are not the message: a length past the end, text that is not UTF-8, a field of another type.
+fn not_messages() -> Vec<Case> {
+    let bytes: [&[u8]; 3] = [&[0x0a, 0x7f, 0x00], &[0x0a, 0x02, 0xc3, 0x28], &[0x08, 0x01]];
+    let case = |message: &[u8]| Case {
+        what: format!("the bytes {message:x?}"),
+        path: "/freehold.v1.SpaceService/CreateSpace",
+        message: message.to_vec(),
+        code: InvalidArgument,
+        reason: "MALFORMED_MESSAGE",
+        field: "",
+    };
+    bytes.into_iter().map(case).collect()
+}

@@ -1,0 +1,13 @@
+//! The API of a whole controller, over real TLS on the loopback: what it refuses, what it repeats, what it shows to whom.
+
+mod bad_input;
+mod events;
+mod house;
+mod lists;
+mod masks;
+mod once;
+mod roles;
+mod waiting;
+mod watching;
+#[path = "../whole/mod.rs"]
+mod whole;
