@@ -7,6 +7,7 @@ mod draws;
 #[path = "../../../core/tests/histories/universe.rs"]
 mod universe;
 
+mod backup;
 mod world;
 
 use std::fs;
@@ -136,7 +137,7 @@ fn a_damaged_store_is_made_anew_with_the_same_state() {
     let (mut aside, mut noticed) = (0, std::collections::BTreeSet::new());
     let original = folder();
     let truth = grown(original.path(), 4, NEVER);
-    for seed in 0..80 {
+    for seed in 0..60 {
         let folder = folder();
         copy(original.path(), folder.path());
         damage(&folder.path().join("store"), &mut SimRng::new(seed));
@@ -150,7 +151,7 @@ fn a_damaged_store_is_made_anew_with_the_same_state() {
         assert_eq!(World::resume(folder.path(), memory).end(), truth, "seed {seed}");
         assert_current(folder.path(), &truth);
     }
-    println!("{aside} of 80 set aside: {noticed:?}");
+    println!("{aside} of 60 set aside: {noticed:?}");
     assert!(aside > 10, "{aside}");
 }
 

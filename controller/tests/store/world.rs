@@ -203,6 +203,12 @@ impl World {
         LeaseEvent { kind, lease, observed: self.now, folded: 0 }
     }
 
+    /// The newest frames of the ledger and the lease ledger.
+    pub(crate) fn heads(&self) -> [u64; 2] {
+        let (ledger, leases) = self.ledgers.as_ref().unwrap();
+        [ledger.history().head().0, leases.history().head().0]
+    }
+
     /// What a process that is killed leaves, and what there should be.
     pub(crate) fn truth(&self) -> Truth {
         Truth { state: sorted(&self.state), book: sorted(&self.book), revision: self.state.revision().0 }
