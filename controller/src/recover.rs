@@ -186,11 +186,15 @@ pub fn open(data: &DataDir) -> Result<Memory, RecoverError> {
     let (Opened { store, state, book }, set_aside) = match opened {
         Ok(opened) => (opened, None),
         Err(reason) => {
-            tracing::warn!(%reason, "the store is made anew from the ledger");
+            let missing = matches!(reason, Unusable::Missing);
+            if !missing {
+                let reason: &dyn std::error::Error = &reason;
+                tracing::warn!(reason, "the store is set aside, and made anew from the ledger");
+            }
             set_store_aside(&path).map_err(|source| RecoverError::Aside { path: path.clone(), source })?;
             let store = Store::create(&path, identity).map_err(|source| RecoverError::Store { path, source })?;
             let empty = Opened { store, state: None, book: None };
-            (empty, (!matches!(reason, Unusable::Missing)).then_some(reason))
+            (empty, (!missing).then_some(reason))
         }
     };
     let checkpoints = data.checkpoints();

@@ -1,5 +1,7 @@
 //! The store and the checkpoints against what the ledgers say: whatever happens to them, a start has the same state.
 
+#![allow(clippy::unwrap_used, reason = "a test; its helpers fail like the test itself")]
+
 #[allow(dead_code, reason = "the histories of core's own tests, of which not everything is needed")]
 #[path = "../../../core/tests/histories/draws.rs"]
 mod draws;
