@@ -8,8 +8,10 @@
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
 //! - [`serve`]: the port: connections, who is at their other end, and what they may call; [`enrol`]: how hosts become agents
+//! - [`backup`]: taking one beside a running controller, restoring it, checking either
 //! - [`init`] makes a controller; [`config`] is what a running one is told, [`recover`] its state out of the ledger, [`run`] the wiring diagram
 pub mod api;
+pub mod backup;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;

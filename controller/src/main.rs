@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use freehold_controller::config::{Overrides, Settings};
-use freehold_controller::{init, notify, run};
+use freehold_controller::recover::DataDir;
+use freehold_controller::{backup, clock, init, notify, run};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -26,6 +27,39 @@ enum What {
     Init(InitArgs),
     /// Run the controller of a data directory.
     Run(RunArgs),
+    /// Back a data directory up into a folder; the controller may run.
+    Backup(BackupArgs),
+    /// Make a data directory out of a backup.
+    Restore(RestoreArgs),
+    /// Read all of a data directory or a backup, and say what it holds; the controller may run.
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct BackupArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", env = "FREEHOLD_DATA")]
+    data: PathBuf,
+    /// The folder for the backup; empty, or not there yet.
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct RestoreArgs {
+    /// The backup's folder.
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// The data directory to make; empty, or not there yet.
+    #[arg(long, value_name = "DIR", env = "FREEHOLD_DATA")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The data directory, or a backup's folder.
+    #[arg(long, value_name = "DIR", env = "FREEHOLD_DATA")]
+    data: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +108,9 @@ fn main() -> ExitCode {
     let done = match command.what {
         What::Init(args) => make(args),
         What::Run(args) => serve(args),
+        What::Backup(args) => back_up(args),
+        What::Restore(args) => restore(args),
+        What::Check(args) => check(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,6 +135,28 @@ fn make(args: InitArgs) -> anyhow::Result<()> {
     println!("controller: {}", plan.data.display());
     println!("operators/{}: {}", plan.operator, plan.identity_out.display());
     println!("next: freehold-controller run --data {}", plan.data.display());
+    Ok(())
+}
+
+fn back_up(args: BackupArgs) -> anyhow::Result<()> {
+    let manifest = backup::take(&DataDir::new(args.data), &args.to, clock::now())?;
+    println!("backup: {}", args.to.display());
+    println!("ledger: {} frames; lease ledger: {} frames", manifest.ledger.frames, manifest.leases.frames);
+    println!("it holds the CA's keys: keep it as safe as them");
+    Ok(())
+}
+
+fn restore(args: RestoreArgs) -> anyhow::Result<()> {
+    let identity = backup::restore(&args.from, &args.data)?;
+    println!("restored: {}, incarnation {}", args.data.display(), identity.incarnation);
+    println!("next: freehold-controller run --data {}", args.data.display());
+    Ok(())
+}
+
+fn check(args: CheckArgs) -> anyhow::Result<()> {
+    let report = backup::check(&DataDir::new(args.data))?;
+    println!("{report}");
+    anyhow::ensure!(report.broken.is_empty(), "the state breaks rules; please report this with the lines above");
     Ok(())
 }
 

@@ -83,32 +83,62 @@ pub enum RecoverError {
 
 /// Where the parts of a data directory are.
 #[derive(Debug, Clone)]
-pub struct DataDir(pub PathBuf);
+pub struct DataDir {
+    root: PathBuf,
+    segment_bytes: u64,
+}
 
 impl DataDir {
+    /// The data directory at this path.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root, segment_bytes: SEGMENT_BYTES }
+    }
+
+    /// The same with ledger segments of another size, in bytes.
+    pub fn with_segments(self, segment_bytes: u64) -> Self {
+        Self { segment_bytes, ..self }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The ledger's segments and identity.
     pub fn ledger(&self) -> PathBuf {
-        crate::config::ledger(&self.0)
+        crate::config::ledger(&self.root)
     }
 
     /// The same of the lease ledger.
     pub fn leases(&self) -> PathBuf {
-        crate::config::leases(&self.0)
+        crate::config::leases(&self.root)
     }
 
     /// The CA.
     pub fn authority(&self) -> PathBuf {
-        crate::config::authority(&self.0)
+        crate::config::authority(&self.root)
     }
 
     /// The store; can be deleted while the controller is stopped.
     pub fn store(&self) -> PathBuf {
-        self.0.join("store")
+        self.root.join("store")
     }
 
     /// The checkpoints; can be deleted.
     pub fn checkpoints(&self) -> PathBuf {
-        self.0.join("checkpoints")
+        self.root.join("checkpoints")
+    }
+
+    /// Opens the ledger in a directory; makes it, as a part of `store`, if that is given and there is none.
+    fn open_ledger(&self, path: &Path, store: Option<Identity>) -> Result<SegmentLedger, RecoverError> {
+        let data = |source| RecoverError::Data { path: path.to_owned(), source };
+        let disk = if store.is_some() { RealDisk::create(path) } else { RealDisk::open(path) };
+        let disk: Arc<dyn Disk> = Arc::new(disk.map_err(data)?);
+        match (SegmentLedger::open(Arc::clone(&disk), self.segment_bytes), store) {
+            (Err(LedgerError::Missing), Some(store)) => SegmentLedger::create(disk, store.store_id, self.segment_bytes),
+            (opened, _) => opened,
+        }
+        .map_err(|source| RecoverError::Ledger { path: path.to_owned(), source })
     }
 }
 
@@ -145,9 +175,9 @@ pub struct Memory {
 /// # Errors
 /// See [`RecoverError`]. Nothing was changed but what opening a journal changes.
 pub fn open(data: &DataDir) -> Result<Memory, RecoverError> {
-    let ledger = open_ledger(&data.ledger(), None)?;
+    let ledger = data.open_ledger(&data.ledger(), None)?;
     let identity = ledger.identity();
-    let lease_ledger = open_ledger(&data.leases(), Some(identity))?;
+    let lease_ledger = data.open_ledger(&data.leases(), Some(identity))?;
     if lease_ledger.identity().store_id != identity.store_id {
         return Err(RecoverError::Strangers);
     }
@@ -156,11 +186,15 @@ pub fn open(data: &DataDir) -> Result<Memory, RecoverError> {
     let (Opened { store, state, book }, set_aside) = match opened {
         Ok(opened) => (opened, None),
         Err(reason) => {
-            tracing::warn!(%reason, "the store is made anew from the ledger");
+            let missing = matches!(reason, Unusable::Missing);
+            if !missing {
+                let reason: &dyn std::error::Error = &reason;
+                tracing::warn!(reason, "the store is set aside, and made anew from the ledger");
+            }
             set_store_aside(&path).map_err(|source| RecoverError::Aside { path: path.clone(), source })?;
             let store = Store::create(&path, identity).map_err(|source| RecoverError::Store { path, source })?;
             let empty = Opened { store, state: None, book: None };
-            (empty, (!matches!(reason, Unusable::Missing)).then_some(reason))
+            (empty, (!missing).then_some(reason))
         }
     };
     let checkpoints = data.checkpoints();
@@ -170,18 +204,6 @@ pub fn open(data: &DataDir) -> Result<Memory, RecoverError> {
         (state, book.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     Ok(Memory { state: state?, book: book?, store, set_aside })
-}
-
-/// Opens the ledger in a directory; makes it, as a part of `store`, if that is given and there is none.
-pub(crate) fn open_ledger(path: &Path, store: Option<Identity>) -> Result<SegmentLedger, RecoverError> {
-    let data = |source| RecoverError::Data { path: path.to_owned(), source };
-    let disk = if store.is_some() { RealDisk::create(path) } else { RealDisk::open(path) };
-    let disk: Arc<dyn Disk> = Arc::new(disk.map_err(data)?);
-    match (SegmentLedger::open(Arc::clone(&disk), SEGMENT_BYTES), store) {
-        (Err(LedgerError::Missing), Some(store)) => SegmentLedger::create(disk, store.store_id, SEGMENT_BYTES),
-        (opened, _) => opened,
-    }
-    .map_err(|source| RecoverError::Ledger { path: path.to_owned(), source })
 }
 
 fn recovered<V: View>(

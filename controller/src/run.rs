@@ -90,7 +90,7 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`]; after one the process must end.
 pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
-    let data = DataDir(settings.data.clone());
+    let data = DataDir::new(settings.data.clone());
     let (path, leases_path) = (data.ledger(), data.leases());
     let Memory { state, book, store, .. } = open(&data)?;
     let authority = Arc::new(load_authority(&data.authority())?);

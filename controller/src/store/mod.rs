@@ -23,6 +23,9 @@ mod follow;
 mod meta;
 mod open;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use crate::ledger::{Identity, LedgerError};

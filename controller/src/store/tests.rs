@@ -1,0 +1,119 @@
+//! Rows that sled hands out as if nothing were wrong.
+
+use std::sync::Arc;
+
+use freehold_core::change::{Actor, Entry, Outcome};
+use freehold_core::command::Command;
+use freehold_core::name::SpaceName;
+use freehold_core::text::Text;
+use freehold_core::{Timestamp, decide};
+use freehold_proto::convert::stored::encode_frame;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::checkpoint::{Checkpoints, Every};
+use crate::ledger::{Append, History, Ledger, MemoryLedger};
+use crate::view::View;
+
+const IDENTITY: Identity = Identity { store_id: [1; 16], incarnation: 1 };
+
+fn filled(path: &Path) -> (Arc<dyn History>, Arc<dyn History>, State) {
+    let mut ledger = MemoryLedger::new(IDENTITY);
+    let mut state = State::default();
+    let mut entries = Vec::new();
+    for id in ["a", "b", "c"] {
+        let name = SpaceName::from_id(id).unwrap();
+        let command = Command::CreateSpace { name, title: Text::default(), description: Text::default() };
+        let entry = Entry {
+            revision: state.revision().next(),
+            at: Timestamp(1),
+            actor: Actor::default(),
+            method: String::new(),
+            request: None,
+            outcome: Outcome::Done(decide(&state, &command, Timestamp(1)).unwrap()),
+        };
+        state.apply(&entry);
+        entries.push(entry);
+    }
+    let Append::Appended { hash } = ledger.append(1, &encode_frame(&entries)).unwrap() else { panic!() };
+    let lease_ledger = MemoryLedger::new(IDENTITY);
+    let store = Store::create(path, IDENTITY).unwrap();
+    let checkpoints = |part| {
+        Checkpoints::new(
+            path.with_extension("checkpoints"),
+            IDENTITY,
+            part,
+            Every::default(),
+            Arc::new(|| Timestamp(1)),
+        )
+    };
+    let at = Point { seq: 1, hash };
+    let states = Follower::start(
+        store.clone(),
+        (Arc::new(state.clone()), at),
+        Backlog::Everything,
+        checkpoints(Part::State),
+        mpsc::channel(1).1,
+    );
+    let books = Follower::start::<LeaseBook>(
+        store,
+        (Arc::default(), Point::START),
+        Backlog::Everything,
+        checkpoints(Part::Leases),
+        mpsc::channel(1).1,
+    );
+    states.join().unwrap();
+    books.join().unwrap();
+    (ledger.history(), lease_ledger.history(), state)
+}
+
+#[test]
+fn a_row_that_is_lost_added_or_changed_is_noticed() {
+    type Tamper = fn(&sled::Db);
+    let tampers: [(&str, Tamper, &str); 6] = [
+        ("nothing", |_| {}, "sound"),
+        ("lost", |db| drop(db.remove(db.scan_prefix(b"r").next().unwrap().unwrap().0).unwrap()), "Digest"),
+        (
+            "changed",
+            |db| {
+                let rows: Vec<_> = db.scan_prefix(b"rspace").map(Result::unwrap).collect();
+                // The name stays, so that it still reads: only the stamp is another.
+                let mut value = rows[0].1.to_vec();
+                *value.last_mut().unwrap() ^= 1;
+                db.insert(&rows[0].0, value).unwrap();
+            },
+            "Digest",
+        ),
+        (
+            "under another name",
+            |db| {
+                let rows: Vec<_> = db.scan_prefix(b"rspace").map(Result::unwrap).collect();
+                db.insert(&rows[0].0, &rows[1].1).unwrap();
+            },
+            "Row",
+        ),
+        ("no meta", |db| drop(db.remove(b"mleases").unwrap()), "Unfinished"),
+        ("bad meta", |db| drop(db.insert(b"mstate", b"x").unwrap()), "Meta"),
+    ];
+    for (what, tamper, expected) in tampers {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let (history, lease_history, state) = filled(&path);
+        tamper(&open::tree(&path).unwrap());
+        let found = match Store::open(&path, IDENTITY, &*history, &*lease_history) {
+            Ok(opened) => {
+                let (view, at) = opened.state.unwrap();
+                assert_eq!((view.digest(), at.seq), (state.digest(), 1));
+                "sound".to_owned()
+            }
+            Err(reason) => format!("{reason:?}"),
+        };
+        assert!(found.starts_with(expected), "{what}: {found}");
+    }
+}
+
+#[test]
+fn a_panic_becomes_a_reason() {
+    let reason = open::guarded::<()>(|| panic!("out of {}", "order")).unwrap_err();
+    assert!(matches!(&reason, Unusable::Panicked(words) if words == "out of order"), "{reason:?}");
+}
