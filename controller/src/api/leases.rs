@@ -186,8 +186,7 @@ impl Follower {
             }
             let state = self.api.engine.state();
             let wanted = |batch: &&LeaseBatch| self.server.as_ref().is_none_or(|server| batch.server == *server);
-            let events: Vec<_> =
-                batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
+            let events: Vec<_> = batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
             if !events.is_empty() {
                 return Some(Ok(WatchLeasesResponse { events }));
             }

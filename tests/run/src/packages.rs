@@ -31,6 +31,10 @@ pub(crate) enum Package {
     Nftables,
     /// Node's package client, for buf.
     Npm,
+    /// Python and its package client, for grpcio.
+    Pip,
+    /// curl, for what browsers send.
+    Curl,
 }
 
 impl Package {
@@ -43,6 +47,8 @@ impl Package {
             Self::Iproute2 => "iproute2",
             Self::Nftables => "nftables",
             Self::Npm => "npm",
+            Self::Pip => "python3-pip",
+            Self::Curl => "curl",
         }
     }
 
@@ -56,6 +62,8 @@ impl Package {
             Self::Iproute2 => &["ip", "tc"],
             Self::Nftables => &["nft"],
             Self::Npm => &["npm", "node"],
+            Self::Pip => &["python3", "pip3"],
+            Self::Curl => &["curl"],
         }
     }
 

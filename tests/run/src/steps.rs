@@ -1,7 +1,7 @@
 //! Everything that must pass, one row a step, in the order it runs: the cheap ones first.
 
 use crate::packages::Package::{self, *};
-use crate::tools::{BUF, Tool};
+use crate::tools::{BUF, GRPCIO, Tool};
 
 /// One thing that must pass.
 #[derive(Debug)]
@@ -90,6 +90,15 @@ pub(crate) const STEPS: &[Step] = &[
         long: &[],
         packages: &[],
         tools: &[],
+        build: Build::Needs,
+    },
+    Step {
+        name: "interop",
+        shows: "clients that nobody here wrote: buf by reflection, generated Python, gRPC-Web",
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--test", "interop"]],
+        long: &[],
+        packages: &[Npm, Pip, Curl],
+        tools: &[BUF, GRPCIO],
         build: Build::Needs,
     },
     Step {

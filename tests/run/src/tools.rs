@@ -1,43 +1,79 @@
 //! Programs that come from a language's own registry, fetched into `target/tools`, never installed for the whole machine.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// A package of the npm registry, at one version.
+/// Packages of a registry, each at one version.
 #[derive(Debug)]
 pub(crate) struct Tool {
-    /// The registry's name for it.
-    package: &'static str,
-    version: &'static str,
-    /// Its own folder, from the workspace's root.
+    registry: Registry,
+    /// The registry's names for them, with their versions.
+    packages: &'static [&'static str],
+    /// Their own folder, from the workspace's root.
     folder: &'static str,
-    /// The program in it, from the workspace's root.
+    /// What is run, from the workspace's root: a program, or the folder that Python finds its modules in.
     pub(crate) program: &'static str,
+}
+
+/// Where packages come from.
+#[derive(Debug)]
+enum Registry {
+    /// npm's.
+    Npm,
+    /// Python's.
+    Pypi,
 }
 
 /// buf: lints the .proto files, and is a gRPC client nobody here wrote.
 pub(crate) const BUF: Tool = Tool {
-    package: "@bufbuild/buf",
-    version: "1.75.0",
+    registry: Registry::Npm,
+    packages: &["@bufbuild/buf@1.75.0"],
     folder: "target/tools/buf-1.75.0",
     program: "target/tools/buf-1.75.0/node_modules/.bin/buf",
 };
 
+/// grpcio and its generator, for a client in Python.
+pub(crate) const GRPCIO: Tool = Tool {
+    registry: Registry::Pypi,
+    packages: &[
+        "grpcio==1.85.1",
+        "grpcio-tools==1.85.1",
+        "grpcio-status==1.85.1",
+        "protobuf==7.36.2",
+        "googleapis-common-protos==1.76.0",
+    ],
+    folder: "target/tools/grpcio-1.85.1",
+    program: "target/tools/grpcio-1.85.1",
+};
+
 impl Tool {
-    /// Makes sure that the tool is there; asks nothing of the network when it is.
+    /// Makes sure that the tool is there; asks nothing of the network when it is. What a broken attempt left is not taken for it.
     pub(crate) fn provide(&self, root: &Path) -> io::Result<()> {
         if root.join(self.program).exists() {
             return Ok(());
         }
-        let name = format!("{}@{}", self.package, self.version);
-        eprintln!("Fetching {name} into {}", self.folder);
-        let status = Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
-            .args([self.folder, &name])
-            .current_dir(root)
-            .stdout(io::stderr())
-            .status()?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("npm install {name} ended with {status}"))) }
+        eprintln!("Fetching {} into {}", self.packages.join(" "), self.folder);
+        let (folder, part) = (root.join(self.folder), root.join(format!("{}.part", self.folder)));
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        fs::create_dir_all(&part)?;
+        let mut fetch = match self.registry {
+            Registry::Npm => command("npm", &["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]),
+            Registry::Pypi => command("python3", &["-m", "pip", "install", "--quiet", "--target"]),
+        };
+        let status = fetch.arg(&part).args(self.packages).current_dir(root).stdout(io::stderr()).status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("{fetch:?} ended with {status}")));
+        }
+        fs::rename(part, folder)
     }
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
 }
