@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 /// All pages of a list, two rows at a time; the number of rows must be what is wanted, each once.
 macro_rules! pages {
     ($client:expr, $method:ident, $request:expr, $rows:ident) => {{
-        let (mut seen, mut token) = (Vec::new(), String::new());
+        let (all, mut seen, mut token) = ($request, Vec::new(), String::new());
         loop {
-            let mut request = $request;
+            let mut request = all.clone();
             request.page_size = 2;
             request.page_token = token;
             let page = $client.$method(request).await.expect("a page").into_inner();
