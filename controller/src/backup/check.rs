@@ -58,7 +58,7 @@ pub fn check(data: &DataDir) -> Result<Report, BackupError> {
 fn replayed<V: View>(folder: &Path) -> Result<(V, Point), BackupError> {
     let (mut view, mut touched) = (V::default(), V::Touched::default());
     let at = scan::scan(folder, &mut |group| {
-        for frame in &group.frames {
+        for frame in group.frames {
             let failed = |fault| BackupError::Frame { path: folder.to_owned(), seq: frame.seq, fault };
             view.replay(&frame.payload, &mut touched).map_err(failed)?;
         }

@@ -1,15 +1,17 @@
 //! Reads a ledger's segment files without opening the ledger: beside a running controller, or in a backup.
 //!
-//! Every byte is checked as on opening. The end is where the last segment has zeros or stops. What looks broken at the very end may
-//! be a group that is being written at this moment, so it is read again for a while before it is called damaged; what a crash left
-//! there is cut by the controller at its next start, not here.
+//! Every byte is checked as on opening. The end is where the last segment has zeros, stops, or has a group that is not whole: one that is
+//! being written at this moment, or that a crash left (which the controller cuts at its next start; nothing is cut here).
+//! Reading and writing the same page at once may look worse than that, so the end is read again for a while before it is called
+//! damaged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use freehold_journal::Frame;
-use freehold_journal::group::{GroupHeader, SECTOR, decode};
+use freehold_journal::group::{GroupHeader, decode};
 use freehold_journal::segment::{START_BYTES, SegmentStart, file_name, parse_file_name};
+use freehold_journal::tail::{Verdict, judge};
 
 use super::BackupError;
 use crate::view::Point;
@@ -26,7 +28,7 @@ pub(super) struct Group<'a> {
     /// Where it starts, in bytes.
     pub(super) offset: u64,
     pub(super) bytes: &'a [u8],
-    pub(super) frames: Vec<Frame>,
+    pub(super) frames: &'a [Frame],
 }
 
 /// Hands every group of the ledger in this folder to `visit`, in order, and says which frame was the last.
@@ -53,21 +55,24 @@ pub(super) fn scan(
         }
         let Some(next) = segments.get(index + 1) else {
             match stop {
-                None => return Ok(at),
-                Some(what) if again == AGAIN_MAX => return Err(place.damaged(at, what)),
-                Some(_) => {
+                Stop::End | Stop::Torn => return Ok(at),
+                Stop::Broken(damage) if again == AGAIN_MAX => return Err(damage),
+                Stop::Broken(_) => {
                     again += 1;
                     std::thread::sleep(AGAIN);
                     continue;
                 }
             }
         };
-        if *next == at.seq + 1 && stop.is_none() {
+        if *next == at.seq + 1 && matches!(stop, Stop::End) {
             index += 1;
             place = Place { path: folder.join(file_name(*next)), segment: *next, offset: START_BYTES };
         } else if !known_last {
-            let what = stop.unwrap_or("the frames before the next segment are missing");
-            return Err(place.damaged(at, what));
+            return Err(match stop {
+                Stop::Broken(damage) => damage,
+                Stop::End => place.damaged(at.seq + 1, 0, "the frames before the next segment are missing"),
+                Stop::Torn => place.damaged(at.seq + 1, 0, "there is something behind the last group"),
+            });
         }
         // Else the segment was sealed after its end was read, so it is read once more.
     }
@@ -80,57 +85,63 @@ struct Place {
 }
 
 impl Place {
-    fn damaged(&self, at: Point, what: &'static str) -> BackupError {
-        BackupError::Damaged { path: self.path.clone(), seq: at.seq + 1, offset: self.offset, what }
+    /// `further` is in bytes from the place.
+    fn damaged(&self, seq: u64, further: u64, what: &'static str) -> BackupError {
+        BackupError::Damaged { path: self.path.clone(), seq, offset: self.offset + further, what }
     }
 }
 
-/// Goes on through a segment as far as there are whole groups; says what is wrong behind them, if it is not just the end.
+/// Why there are no more groups in a segment.
+enum Stop {
+    /// Zeros, or the end of the file.
+    End,
+    /// A group that is not whole.
+    Torn,
+    /// Something else.
+    Broken(BackupError),
+}
+
+/// Goes on through a segment as far as there are whole groups.
 fn walk(
     place: &mut Place,
     at: &mut Point,
     visit: &mut dyn FnMut(&Group<'_>) -> Result<(), BackupError>,
-) -> Result<Option<&'static str>, BackupError> {
+) -> Result<Stop, BackupError> {
     let bytes = std::fs::read(&place.path).map_err(BackupError::file("read", &place.path))?;
-    let Some(start) = SegmentStart::parse(&bytes) else {
-        return Ok(Some("it does not start as a segment does"));
-    };
-    if start.first_seq != place.segment || place.offset == START_BYTES && start.previous != at.hash {
-        return Ok(Some("it does not continue the segment before"));
+    let start = SegmentStart::parse(&bytes);
+    let begins = start.is_some_and(|start| {
+        start.first_seq == place.segment && (place.offset > START_BYTES || start.previous == at.hash)
+    });
+    if !begins {
+        let what = "the start of the segment is not as written, or does not continue the segment before";
+        return Ok(Stop::Broken(BackupError::Damaged { path: place.path.clone(), seq: at.seq + 1, offset: 0, what }));
     }
     loop {
         let from = usize::try_from(place.offset).expect("a segment fits in memory");
         let rest = bytes.get(from..).unwrap_or_default();
-        let head = &rest[..rest.len().min(SECTOR)];
-        if head.iter().all(|&byte| byte == 0) {
-            let more = rest.iter().any(|&byte| byte != 0);
-            return Ok(more.then_some("there is something behind the last group"));
-        }
-        let Some(header) = GroupHeader::parse(head) else {
-            return Ok(Some("the header of the group is not as written"));
+        let Some((length, frames)) = group(rest, *at) else {
+            return Ok(match judge(rest, at.seq + 1, at.hash) {
+                Verdict::Clean => Stop::End,
+                Verdict::Torn => Stop::Torn,
+                Verdict::Damaged { seq, offset, what } => Stop::Broken(place.damaged(seq, offset, what)),
+            });
         };
-        if header.first_seq != at.seq + 1 || header.previous != at.hash {
-            return Ok(Some("the group does not continue the one before"));
-        }
-        let length = usize::try_from(header.disk_bytes()).expect("a group fits in memory");
-        let Some(bytes) = rest.get(..length) else {
-            return Ok(Some("the file ends inside the group"));
-        };
-        let frames = match decode(&header, bytes) {
-            Ok(frames) => frames,
-            Err(broken) => {
-                // Named exactly, because this is what a flipped byte looks like.
-                at.seq = broken.seq - 1;
-                let damaged = place.damaged(*at, broken.what);
-                at.seq = header.first_seq - 1;
-                return if rest[length..].iter().any(|&byte| byte != 0) { Err(damaged) } else { Ok(Some(broken.what)) };
-            }
-        };
-        let last = frames.last().map_or((at.seq, at.hash), |last| (last.seq, last.hash));
-        visit(&Group { segment: place.segment, offset: place.offset, bytes, frames })?;
-        *at = Point { seq: last.0, hash: last.1 };
+        visit(&Group { segment: place.segment, offset: place.offset, bytes: &rest[..length], frames: &frames })?;
+        let last = frames.last().expect("a group has a frame");
+        *at = Point { seq: last.seq, hash: last.hash };
         place.offset += length as u64;
     }
+}
+
+/// The group that these bytes begin with, if it is whole and comes next: its length in bytes, and its frames.
+fn group(bytes: &[u8], at: Point) -> Option<(usize, Vec<Frame>)> {
+    let header = GroupHeader::parse(bytes)?;
+    if header.first_seq != at.seq + 1 || header.previous != at.hash {
+        return None;
+    }
+    let length = usize::try_from(header.disk_bytes()).ok()?;
+    let frames = decode(&header, bytes.get(..length)?).ok()?;
+    Some((length, frames))
 }
 
 fn segments(folder: &Path) -> Result<Vec<u64>, BackupError> {

@@ -206,3 +206,24 @@ fn a_controller_that_never_ran_can_be_backed_up() {
     restore(&other.path().join("backup"), &other.path().join("restored")).unwrap();
     assert_is(&recover::open(&data(&other.path().join("restored"))).unwrap(), &truth);
 }
+
+#[test]
+fn what_a_crash_left_of_a_group_is_not_in_the_backup() {
+    let folder = folder();
+    furnish(folder.path());
+    let mut world = World::new(folder.path(), 3);
+    (0..20).for_each(|_| world.grow());
+    let [_, frames] = world.heads();
+    world.end();
+    let segment = folder.path().join("leases/00000000000000000001.segment");
+    let mut bytes = fs::read(&segment).unwrap();
+    let last = (512..bytes.len()).step_by(512).rfind(|&at| bytes[at..].starts_with(b"FhG1")).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 1;
+    assert!(end - last > 512, "the last group has several sectors");
+    bytes[end - 512..end].fill(0);
+    fs::write(&segment, bytes).unwrap();
+    assert_eq!(check(&data(folder.path())).unwrap().leases.seq, frames - 1);
+    let backup = crate::folder();
+    backed_up(folder.path(), backup.path()).unwrap();
+    assert_eq!(check(&data(backup.path())).unwrap().leases.seq, frames - 1);
+}

@@ -55,7 +55,7 @@ mod scan;
 mod seeded_bugs;
 pub mod segment;
 pub mod sim;
-mod tail;
+pub mod tail;
 
 #[cfg(test)]
 mod tests;

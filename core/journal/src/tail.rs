@@ -1,13 +1,13 @@
 //! Judges what follows the last good group of the last segment: nothing, a torn write, or damage.
 //!
-//! Pure. The reasoning is in the crate's documentation; what it rests on: the bytes went over durable zeros, a sector is
+//! Pure, so that whoever reads segment files beside a journal can ask, too. The reasoning is in the crate's documentation; what it rests on: the bytes went over durable zeros, a sector is
 //! written whole or not at all, and at most one group was not yet synced.
 
 use crate::group::{GroupHeader, Hash, SECTOR, decode, is_zero, zero_sectors};
 
 /// What the bytes behind the last good group are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Zeros.
     Clean,
     /// What a crash left of a group that was never acknowledged.
@@ -17,7 +17,8 @@ pub(crate) enum Verdict {
 }
 
 /// Judges the bytes from the end of the last good group to the end of the file, of which no group could be read.
-pub(crate) fn judge(tail: &[u8], next_seq: u64, previous: Hash) -> Verdict {
+#[must_use]
+pub fn judge(tail: &[u8], next_seq: u64, previous: Hash) -> Verdict {
     let damaged = |offset, what| Verdict::Damaged { seq: next_seq, offset, what };
     if is_zero(tail) {
         return Verdict::Clean;
