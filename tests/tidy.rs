@@ -1,7 +1,7 @@
 //! Rules of the house that a program can check: who may import whom, who alone may do what, and how long a file may get.
 //!
 //! They are looked for in the text of the programs, without comments and without test code: `tests` folders, and modules under
-//! `#[cfg(test)]`, which stand at the end of their file or in one of their own.
+//! `#[cfg(test)]`, in place or in files of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -165,16 +165,18 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
     declared.collect()
 }
 
-/// A file's text without comments, and without the module of tests that it ends with.
+/// A file's text without comments, and without the modules of tests in it. The code is formatted, so a module ends with a brace that
+/// stands as far in as its beginning.
 fn program(text: &str) -> String {
     let mut kept = String::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let opens_tests = |next: &&str| next.trim().starts_with("mod ") && next.trim().ends_with('{');
-        if line.trim() == "#[cfg(test)]" && lines.peek().is_some_and(opens_tests) {
-            break;
-        }
-        if !line.trim_start().starts_with("//") {
+        if line.trim() == "#[cfg(test)]"
+            && let Some(begin) = lines.next_if(|next| next.trim().starts_with("mod ") && next.trim().ends_with('{'))
+        {
+            let end = format!("{}}}", &begin[..begin.len() - begin.trim_start().len()]);
+            lines.by_ref().find(|line| *line == end);
+        } else if !line.trim_start().starts_with("//") {
             kept.push_str(line.split_once(" // ").map_or(line, |(code, _)| code));
             kept.push('\n');
         }
@@ -254,8 +256,8 @@ fn every_rule_looks_at_something_and_would_notice() {
 
 #[test]
 fn comments_and_tests_are_not_programs() {
-    let text = "//! TODO\nfn a() {} // TODO\n#[cfg(test)]\nmod tests {\n    // TODO\n    todo!()\n}\n";
-    assert_eq!(program(text), "fn a() {}\n");
+    let text = "//! TODO\nfn a() {} // TODO\n#[cfg(test)]\nmod tests {\n    // TODO\n    todo!()\n}\nfn b() {}\n";
+    assert_eq!(program(text), "fn a() {}\nfn b() {}\n");
     assert_eq!(test_modules("a/src/b.rs", "#[cfg(test)]\nmod c;"), ["a/src/b/c"]);
     assert_eq!(test_modules("a/src/lib.rs", "mod x;\n#[cfg(test)]\nmod c;"), ["a/src/c"]);
     assert!(says("use sled::Db;", "sled") && !says("called sledge", "sled") && says("fs::read", "fs::"));

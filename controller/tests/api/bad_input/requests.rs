@@ -63,22 +63,29 @@ fn guards() -> Vec<Case> {
 fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
     use prost::Message;
     macro_rules! list {
-        ($path:literal, $request:ident $($field:ident: $value:literal)*) => {
-            ($path, $request { page_size, page_token: page_token.to_owned(), $($field: $value.to_owned(),)* ..Default::default() }.encode_to_vec())
+        ($path:literal, $request:ident { $($rest:tt)* }) => {
+            ($path, $request { page_size, page_token: page_token.to_owned(), $($rest)* }.encode_to_vec())
         };
     }
+    let parent = |name: &str| name.to_owned();
     vec![
-        list!("/freehold.v1.SpaceService/ListSpaces", ListSpacesRequest),
-        list!("/freehold.v1.PrefixService/ListPrefixes", ListPrefixesRequest parent: "spaces/default"),
-        list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest),
-        list!("/freehold.v1.ReservationService/ListReservations", ListReservationsRequest parent: "scopes/yard"),
-        list!("/freehold.v1.ServerService/ListServers", ListServersRequest),
-        list!("/freehold.v1.AgentService/ListAgents", ListAgentsRequest),
-        list!("/freehold.v1.AgentService/ListEnrolmentTokens", ListEnrolmentTokensRequest),
-        list!("/freehold.v1.OperatorService/ListOperators", ListOperatorsRequest),
-        list!("/freehold.v1.EventService/ListEvents", ListEventsRequest),
-        list!("/freehold.v1.LeaseService/ListLeases", ListLeasesRequest parent: "servers/-"),
-        list!("/freehold.v1.LeaseService/ListLeaseEvents", ListLeaseEventsRequest parent: "servers/a/kea4"),
+        list!("/freehold.v1.SpaceService/ListSpaces", ListSpacesRequest {}),
+        list!("/freehold.v1.PrefixService/ListPrefixes", ListPrefixesRequest { parent: parent(DEFAULT) }),
+        list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest { ..Default::default() }),
+        list!(
+            "/freehold.v1.ReservationService/ListReservations",
+            ListReservationsRequest { parent: parent("scopes/yard") }
+        ),
+        list!("/freehold.v1.ServerService/ListServers", ListServersRequest {}),
+        list!("/freehold.v1.AgentService/ListAgents", ListAgentsRequest {}),
+        list!("/freehold.v1.AgentService/ListEnrolmentTokens", ListEnrolmentTokensRequest {}),
+        list!("/freehold.v1.OperatorService/ListOperators", ListOperatorsRequest {}),
+        list!("/freehold.v1.EventService/ListEvents", ListEventsRequest { ..Default::default() }),
+        list!(
+            "/freehold.v1.LeaseService/ListLeases",
+            ListLeasesRequest { parent: parent("servers/-"), ..Default::default() }
+        ),
+        list!("/freehold.v1.LeaseService/ListLeaseEvents", ListLeaseEventsRequest { parent: parent("servers/a/kea4") }),
     ]
 }
 
