@@ -7,7 +7,6 @@ mod requests;
 use crate::house::House;
 use crate::whole::call;
 use prost::Message;
-use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -70,12 +69,8 @@ async fn requests_that_are_not_well_formed() {
     check(&house, cases).await;
 }
 
+/// Each is answered within the limit of [`call`], in an unoptimised build on a busy machine too.
 #[tokio::test]
 async fn too_much_at_once_is_refused_before_it_is_looked_at() {
-    let house = House::furnished().await;
-    let cases = bulk::cases();
-    let begun = Instant::now();
-    check(&house, cases).await;
-    // Building a million elements out of the message is what takes time, and only that: under a second each, unoptimised.
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    check(&House::furnished().await, bulk::cases()).await;
 }
