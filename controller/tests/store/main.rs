@@ -19,7 +19,7 @@ use freehold_controller::checkpoint::Every;
 use freehold_controller::ledger::Identity;
 use freehold_controller::recover::{self, Memory};
 use freehold_controller::store::Unusable;
-use freehold_controller::view::View;
+use freehold_controller::view::{Part, View};
 use freehold_journal::RealDisk;
 use freehold_journal::sim::SimRng;
 use world::{Truth, World, copy, data, files};
@@ -206,6 +206,31 @@ fn a_store_of_another_history_is_not_used() {
     Identity { incarnation: 2, ..Identity::load(&disk).unwrap().unwrap() }.store(&disk).unwrap();
     let memory = open(original.path());
     assert!(matches!(memory.set_aside, Some(Unusable::OtherStore)), "{:?}", memory.set_aside);
+    assert_is(&memory, &truth);
+}
+
+#[test]
+fn a_ledger_that_went_back_and_grew_again_is_another_history() {
+    let (original, other) = (folder(), folder());
+    let mut world = World::new(original.path(), 4);
+    while !world.is_spent() {
+        world.grow();
+    }
+    copy(original.path(), other.path());
+    world.follow(NEVER);
+    (0..10).for_each(|_| world.grow());
+    world.end();
+    let memory = open(other.path());
+    let mut world = World::resume(other.path(), memory);
+    (0..20).for_each(|_| world.grow());
+    let truth = world.end();
+
+    fs::remove_dir_all(other.path().join("store")).unwrap();
+    copy(&original.path().join("store"), &other.path().join("store"));
+    let memory = open(other.path());
+    let expected = Some(Unusable::OtherHistory { part: Part::Leases, seq: 0 });
+    let kind = |reason: &Option<Unusable>| reason.as_ref().map(std::mem::discriminant);
+    assert_eq!(kind(&memory.set_aside), kind(&expected), "{:?}", memory.set_aside);
     assert_is(&memory, &truth);
 }
 
