@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Size of the ledgers' segment files, in bytes.
-pub const SEGMENT_BYTES: u64 = 64 << 20;
+pub const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// Why the state cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]

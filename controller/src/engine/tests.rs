@@ -104,3 +104,33 @@ async fn history_older_than_memory_is_read_from_the_ledger() {
         assert_eq!(read, (after + 1..=20).collect::<Vec<_>>());
     }
 }
+
+#[tokio::test]
+async fn frames_are_bounded_by_their_bytes() {
+    let (engine, _running, mut views) = start();
+    let calls = (0..24).map(|i| {
+        let method = "m".repeat(3 << 20);
+        let call = Call { method, ..create(&format!("s{i}"), None) };
+        engine.commit(call)
+    });
+    for committed in futures_util::future::join_all(calls).await {
+        committed.expect("committed");
+    }
+    let mut entries = 0;
+    for frame in engine.history().read(1).expect("read") {
+        let frame = frame.expect("a frame");
+        assert!(frame.payload.len() <= 10 << 20, "{} bytes in frame {}", frame.payload.len(), frame.seq);
+        entries += views.recv().await.expect("a frame").entries.len();
+    }
+    assert_eq!(entries, 24);
+}
+
+#[tokio::test]
+async fn a_change_too_large_for_the_ledger_is_refused_and_the_engine_goes_on() {
+    let (engine, _running, _views) = start();
+    let method = "m".repeat(writer::ENTRY_BYTES_MAX);
+    let refused = engine.commit(Call { method, ..create("huge", None) }).await.expect_err("too large");
+    assert!(matches!(refused, CommitError::Refused(refusal) if refusal.reason == Reason::TooMany));
+    engine.commit(create("next", None)).await.expect("committed");
+    assert_eq!(engine.state().spaces().len(), 1);
+}

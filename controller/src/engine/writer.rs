@@ -14,6 +14,13 @@ use tracing::error;
 /// Entries in a frame at most.
 const FRAME_ENTRIES_MAX: usize = 4096;
 
+/// A frame that has as many bytes is closed. The last entry may go past it.
+const FRAME_BYTES: usize = 4 << 20;
+
+/// Bytes of one entry at most: with the frame that it comes last in, well under what the journal takes.
+pub(super) const ENTRY_BYTES_MAX: usize = 32 << 20;
+const _: () = assert!(((FRAME_BYTES + ENTRY_BYTES_MAX) as u64) < freehold_journal::GROUP_BYTES_MAX);
+
 /// Work for the writer.
 pub(super) enum Job {
     /// Carry out a call.
@@ -48,7 +55,14 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Frame {
     entries: Vec<Arc<Entry>>,
+    bytes: Vec<u8>,
     answers: Vec<Answer>,
+}
+
+impl Frame {
+    fn is_full(&self) -> bool {
+        self.entries.len() >= FRAME_ENTRIES_MAX || self.bytes.len() >= FRAME_BYTES
+    }
 }
 
 impl Writer {
@@ -62,7 +76,7 @@ impl Writer {
         while let Some(job) = queue.blocking_recv() {
             let mut frame = Frame::default();
             self.decide(job, &mut frame);
-            while frame.entries.len() < FRAME_ENTRIES_MAX
+            while !frame.is_full()
                 && let Ok(job) = queue.try_recv()
             {
                 self.decide(job, &mut frame);
@@ -85,7 +99,10 @@ impl Writer {
                 frame.answers.push(Answer::Commit(answer, decided));
             }
             Job::Denied { actor, method, reason, message, answer } => {
-                self.enter(actor, method, None, Outcome::Denied { reason, message }, frame);
+                let entered = self.enter(actor, method, None, Outcome::Denied { reason, message }, frame);
+                if let Err(refusal) = entered {
+                    error!(%refusal, "a refused attempt is not on record");
+                }
                 frame.answers.push(Answer::Denied(answer));
             }
         }
@@ -110,7 +127,7 @@ impl Writer {
         }
         let about = changes.first().map(Change::key);
         let shown: Arc<[Change]> = changes.as_slice().into();
-        self.enter(call.actor, call.method, call.request, Outcome::Done(changes), frame);
+        self.enter(call.actor, call.method, call.request, Outcome::Done(changes), frame)?;
         Ok(Decided { revision: self.state.revision(), changes: shown, about })
     }
 
@@ -121,11 +138,22 @@ impl Writer {
         request: Option<RequestMark>,
         outcome: Outcome,
         frame: &mut Frame,
-    ) {
+    ) -> Result<(), Refusal> {
         let revision = self.state.revision().next();
         let entry = Entry { revision, at: self.last_time, actor, method, request, outcome };
+        let bytes = stored::encode_entry(&entry);
+        if bytes.len() > ENTRY_BYTES_MAX {
+            let message = format!(
+                "the change is {} MiB in the ledger, and one change may be {} MiB; do it in parts",
+                bytes.len() >> 20,
+                ENTRY_BYTES_MAX >> 20
+            );
+            return Err(Refusal::new(Reason::TooMany, message));
+        }
         self.state.apply(&entry);
+        frame.bytes.extend(bytes);
         frame.entries.push(Arc::new(entry));
+        Ok(())
     }
 
     fn make_durable(&mut self, frame: &Frame) -> Result<(), LedgerError> {
@@ -133,7 +161,7 @@ impl Writer {
             return Ok(());
         }
         let next = self.shared.history.head().0 + 1;
-        match self.ledger.append(next, &stored::encode_frame(&frame.entries))? {
+        match self.ledger.append(next, &frame.bytes)? {
             Append::Appended { .. } => Ok(()),
             // One writer on one machine: nobody else can have the number, and every answer is certain. A
             // replicated ledger will catch up and decide again here.
@@ -142,7 +170,7 @@ impl Writer {
     }
 
     fn publish(&mut self, frame: Frame) {
-        let Frame { entries, answers } = frame;
+        let Frame { entries, answers, bytes: _ } = frame;
         let state = Arc::new(self.state.clone());
         if !entries.is_empty() {
             let entries: Arc<[Arc<Entry>]> = entries.into();

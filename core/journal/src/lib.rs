@@ -63,7 +63,7 @@ mod tests;
 pub use atomic_file::write_atomically;
 pub use disk::{Access, Disk, DiskFile, RealDisk};
 pub use error::{Damage, JournalError};
-pub use group::{Frame, Hash};
+pub use group::{Frame, GROUP_BYTES_MAX, Hash};
 pub use journal::{Journal, Options};
 pub use reader::{Frames, Reader};
 pub use recovery::{Cut, Recovery};

@@ -53,7 +53,12 @@ fn bytes<const N: usize>(field: &str, bytes: &[u8]) -> Result<[u8; N], Unreadabl
 
 /// The bytes of a frame of entries.
 pub fn encode_frame(entries: &[impl Borrow<Entry>]) -> Vec<u8> {
-    stored::Frame { entries: entries.iter().map(|entry| entry_message(entry.borrow())).collect() }.encode_to_vec()
+    entries.iter().flat_map(|entry| encode_entry(entry.borrow())).collect()
+}
+
+/// The bytes of a frame of one entry. Such frames one after the other are the frame of all the entries.
+pub fn encode_entry(entry: &Entry) -> Vec<u8> {
+    stored::Frame { entries: vec![entry_message(entry)] }.encode_to_vec()
 }
 
 /// The entries of a frame.
