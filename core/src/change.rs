@@ -131,6 +131,12 @@ impl Change {
         self.after.as_ref()
     }
 
+    /// This change and `next`, of the same record, as one; `None` if nothing comes of the two.
+    pub(crate) fn then(self, next: Self) -> Option<Self> {
+        debug_assert_eq!(self.after, next.before, "a change begins where the one before ended");
+        Self::stored(self.before, next.after)
+    }
+
     /// What the record is called.
     pub fn key(&self) -> RecordKey {
         let either = self.after.as_ref().or(self.before.as_ref());

@@ -360,4 +360,6 @@ pub enum Command {
         /// As the caller read it.
         etag: Etag,
     },
+    /// All of these as one change, each decided on what those before it made; or none of them.
+    Together(Vec<Command>),
 }

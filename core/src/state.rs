@@ -346,13 +346,12 @@ impl State {
     /// Carries out changes alone, without an entry: for plans that are shown and thrown away. The revision stays,
     /// so the next command of a frame is decided on a state that the entry before was applied to, not on this.
     pub fn apply_changes(&mut self, changes: &[Change]) {
-        for change in changes {
-            if let Some(before) = change.before() {
-                self.take(before);
-            }
-            if let Some(after) = change.after() {
-                self.put(after.clone());
-            }
+        // First everything goes, then everything comes: what one record gives up, such as a client, another may get.
+        for before in changes.iter().filter_map(Change::before) {
+            self.take(before);
+        }
+        for after in changes.iter().filter_map(Change::after) {
+            self.put(after.clone());
         }
     }
 

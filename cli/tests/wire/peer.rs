@@ -102,6 +102,13 @@ impl ScopeService for Peer {
         self.next()
     }
 
+    async fn batch_update_scopes(
+        &self,
+        _: Request<BatchUpdateScopesRequest>,
+    ) -> Result<Response<BatchUpdateScopesResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
     async fn delete_scope(&self, request: Request<DeleteScopeRequest>) -> Result<Response<()>, Status> {
         self.deleted.lock().unwrap().push(request.into_inner());
         Ok(Response::new(()))

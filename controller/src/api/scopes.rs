@@ -14,8 +14,8 @@ use freehold_proto::convert::time::parse_etag;
 use freehold_proto::convert::{option, scope};
 use freehold_proto::v1::scope_service_server::ScopeService;
 use freehold_proto::v1::{
-    CreateScopeRequest, DeleteScopeRequest, GetScopeRequest, ListScopesRequest, ListScopesResponse, Scope,
-    UpdateScopeRequest,
+    BatchUpdateScopesRequest, BatchUpdateScopesResponse, CreateScopeRequest, DeleteScopeRequest, GetScopeRequest,
+    ListScopesRequest, ListScopesResponse, Scope, UpdateScopeRequest,
 };
 use std::ops::Bound;
 use tonic::{Request, Response, Status};
@@ -73,6 +73,30 @@ fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal>
     parse().map_err(|refusal: Refusal| refusal.under("scope"))
 }
 
+/// Scopes in one batch at most: as many as an answer of 4 MiB has room for, which is what clients take by default.
+const BATCH_MAX: usize = 1000;
+
+/// The scopes of a batch, and the command that changes all of them.
+fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, Command), Refusal> {
+    at_most(message.requests.len(), BATCH_MAX, "requests")?;
+    if message.requests.is_empty() {
+        return Err(missing("requests"));
+    }
+    let parse = |request: &UpdateScopeRequest| {
+        if !request.request_id.is_empty() || request.validate_only {
+            let message = "a batch has one request_id and one validate_only, beside its requests";
+            return Err(Refusal::new(Reason::InvalidValue, message));
+        }
+        update(request)
+    };
+    let numbered = message.requests.iter().enumerate();
+    let updates: Result<Vec<_>, _> = numbered
+        .map(|(number, request)| parse(request).map_err(|refusal| refusal.under(&format!("requests[{number}]"))))
+        .collect();
+    let (names, commands) = updates?.into_iter().unzip();
+    Ok((names, Command::Together(commands)))
+}
+
 impl Api {
     fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
         Scope { sync: vec![obedience::of_scope(state, &self.presence, core)], ..scope::message(core) }
@@ -122,6 +146,19 @@ impl ScopeService for Api {
         let mutation = mutation!("/freehold.v1.ScopeService/UpdateScope", message);
         let state = self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(self.shown_scope(&state, &*there(state.scope(&name))?)))
+    }
+
+    async fn batch_update_scopes(
+        &self,
+        request: Request<BatchUpdateScopesRequest>,
+    ) -> Result<Response<BatchUpdateScopesResponse>, Status> {
+        let (actor, message) = open(request)?;
+        let (names, command) = update_batch(&message).map_err(refuse)?;
+        let mutation = mutation!("/freehold.v1.ScopeService/BatchUpdateScopes", message);
+        let state = self.carry_out(actor, mutation, command).await?;
+        let shown = |name: &ScopeName| Ok(self.shown_scope(&state, &*there(state.scope(name))?));
+        let scopes = names.iter().map(shown).collect::<Result<_, Status>>()?;
+        Ok(Response::new(BatchUpdateScopesResponse { scopes }))
     }
 
     async fn delete_scope(&self, request: Request<DeleteScopeRequest>) -> Result<Response<()>, Status> {

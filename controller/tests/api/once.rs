@@ -115,3 +115,35 @@ async fn validate_only_shows_what_would_be_and_stores_nothing() {
     let shown = Scope { create_time: made.create_time, update_time: made.update_time, ..would_be };
     assert_eq!(made, shown);
 }
+
+/// A batch is one entry, one answer in the order of its requests, and one repetition.
+#[tokio::test]
+async fn a_batch_is_one_change() {
+    let house = House::furnished().await;
+    house.scopes().create_scope(create_scope("shed", shed())).await.expect("made");
+    let before = house.revision().await;
+    let change = |name: &str, description: &str| {
+        let scope = Scope { name: name.to_owned(), description: description.to_owned(), ..Scope::default() };
+        UpdateScopeRequest { scope: Some(scope), ..UpdateScopeRequest::default() }
+    };
+    let batch = BatchUpdateScopesRequest {
+        requests: vec![change("scopes/yard", "one"), change("scopes/shed", "two"), change("scopes/yard", "three")],
+        request_id: "batch".to_owned(),
+        validate_only: true,
+    };
+    let shown = |answer: tonic::Response<BatchUpdateScopesResponse>| {
+        let scopes = answer.into_inner().scopes.into_iter();
+        scopes.map(|scope| (scope.name, scope.description, scope.etag)).collect::<Vec<_>>()
+    };
+    let etag = (before + 1).to_string();
+    let after = [("scopes/yard", "three"), ("scopes/shed", "two"), ("scopes/yard", "three")]
+        .map(|(name, description)| (name.to_owned(), description.to_owned(), etag.clone()));
+    assert_eq!(shown(house.scopes().batch_update_scopes(batch.clone()).await.expect("allowed")), after);
+    assert_eq!(house.revision().await, before, "nothing is stored by looking");
+
+    let batch = BatchUpdateScopesRequest { validate_only: false, ..batch };
+    for _ in 0..2 {
+        assert_eq!(shown(house.scopes().batch_update_scopes(batch.clone()).await.expect("changed")), after);
+        assert_eq!(house.revision().await, before + 1);
+    }
+}

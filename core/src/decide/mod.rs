@@ -11,6 +11,7 @@ mod reservation;
 mod scope;
 mod server;
 mod space;
+mod together;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
@@ -102,5 +103,6 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::AddOperatorCertificate { name, certificate } => access::add_certificate(state, at, name, certificate),
         Command::RevokeOperatorCertificate { name, serial } => access::revoke_certificate(state, at, name, serial),
         Command::DeleteOperator { name, etag } => access::delete(state, name, *etag),
+        Command::Together(commands) => together::decide_all(state, commands, now),
     }
 }

@@ -260,6 +260,14 @@ fn scope_patches() -> BoxedStrategy<ScopePatch> {
 
 fn plan_commands() -> BoxedStrategy<Command> {
     prop_oneof![
+        12 => single_plan_commands(),
+        1 => proptest::collection::vec(single_plan_commands(), 1..5).prop_map(Command::Together),
+    ]
+    .boxed()
+}
+
+fn single_plan_commands() -> BoxedStrategy<Command> {
+    prop_oneof![
         1 => (spaces(), texts(), texts())
             .prop_map(|(name, title, description)| Command::CreateSpace { name, title, description }),
         1 => (spaces(), option::of(texts()), option::of(texts())).prop_map(|(name, title, description)| {

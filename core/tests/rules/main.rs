@@ -5,6 +5,7 @@ mod refusals;
 mod requests;
 mod scopes;
 mod servers;
+mod together;
 mod world;
 mod wrong_commands;
 mod wrong_words;

@@ -4,15 +4,32 @@ use super::{Case, case};
 use crate::house::*;
 use freehold_proto::v1::dhcp_option::Value;
 use freehold_proto::v1::{
-    AddressList, AddressRange, CreateOperatorRequest, CreateSpaceRequest, DhcpOption, Exclusion, NameList, Operator,
-    Scope, Space, UpdateScopeRequest, UpdateSpaceRequest, WatchRequest,
+    AddressList, AddressRange, BatchUpdateScopesRequest, CreateOperatorRequest, CreateSpaceRequest, DhcpOption,
+    Exclusion, NameList, Operator, Scope, Space, UpdateScopeRequest, UpdateSpaceRequest, WatchRequest,
 };
 use prost_types::FieldMask;
-use tonic::Code::InvalidArgument;
+use tonic::Code::{InvalidArgument, NotFound};
 
 const MILLION: usize = 1_000_000;
 const CREATE_SCOPE: &str = "/freehold.v1.ScopeService/CreateScope";
 const UPDATE_SCOPE: &str = "/freehold.v1.ScopeService/UpdateScope";
+const BATCH: &str = "/freehold.v1.ScopeService/BatchUpdateScopes";
+
+fn batch(requests: Vec<UpdateScopeRequest>) -> BatchUpdateScopesRequest {
+    BatchUpdateScopesRequest { requests, ..BatchUpdateScopesRequest::default() }
+}
+
+/// A change to a scope that is there.
+fn described(description: &str) -> UpdateScopeRequest {
+    let scope = Scope { name: "scopes/yard".to_owned(), description: description.to_owned(), ..Scope::default() };
+    UpdateScopeRequest { scope: Some(scope), ..UpdateScopeRequest::default() }
+}
+
+/// A change to a scope that is not there.
+fn missing() -> UpdateScopeRequest {
+    let scope = Scope { name: "scopes/none".to_owned(), description: "x".to_owned(), ..Scope::default() };
+    UpdateScopeRequest { scope: Some(scope), ..UpdateScopeRequest::default() }
+}
 
 pub(super) fn cases() -> Vec<Case> {
     let too_many = |field| (InvalidArgument, "TOO_MANY", field);
@@ -57,6 +74,27 @@ pub(super) fn cases() -> Vec<Case> {
             "/freehold.v1.WatchService/Watch",
             WatchRequest { kinds: vec![String::new(); MILLION], ..WatchRequest::default() },
             too_many("kinds"),
+        ),
+        case("requests of a batch", BATCH, batch(vec![UpdateScopeRequest::default(); MILLION]), too_many("requests")),
+        case("one request more than a batch has", BATCH, batch(vec![described("x"); 1001]), too_many("requests")),
+        case("an empty batch", BATCH, batch(Vec::new()), (InvalidArgument, "FIELD_REQUIRED", "requests")),
+        case(
+            "a batch with a request id inside",
+            BATCH,
+            batch(vec![UpdateScopeRequest { request_id: "a".to_owned(), ..described("x") }]),
+            (InvalidArgument, "INVALID_VALUE", "requests[0]"),
+        ),
+        case(
+            "a batch whose second request is wrong",
+            BATCH,
+            batch(vec![described("x"), described("\u{7}")]),
+            (InvalidArgument, "INVALID_TEXT", "requests[1].scope.description"),
+        ),
+        case(
+            "a batch whose second request is refused",
+            BATCH,
+            batch(vec![described("x"), missing()]),
+            (NotFound, "SCOPE_NOT_FOUND", "requests[1].scope.name"),
         ),
         case(
             "one range more than a scope has",
