@@ -62,6 +62,25 @@ impl Program {
         self
     }
 
+    /// The command that runs it, and how it is shown.
+    fn command(self, folder: &Path, output: &Outputs) -> Result<(String, Command)> {
+        let shown = self.path.display().to_string();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(self.path)
+            .args(self.args)
+            .current_dir(folder)
+            .env("HOME", folder)
+            .env("PATH", PATH)
+            .env_remove("XDG_CONFIG_HOME")
+            .envs(self.env)
+            .stdin(Stdio::null())
+            .stdout(output.stdout.try_clone()?)
+            .stderr(output.stderr.try_clone()?);
+        Ok((shown, command))
+    }
+
     /// A copy of a Debian program in `folder`, free of the AppArmor profile that is tied to its path and would keep it out of
     /// the lab's folders.
     pub fn copied(name: &str, folder: &Path) -> Result<PathBuf> {
@@ -98,21 +117,15 @@ impl Process {
         program: Program,
         output: &Outputs,
     ) -> Result<Self> {
-        let shown = program.path.display().to_string();
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--pdeathsig", "KILL", "--"])
-            .arg(program.path)
-            .args(program.args)
-            .current_dir(folder)
-            .env("HOME", folder)
-            .env("PATH", PATH)
-            .env_remove("XDG_CONFIG_HOME")
-            .envs(program.env)
-            .stdin(Stdio::null())
-            .stdout(output.stdout.try_clone()?)
-            .stderr(output.stderr.try_clone()?);
+        let (shown, mut command) = program.command(folder, output)?;
         let child = namespace.enter(move || command.spawn()).with_context(|| format!("cannot start {shown}"))?;
+        Ok(Self { name: name.to_owned(), child, log: output.log.clone() })
+    }
+
+    /// Starts `program` in the caller's own network, at home in `folder`.
+    pub(crate) fn start_here(folder: &Path, name: &str, program: Program, output: &Outputs) -> Result<Self> {
+        let (shown, mut command) = program.command(folder, output)?;
+        let child = command.spawn().with_context(|| format!("cannot start {shown}"))?;
         Ok(Self { name: name.to_owned(), child, log: output.log.clone() })
     }
 
