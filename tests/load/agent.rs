@@ -19,6 +19,8 @@ use tonic::transport::Channel;
 
 /// The one server on the host of every simulated agent.
 pub(crate) const SERVER: &str = "kea4";
+/// A store that was never restored.
+const INCARNATION: u64 = 1;
 /// Messages on their way to the wire.
 const QUEUE: usize = 8;
 
@@ -111,8 +113,8 @@ pub(crate) async fn upload_leases(
     event: impl Fn(u64) -> LeaseEvent,
     acknowledged: Arc<AtomicU64>,
 ) -> Result<()> {
-    let spool = Spool { epoch, first_seq: 1, last_seq: last };
-    let mut machine = Upload::new(SERVER, spool, false, clock::now());
+    let spool = Spool { epoch, first_seq: 1, last_seq: last, acked_seq: 0, listed: Some(INCARNATION) };
+    let mut machine = Upload::new(SERVER, spool, INCARNATION, clock::now());
     let (out, queue) = mpsc::channel(QUEUE);
     let mut queue = Some(queue);
     let mut answers = None;
@@ -124,9 +126,9 @@ pub(crate) async fn upload_leases(
                     let to = last.min(from + most as u64 - 1);
                     machine.read(clock::now(), from, (from..=to).map(&event).collect());
                 }
-                upload::Output::List => machine.listing_done(clock::now(), true),
+                upload::Output::List(id) => machine.listing_done(clock::now(), id, true),
                 upload::Output::Acknowledged(seq) => acknowledged.store(seq, Ordering::Relaxed),
-                upload::Output::Owe(_) => {}
+                upload::Output::Listed(_) => {}
                 upload::Output::NewEpoch | upload::Output::HangUp => bail!("the upload stalled"),
             }
         }

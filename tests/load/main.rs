@@ -15,6 +15,7 @@
 
 mod agent;
 mod agents;
+mod apply;
 mod changes;
 mod disk;
 mod figures;
@@ -69,6 +70,8 @@ enum What {
         #[arg(long, default_value_t = 1_000_000)]
         leases: u64,
     },
+    /// A change until a real Kea runs it, and a lease until the API shows it.
+    Apply,
 }
 
 fn main() -> Result<()> {
@@ -86,6 +89,7 @@ fn main() -> Result<()> {
         What::Leases { agents } => runtime.block_on(leases::measure(&folder, agents))?,
         What::Agents { count } => runtime.block_on(agents::measure(&folder, count))?,
         What::Start { scopes, leases } => runtime.block_on(start::measure(&folder, scopes, leases))?,
+        What::Apply => apply::measure(&runtime)?,
     };
     println!("{line}");
     Ok(())

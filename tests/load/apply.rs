@@ -1,0 +1,194 @@
+//! A change until a real Kea runs it, and a lease until the API shows it: a controller, a Kea with ten scopes and its agent in
+//! the lab. Needs root.
+
+use anyhow::{Context, Result, bail, ensure};
+use freehold_lab::client::probe::Answer;
+use freehold_lab::link::colons;
+use freehold_lab::{Agent, Branch, Client, Controller, Kea, Site};
+use freehold_proto::v1::lease_service_client::LeaseServiceClient;
+use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
+use freehold_proto::v1::scope_service_client::ScopeServiceClient;
+use freehold_proto::v1::server::Management;
+use freehold_proto::v1::server_service_client::ServerServiceClient;
+use freehold_proto::v1::{
+    AddressRange, CreatePrefixRequest, CreateScopeRequest, LeaseTimes, Prefix, Scope, Server, UpdateScopeRequest,
+    UpdateServerRequest, WaitAppliedRequest, WatchLeasesRequest, WatchLeasesResponse, prefix, scope,
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use crate::figures::{Figures, RUNS, line, percentile};
+use crate::{disk, meter, plan};
+
+/// Scopes on the server, the one that is changed among them.
+const SCOPES: usize = 10;
+/// Changes, and new clients, in a run.
+const TIMES: u8 = 50;
+const SOON: Duration = Duration::from_secs(20);
+/// Longer than it takes: a client asks once.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+const LAN_SCOPE: &str = "lan";
+
+pub(crate) fn measure(runtime: &Runtime) -> Result<String> {
+    let mut runs = Vec::new();
+    for _ in 0..RUNS {
+        let mut site = Site::new()?.context("there is no lab here")?;
+        runs.push(run(runtime, &mut site)?);
+    }
+    Ok(line("apply", &[("scopes", SCOPES as u64), ("changes", TIMES.into()), ("clients", TIMES.into())], &runs))
+}
+
+fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
+    let disk = disk::fdatasync_rate(site.lab.folder())?;
+    let mut controller = Controller::init(site)?;
+    controller.run()?;
+    let berlin = &mut site.berlin;
+    berlin.kea.configure(&berlin.kea.config(berlin.lan.interface(), &json!([])))?;
+    berlin.kea.start()?;
+    let mut agent = Agent::enrol(&controller, berlin)?;
+    agent.run()?;
+    controller.wait_connected(&agent.server(), SOON)?;
+    let server = format!("servers/{}", agent.server());
+    let channel = controller.channel(runtime.handle())?;
+    runtime.block_on(prepare(&channel, &server, berlin))?;
+
+    let mut applied = runtime.block_on(changes(&channel))?;
+    let mut kea = kea_alone(&berlin.kea)?;
+    let client = berlin.client(&site.lab, "client", [2, 0, 0, 0, 0, 1])?;
+    let mut seen = leases(runtime, &channel, &client)?;
+    let pid = |process: Option<&freehold_lab::Process>| Ok::<_, anyhow::Error>(process.context("it ended")?.pid());
+    let agent_rss = meter::resident_bytes(pid(agent.process())?)?;
+    let controller_rss = meter::resident_bytes(pid(controller.process())?)?;
+    let mut figures = vec![
+        ("call_to_applied_p50_ms", percentile(&mut applied, 50.0)),
+        ("call_to_applied_p99_ms", percentile(&mut applied, 99.0)),
+        ("kea_config_test_p50_ms", percentile(&mut kea.tests, 50.0)),
+        ("kea_config_set_p50_ms", percentile(&mut kea.sets, 50.0)),
+        ("kea_config_get_p50_ms", percentile(&mut kea.gets, 50.0)),
+        ("ack_to_api_p50_ms", percentile(&mut seen, 50.0)),
+        ("ack_to_api_p99_ms", percentile(&mut seen, 99.0)),
+        ("agent_rss_mib", meter::mib(agent_rss)),
+        ("controller_rss_mib", meter::mib(controller_rss)),
+    ];
+    figures.extend(disk);
+    Ok(figures)
+}
+
+/// Lets the controller manage the server, and gives it a scope for the clients here and nine for others.
+async fn prepare(channel: &Channel, server: &str, berlin: &Branch) -> Result<()> {
+    let managed = Server { name: server.to_owned(), management: Management::Managed.into(), ..Server::default() };
+    let request = UpdateServerRequest { server: Some(managed), ..UpdateServerRequest::default() };
+    ServerServiceClient::new(channel.clone()).update_server(request).await?;
+    plan::scopes(channel, SCOPES - 1, |_| Some(server.to_owned())).await?;
+
+    let prefix = Prefix { cidr: berlin.network(), kind: prefix::Kind::Network.into(), ..Prefix::default() };
+    let request = CreatePrefixRequest {
+        parent: "spaces/default".to_owned(),
+        prefix: Some(prefix),
+        ..CreatePrefixRequest::default()
+    };
+    PrefixServiceClient::new(channel.clone()).create_prefix(request).await?;
+    let (start, end) = (berlin.address(1, 0).to_string(), berlin.address(1, 250).to_string());
+    let lan = Scope {
+        network: format!("spaces/default/prefixes/{}", berlin.network().replace('/', "-")),
+        ranges: vec![AddressRange { start, end }],
+        lease_times: Some(LeaseTimes { valid_seconds: 3600, ..LeaseTimes::default() }),
+        status: scope::Status::Active.into(),
+        server: server.to_owned(),
+        ..Scope::default()
+    };
+    let request =
+        CreateScopeRequest { scope_id: LAN_SCOPE.to_owned(), scope: Some(lan), ..CreateScopeRequest::default() };
+    ScopeServiceClient::new(channel.clone()).create_scope(request).await?;
+    wait_applied(channel).await
+}
+
+/// Changes the scope again and again; how long each took from the call until the API says that Kea was proven to run it, in ms.
+async fn changes(channel: &Channel) -> Result<Vec<f64>> {
+    let mut client = ScopeServiceClient::new(channel.clone());
+    let mut waits = Vec::new();
+    for step in 0..TIMES {
+        let scope = Scope {
+            name: format!("scopes/{LAN_SCOPE}"),
+            lease_times: Some(LeaseTimes { valid_seconds: 4000 + u32::from(step), ..LeaseTimes::default() }),
+            ..Scope::default()
+        };
+        let begun = Instant::now();
+        client.update_scope(UpdateScopeRequest { scope: Some(scope), ..UpdateScopeRequest::default() }).await?;
+        wait_applied(channel).await?;
+        waits.push(milliseconds(begun.elapsed()));
+    }
+    Ok(waits)
+}
+
+async fn wait_applied(channel: &Channel) -> Result<()> {
+    let request = WaitAppliedRequest { resource: format!("scopes/{LAN_SCOPE}"), ..WaitAppliedRequest::default() };
+    let answer = ServerServiceClient::new(channel.clone()).wait_applied(request).await?.into_inner();
+    ensure!(answer.applied, "it was not applied: {answer:?}");
+    Ok(())
+}
+
+/// How long Kea takes by itself, in ms.
+struct KeaAlone {
+    tests: Vec<f64>,
+    sets: Vec<f64>,
+    gets: Vec<f64>,
+}
+
+/// The three commands that an apply needs, with the configuration that Kea runs, asked directly.
+fn kea_alone(kea: &Kea) -> Result<KeaAlone> {
+    let timed = |command: &str, arguments: Option<serde_json::Value>| {
+        let begun = Instant::now();
+        kea.command(command, arguments).map(|answer| (milliseconds(begun.elapsed()), answer))
+    };
+    let mut alone = KeaAlone { tests: Vec::new(), sets: Vec::new(), gets: Vec::new() };
+    for _ in 0..TIMES {
+        let (get, config) = timed("config-get", None)?;
+        alone.gets.push(get);
+        alone.tests.push(timed("config-test", Some(config.clone()))?.0);
+        alone.sets.push(timed("config-set", Some(config))?.0);
+    }
+    Ok(alone)
+}
+
+/// New clients get a lease each; how long from the ACK until the API tells of it, in ms.
+fn leases(runtime: &Runtime, channel: &Channel, client: &Client) -> Result<Vec<f64>> {
+    let mut api = LeaseServiceClient::new(channel.clone());
+    let mut stream = runtime.block_on(api.watch_leases(WatchLeasesRequest { parent: "servers/-".into() }))?.into_inner();
+    (0..TIMES).map(|number| lease(runtime, &mut stream, client, [2, 0, 0, 0, 0x20, number])).collect()
+}
+
+fn lease(
+    runtime: &Runtime,
+    stream: &mut Streaming<WatchLeasesResponse>,
+    client: &Client,
+    hardware_address: [u8; 6],
+) -> Result<f64> {
+    let probe = client.probe(hardware_address, ASK_EVERY)?;
+    let started = probe.started();
+    let told = runtime.block_on(async { tokio::time::timeout(SOON, told(stream, &colons(hardware_address))).await })??;
+    let attempts = probe.stop()?;
+    match attempts.first().and_then(|attempt| attempt.ended) {
+        // The API may be faster than the client's own thread.
+        Some((acked, Answer::Granted(_))) => Ok(milliseconds(told.saturating_duration_since(started + acked))),
+        other => bail!("the first question ended with {other:?}"),
+    }
+}
+
+/// When the API first told of a lease of this client.
+async fn told(stream: &mut Streaming<WatchLeasesResponse>, hardware_address: &str) -> Result<Instant> {
+    loop {
+        let message = stream.message().await?.context("the watch ended")?;
+        let is_it = |lease: &freehold_proto::v1::Lease| lease.hardware_address == hardware_address;
+        if message.events.iter().filter_map(|event| event.lease.as_ref()).any(is_it) {
+            return Ok(Instant::now());
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
