@@ -20,7 +20,7 @@ use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
 use freehold_proto::v1::{CreatePrefixRequest, CreateScopeRequest, Prefix, Scope, prefix, scope};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
 use caller::{Caller, Claim, SCOPE};
@@ -55,8 +55,7 @@ async fn tell(folder: &Path, kills: u64) -> Result<()> {
     drop(hear);
     for kill in 0..kills {
         under_way(&answered, &mut callers).await?;
-        // Anywhere between an idle moment and the middle of a frame; spread, and the same in every run.
-        sleep(Duration::from_micros(kill * 7919 % 40_000)).await;
+        moment(kill, &answered).await;
         controller.kill()?;
         controller.start(START_LIMIT)?;
         tell.send(Some(controller.dial()?)).ok().context("no caller is left")?;
@@ -72,6 +71,19 @@ async fn tell(folder: &Path, kills: u64) -> Result<()> {
     println!("{kills} kills, {} claims answered", claims.len());
     verdict::judge(&claims, &shown)?;
     verdict::ledger_alone(&controller.data(), &shown)
+}
+
+/// The moment of a kill: right after somebody was answered, or anywhere between an idle moment and the middle of a frame. Spread,
+/// and the same in every run.
+async fn moment(kill: u64, answered: &AtomicU64) {
+    if kill % 2 == 0 {
+        let before = answered.load(Ordering::Relaxed);
+        while answered.load(Ordering::Relaxed) == before {
+            yield_now().await;
+        }
+    } else {
+        sleep(Duration::from_micros(kill * 7919 % 40_000)).await;
+    }
 }
 
 /// Waits until callers were answered again, all of them a few times over.
