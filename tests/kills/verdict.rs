@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use freehold_controller::backup;
 use freehold_controller::recover::{self, DataDir};
-use freehold_core::check::check;
+use freehold_controller::view::View;
 use freehold_lab::Loopback;
 use freehold_proto::v1::event_service_client::EventServiceClient;
 use freehold_proto::v1::reservation::Client;
@@ -101,18 +102,14 @@ fn once_in_the_audit_trail(claims: &[Claim], events: &[Event]) -> Result<()> {
     Ok(())
 }
 
-/// The ledger by itself, without store and checkpoints, makes the same of it, and every rule holds.
+/// The ledger by itself makes the same of it as the store and what came after, and every rule holds.
 pub(crate) fn ledger_alone(data: &Path, shown: &Shown) -> Result<()> {
-    let data = DataDir(data.to_owned());
-    let with_store = recover::open(&data)?.state.view;
-    for view in [data.store(), data.checkpoints()] {
-        if view.exists() {
-            std::fs::remove_dir_all(&view).with_context(|| format!("cannot remove {}", view.display()))?;
-        }
-    }
-    let alone = recover::open(&data)?.state.view;
-    none("the state breaks a rule", &check(&alone))?;
-    ensure!(with_store == alone, "the store and the ledger do not make the same state");
-    ensure!(alone.revision().0 == shown.events.len() as u64, "the ledger has another number of entries than the API");
+    let data = DataDir::new(data.to_owned());
+    let alone = backup::check(&data)?;
+    none("the state breaks a rule", &alone.broken)?;
+    let with_store = recover::open(&data)?;
+    ensure!(with_store.set_aside.is_none(), "the store was damaged: {:?}", with_store.set_aside);
+    ensure!(with_store.state.view.digest() == alone.state, "the store and the ledger do not make the same state");
+    ensure!(alone.revision == shown.events.len() as u64, "the ledger has another number of entries than the API");
     Ok(())
 }

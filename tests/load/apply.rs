@@ -26,10 +26,12 @@ use crate::{disk, meter, plan};
 /// Scopes on the server, the one that is changed among them.
 const SCOPES: usize = 10;
 /// Changes, and new clients, in a run.
-const TIMES: u8 = 50;
+const TIMES: u8 = 30;
 const SOON: Duration = Duration::from_secs(20);
 /// Longer than it takes: a client asks once.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// Between two changes: the agent rests after an apply, ten times as long as Kea's `config-set` took.
+const REST: Duration = Duration::from_secs(1);
 const LAN_SCOPE: &str = "lan";
 
 pub(crate) fn measure(runtime: &Runtime) -> Result<String> {
@@ -111,6 +113,7 @@ async fn changes(channel: &Channel) -> Result<Vec<f64>> {
     let mut client = ScopeServiceClient::new(channel.clone());
     let mut waits = Vec::new();
     for step in 0..TIMES {
+        tokio::time::sleep(REST).await;
         let scope = Scope {
             name: format!("scopes/{LAN_SCOPE}"),
             lease_times: Some(LeaseTimes { valid_seconds: 4000 + u32::from(step), ..LeaseTimes::default() }),

@@ -123,6 +123,15 @@ pub(crate) const STEPS: &[Step] = &[
         build: Build::Needs,
     },
     Step {
+        name: "kills",
+        shows: "kill -9 of the controller under load loses nothing that was acknowledged and does nothing twice",
+        commands: &[&["cargo", "test", "--package", "freehold-tests", "--test", "kills"]],
+        long: &[&["env", "FREEHOLD_KILLS=200", "cargo", "test", "--package", "freehold-tests", "--test", "kills"]],
+        packages: &[],
+        tools: &[],
+        build: Build::Needs,
+    },
+    Step {
         name: "end-to-end",
         shows: "real programs, real Kea, real clients in network namespaces",
         commands: &[&["cargo", "test", "--package", "freehold-tests", "--lib", "--test", "e2e"]],
