@@ -106,11 +106,8 @@ async fn under_way(answered: &AtomicU64, callers: &mut JoinSet<Result<Vec<Claim>
 async fn plan(controller: &Loopback) -> Result<()> {
     let channel = controller.channel().await?;
     let prefix = Prefix { cidr: "10.0.0.0/8".into(), kind: prefix::Kind::Network.into(), ..Prefix::default() };
-    let request = CreatePrefixRequest {
-        parent: "spaces/default".into(),
-        prefix: Some(prefix),
-        ..CreatePrefixRequest::default()
-    };
+    let request =
+        CreatePrefixRequest { parent: "spaces/default".into(), prefix: Some(prefix), ..CreatePrefixRequest::default() };
     PrefixServiceClient::new(channel.clone()).create_prefix(request).await?;
     let given = Scope {
         network: "spaces/default/prefixes/10.0.0.0-8".into(),

@@ -54,8 +54,7 @@ impl Loopback {
     /// Starts it, and waits until it serves.
     pub fn start(&mut self, limit: Duration) -> Result<()> {
         ensure!(self.process.is_none(), "the controller runs already");
-        let program =
-            self.program.clone().args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(self.data());
+        let program = self.program.clone().args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(self.data());
         let before = self.log().map_or(0, |log| log.len());
         let mut process = self.launch("controller", program)?;
         let address = until("the controller serves", limit, || match process.ended()? {

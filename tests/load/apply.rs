@@ -160,7 +160,8 @@ fn kea_alone(kea: &Kea) -> Result<KeaAlone> {
 /// New clients get a lease each; how long from the ACK until the API tells of it, in ms.
 fn leases(runtime: &Runtime, channel: &Channel, client: &Client) -> Result<Vec<f64>> {
     let mut api = LeaseServiceClient::new(channel.clone());
-    let mut stream = runtime.block_on(api.watch_leases(WatchLeasesRequest { parent: "servers/-".into() }))?.into_inner();
+    let mut stream =
+        runtime.block_on(api.watch_leases(WatchLeasesRequest { parent: "servers/-".into() }))?.into_inner();
     (0..TIMES).map(|number| lease(runtime, &mut stream, client, [2, 0, 0, 0, 0x20, number])).collect()
 }
 
@@ -172,7 +173,8 @@ fn lease(
 ) -> Result<f64> {
     let probe = client.probe(hardware_address, ASK_EVERY)?;
     let started = probe.started();
-    let told = runtime.block_on(async { tokio::time::timeout(SOON, told(stream, &colons(hardware_address))).await })??;
+    let told =
+        runtime.block_on(async { tokio::time::timeout(SOON, told(stream, &colons(hardware_address))).await })??;
     let attempts = probe.stop()?;
     match attempts.first().and_then(|attempt| attempt.ended) {
         // The API may be faster than the client's own thread.

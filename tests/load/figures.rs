@@ -17,9 +17,8 @@ pub(crate) fn line(what: &str, settings: &[(&str, u64)], runs: &[Figures]) -> St
         let values = runs.iter().filter_map(|run| run.iter().find(|(other, _)| other == name)).map(|(_, value)| *value);
         shown.insert((*name).to_owned(), number(percentile(&mut values.collect::<Vec<_>>(), 50.0)));
     }
-    let object = |run: &Figures| {
-        Value::Object(run.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect())
-    };
+    let object =
+        |run: &Figures| Value::Object(run.iter().map(|(name, value)| ((*name).to_owned(), number(*value))).collect());
     shown.insert("runs".to_owned(), runs.iter().map(object).collect());
     Value::Object(shown).to_string()
 }

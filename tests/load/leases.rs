@@ -84,8 +84,7 @@ async fn has_them(controller: &Loopback, counters: &[Arc<AtomicU64>]) -> Result<
     let mut client = ServerServiceClient::new(controller.channel().await?);
     for (number, counter) in counters.iter().enumerate() {
         let server = client.get_server(GetServerRequest { name: server_name(number) }).await?.into_inner();
-        let (next, acknowledged) =
-            (server.status.unwrap_or_default().next_lease_seq, counter.load(Ordering::Relaxed));
+        let (next, acknowledged) = (server.status.unwrap_or_default().next_lease_seq, counter.load(Ordering::Relaxed));
         ensure!(next > acknowledged, "{} awaits {next} and acknowledged {acknowledged}", server.name);
     }
     Ok(())

@@ -4,9 +4,7 @@ use anyhow::Result;
 use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
 use freehold_proto::v1::scope::Status;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
-use freehold_proto::v1::{
-    AddressRange, CreatePrefixRequest, CreateScopeRequest, LeaseTimes, Prefix, Scope, prefix,
-};
+use freehold_proto::v1::{AddressRange, CreatePrefixRequest, CreateScopeRequest, LeaseTimes, Prefix, Scope, prefix};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -27,11 +25,7 @@ pub(crate) fn address(number: usize, last: u8) -> Ipv4Addr {
 }
 
 /// Makes a network and a scope on it for each number; `server` says who serves it.
-pub(crate) async fn scopes(
-    channel: &Channel,
-    count: usize,
-    server: impl Fn(usize) -> Option<String>,
-) -> Result<()> {
+pub(crate) async fn scopes(channel: &Channel, count: usize, server: impl Fn(usize) -> Option<String>) -> Result<()> {
     each(0..count, |number| {
         let channel = channel.clone();
         let server = server(number);
@@ -42,8 +36,7 @@ pub(crate) async fn scopes(
 
 async fn scope(channel: Channel, number: usize, server: Option<String>) -> Result<()> {
     let cidr = format!("{}/24", address(number, 0));
-    let prefix =
-        Prefix { cidr: cidr.clone(), kind: prefix::Kind::Network.into(), ..Prefix::default() };
+    let prefix = Prefix { cidr: cidr.clone(), kind: prefix::Kind::Network.into(), ..Prefix::default() };
     let request = CreatePrefixRequest {
         parent: "spaces/default".to_owned(),
         prefix: Some(prefix),

@@ -5,8 +5,8 @@ use freehold_lab::Loopback;
 use freehold_proto::sync::lease_event::Kind;
 use freehold_proto::v1::reservation::Client;
 use freehold_proto::v1::reservation_service_client::ReservationServiceClient;
-use freehold_proto::v1::{CreateReservationRequest, GetScopeRequest, Reservation};
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
+use freehold_proto::v1::{CreateReservationRequest, GetScopeRequest, Reservation};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -40,8 +40,7 @@ pub(crate) async fn measure(folder: &Path, scopes: usize, leases: u64) -> Result
         runs.push(figures);
     }
     controller.stop()?;
-    let settings =
-        [("scopes", scopes as u64), ("reservations", (scopes * RESERVATIONS) as u64), ("leases", leases)];
+    let settings = [("scopes", scopes as u64), ("reservations", (scopes * RESERVATIONS) as u64), ("leases", leases)];
     Ok(line("start", &settings, &runs))
 }
 
