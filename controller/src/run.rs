@@ -137,8 +137,10 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
         let path = path.to_owned();
         move |source| RunError::Ledger { path, source }
     };
-    // Neither writer ends before everybody else has, unless its ledger failed.
+    // Neither writer ends before everybody else has, unless its ledger failed. When it is to stop, everybody else may
+    // have ended before this task looks: so that comes first.
     let ended_early = tokio::select! {
+        biased;
         () = stopping.cancelled() => None,
         ended = &mut writer => Some(joined(ended).map_err(failed(&path))),
         ended = &mut lease_writer => Some(joined(ended).map_err(failed(&leases_path))),

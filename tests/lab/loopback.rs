@@ -68,7 +68,7 @@ impl Loopback {
     /// Asks it to end (SIGTERM) and waits.
     pub fn stop(&mut self) -> Result<()> {
         let status = self.process.take().context("the controller does not run")?.stop(STOP_LIMIT)?;
-        ensure!(status.success(), "the controller ended with {status}");
+        ensure!(status.success(), "the controller ended with {status}:\n{}", self.log()?);
         Ok(())
     }
 
