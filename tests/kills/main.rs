@@ -76,7 +76,7 @@ async fn tell(folder: &Path, kills: u64) -> Result<()> {
 /// The moment of a kill: right after somebody was answered, or anywhere between an idle moment and the middle of a frame. Spread,
 /// and the same in every run.
 async fn moment(kill: u64, answered: &AtomicU64) {
-    if kill % 2 == 0 {
+    if kill.is_multiple_of(2) {
         let before = answered.load(Ordering::Relaxed);
         while answered.load(Ordering::Relaxed) == before {
             yield_now().await;
