@@ -8,6 +8,7 @@
 //! The tour, in reading order:
 //!
 //! - [`name`], [`net`], [`client`], [`text`], [`option`]: words that cannot be wrong once parsed
+//! - [`occupied`]: which addresses are taken, counted, so that finding a free one never scans
 //! - [`model`]: the nouns (space, prefix, scope, reservation, server, agent, operator, lease)
 //! - [`command`] → [`decide`] → [`change`]: the life of a change
 //! - [`state`]: everything at one revision, cheap to copy
@@ -28,6 +29,7 @@ pub mod lease;
 pub mod model;
 pub mod name;
 pub mod net;
+pub mod occupied;
 pub mod option;
 pub mod refusal;
 pub mod state;

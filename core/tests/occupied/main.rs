@@ -1,0 +1,7 @@
+//! Sets of taken addresses beside a plain sorted set: the same changes, the same answers.
+
+mod changes;
+mod edges;
+mod model;
+mod questions;
+mod unions;
