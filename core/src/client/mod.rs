@@ -1,52 +1,17 @@
 //! Who a DHCP client says it is: hardware address, client identifier, or DUID.
+//!
+//! Bytes are read in any notation that some vendor prints ([`hex`]) and written in one: pairs of lower-case digits
+//! joined by colons.
+
+mod hardware;
+mod hex;
+
+pub use hardware::{HardwareAddress, HardwarePrefix};
 
 use crate::refusal::{Reason, Refusal};
 use crate::text::shown;
 use std::fmt;
 use std::str::FromStr;
-
-/// A link-layer address of 1 to 20 bytes, almost always 6 (RFC 2131 §2 `chaddr`; 20 for InfiniBand, RFC 4390).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HardwareAddress(Vec<u8>);
-
-impl HardwareAddress {
-    /// Takes raw bytes, as they stand in a packet.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
-        if (1..=20).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(Refusal::new(
-                Reason::InvalidHardwareAddress,
-                format!("a hardware address has 1 to 20 bytes, not {}", bytes.len()),
-            ))
-        }
-    }
-
-    /// The raw bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl FromStr for HardwareAddress {
-    type Err = Refusal;
-
-    /// Takes any common notation: `02:00:5e:10:00:01`, `02-00-5E-10-00-01`, `0200.5e10.0001`, `02005e100001`.
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
-            Refusal::new(
-                Reason::InvalidHardwareAddress,
-                format!("{} is not a hardware address, such as 02:00:5e:10:00:01", shown(text)),
-            )
-        })
-    }
-}
-
-impl fmt::Display for HardwareAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
-    }
-}
 
 /// A DHCPv4 client identifier (option 61, RFC 2132 §9.14): 2 to 255 bytes, type byte included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,7 +40,7 @@ impl FromStr for ClientId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
+        hex::bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidClientIdentifier,
                 format!(
@@ -89,7 +54,7 @@ impl FromStr for ClientId {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
+        hex::write(f, &self.0)
     }
 }
 
@@ -120,7 +85,7 @@ impl FromStr for Duid {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        hex_bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
+        hex::bytes(text).and_then(|bytes| Self::from_bytes(&bytes).ok()).ok_or_else(|| {
             Refusal::new(
                 Reason::InvalidClientIdentifier,
                 format!(
@@ -134,7 +99,7 @@ impl FromStr for Duid {
 
 impl fmt::Display for Duid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
+        hex::write(f, &self.0)
     }
 }
 
@@ -154,11 +119,11 @@ impl ClientIdentity {
     /// address (RFC 2132 §9.14), so a server would have to choose between two reservations for the two.
     pub fn twin(&self) -> Option<Self> {
         match self {
-            Self::Hardware(HardwareAddress(address)) if address.len() == 6 => {
-                Some(Self::ClientId(ClientId([&[1], address.as_slice()].concat())))
+            Self::Hardware(address) if address.as_bytes().len() == 6 => {
+                Some(Self::ClientId(ClientId([&[1], address.as_bytes()].concat())))
             }
             Self::ClientId(ClientId(id)) if id.len() == 7 && id[0] == 1 => {
-                Some(Self::Hardware(HardwareAddress(id[1..].to_vec())))
+                HardwareAddress::from_bytes(&id[1..]).ok().map(Self::Hardware)
             }
             _ => None,
         }
@@ -180,68 +145,6 @@ impl fmt::Display for ClientIdentity {
             Self::Hardware(address) => write!(f, "hardware address {address}"),
             Self::ClientId(id) => write!(f, "client identifier {id}"),
             Self::Duid(duid) => write!(f, "DUID {duid}"),
-        }
-    }
-}
-
-/// Bytes out of hexadecimal in groups: of two digits split by `:` or `-`, of four split by `.`, or plain.
-fn hex_bytes(text: &str) -> Option<Vec<u8>> {
-    let groups = |separator: char, digits: usize| {
-        text.split(separator).all(|g| g.len() == digits).then(|| text.replace(separator, ""))
-    };
-    let digits = if text.contains(':') {
-        groups(':', 2)?
-    } else if text.contains('-') {
-        groups('-', 2)?
-    } else if text.contains('.') {
-        groups('.', 4)?
-    } else {
-        text.to_owned()
-    };
-    let plain = digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    plain.then(|| (0..digits.len()).step_by(2).filter_map(|i| u8::from_str_radix(&digits[i..i + 2], 16).ok()).collect())
-}
-
-fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for (i, byte) in bytes.iter().enumerate() {
-        if i > 0 {
-            f.write_str(":")?;
-        }
-        write!(f, "{byte:02x}")?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_common_notation_names_the_same_hardware_address() {
-        for text in ["02:00:5e:10:00:01", "02-00-5E-10-00-01", "0200.5e10.0001", "02005e100001"] {
-            assert_eq!(text.parse::<HardwareAddress>().map(|a| a.to_string()), Ok("02:00:5e:10:00:01".into()));
-        }
-    }
-
-    #[test]
-    fn other_text_is_refused() {
-        let long = "00".repeat(21);
-        for bad in [
-            "",
-            "0",
-            "02:0:5e:10:00:01",
-            "02:00-5e:10:00:01",
-            "xx:00:5e:10:00:01",
-            "02005e10000",
-            "+2:00",
-            "é0",
-            long.as_str(),
-        ] {
-            assert_eq!(
-                bad.parse::<HardwareAddress>().map_err(|r| r.reason),
-                Err(Reason::InvalidHardwareAddress),
-                "{bad}"
-            );
         }
     }
 }
