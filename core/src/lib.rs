@@ -15,6 +15,7 @@
 //! - [`check`]: the invariants, each stated once more as a test of a whole state
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
+//! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`access`]: permissions and the roles that hold them
 
 pub mod access;
@@ -25,6 +26,7 @@ pub mod client;
 pub mod command;
 pub mod decide;
 pub mod desired;
+pub mod filter;
 pub mod lease;
 pub mod model;
 pub mod name;

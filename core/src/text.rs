@@ -50,7 +50,7 @@ impl fmt::Display for Text {
 
 /// Whether `c` is a control character, or ends a line or turns the direction of writing without being one
 /// (Unicode's line and paragraph separators, and the embeddings, overrides and isolates of UAX #9).
-fn controls(c: char) -> bool {
+pub(crate) fn controls(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
