@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", BELOW),
     ("cli", BELOW),
     ("tests", ALL),
+    ("tests/fuzz", &["freehold-core"]),
     ("tests/run", &[]),
 ];
 const BELOW: &[&str] = &["freehold-core", "freehold-journal", "freehold-proto", "freehold-certs"];

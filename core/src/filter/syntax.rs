@@ -161,14 +161,15 @@ impl<'a> Reader<'a> {
     /// The operator and the value of a comparison whose field was read.
     fn comparison(&mut self, path: &str, key: Option<Literal>, column: Column) -> Result<Expression, Refusal> {
         let mut path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        if !path.iter().all(|part| is_name(part)) {
+            let path = path.join(".");
+            return Err(refuse(column, format_args!("expected a field such as title or tags.site, found {path:?}")));
+        }
         if let Some(key) = key {
             match key.text() {
                 Some(text) if !text.is_empty() => path.push(text.to_owned()),
                 _ => return Err(refuse(key.column, "expected a key, found an empty text or a wildcard")),
             }
-        } else if !path.iter().all(|part| is_name(part)) {
-            let path = path.join(".");
-            return Err(refuse(column, format_args!("expected a field such as title or tags.site, found {path:?}")));
         }
         self.space();
         let Some(operator) = self.operator() else {
@@ -206,7 +207,7 @@ impl<'a> Reader<'a> {
         self.at += quote.len_utf8();
         let mut pieces = vec![String::new()];
         loop {
-            let here = self.column();
+            let here = self.at;
             let c = self.peek().ok_or_else(endless)?;
             self.at += c.len_utf8();
             let piece = pieces.last_mut().expect("it begins with one");
@@ -218,9 +219,16 @@ impl<'a> Reader<'a> {
                         self.at += 1;
                         piece.push(c);
                     }
-                    _ => return Err(refuse(here, "a backslash stands before \\ \" ' or * alone; write \\\\ for one")),
+                    _ => {
+                        return Err(refuse(
+                            self.column_of(here),
+                            "a backslash stands before \\ \" ' or * alone; write \\\\ for one",
+                        ));
+                    }
                 },
-                c if controls(c) => return Err(refuse(here, format_args!("the control character {c:?}; remove it"))),
+                c if controls(c) => {
+                    return Err(refuse(self.column_of(here), format_args!("the control character {c:?}; remove it")));
+                }
                 c => piece.push(c),
             }
         }
@@ -280,7 +288,12 @@ impl<'a> Reader<'a> {
     }
 
     fn column(&self) -> Column {
-        Column(self.text[..self.at].chars().count() + 1)
+        self.column_of(self.at)
+    }
+
+    /// Costs the text before it.
+    fn column_of(&self, at: usize) -> Column {
+        Column(self.text[..at].chars().count() + 1)
     }
 
     /// Refuses what comes next.

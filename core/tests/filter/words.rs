@@ -117,6 +117,7 @@ const REFUSED: &[(&str, usize, &str)] = &[
     ("title = f(x)", 10, "expected a space, found \"(\""),
     (".a = b", 1, "expected a field such as title or tags.site, found \".a\""),
     ("a. = b", 1, "expected a field such as title or tags.site, found \"a.\""),
+    (".\"o\" = t", 1, "expected a field such as title or tags.site, found \"\""),
     ("a..b = c", 1, "expected a field such as title or tags.site, found \"a..b\""),
     ("a* = b", 1, "expected a field such as title or tags.site, found \"a*\""),
     ("tags.\"\" = b", 6, "expected a key, found an empty text or a wildcard"),
