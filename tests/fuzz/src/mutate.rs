@@ -5,6 +5,9 @@ use crate::rng::Rng;
 /// The longest input; longer than every limit of a target, so that the limits are tried too.
 const BYTES_MAX: usize = 6_000;
 
+/// What opens something, and what closes it again.
+const PAIRS: &[(&str, &str)] = &[("(", ")"), ("-(", ")"), ("NOT (a ", ")"), ("\"", "\""), ("'", "'")];
+
 /// `base`, changed in one to six places.
 pub fn mutated(base: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> Vec<u8> {
     let mut input = base.to_vec();
@@ -27,7 +30,7 @@ fn by_token(input: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> V
     let (from, to) = (from.min(to), from.max(to).min(from.min(to) + 1 + rng.below(8)));
     let others = self::tokens(other);
     let word = rng.pick(dictionary).map_or(&[][..], |word| word.as_bytes());
-    match rng.below(8) {
+    match rng.below(9) {
         0 => drop(tokens.drain(from..to)),
         1 => {
             let copy = tokens[from..to].to_vec();
@@ -35,7 +38,7 @@ fn by_token(input: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> V
             tokens.splice(at..at, copy);
         }
         2 => {
-            // Deep nesting, long lists.
+            // Long lists.
             let copy = tokens[from..to].repeat(1 + rng.below(60));
             tokens.splice(to..to, copy);
         }
@@ -44,11 +47,17 @@ fn by_token(input: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> V
             let end = (start + 1 + rng.below(8)).min(others.len());
             tokens.splice(from..to, others[start..end].iter().copied());
         }
-        4 if !tokens.is_empty() => {
+        4 => {
+            let (open, close) = rng.pick(PAIRS).expect("there are some");
+            let times = if rng.below(2) == 0 { 1 } else { 1 + rng.below(60) };
+            tokens.splice(to..to, vec![close.as_bytes(); times]);
+            tokens.splice(from..from, vec![open.as_bytes(); times]);
+        }
+        5 if !tokens.is_empty() => {
             let (a, b) = (rng.below(tokens.len()), rng.below(tokens.len()));
             tokens.swap(a, b);
         }
-        5 if !tokens.is_empty() => {
+        6 if !tokens.is_empty() => {
             let at = rng.below(tokens.len());
             tokens[at] = word;
         }

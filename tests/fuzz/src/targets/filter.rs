@@ -79,9 +79,8 @@ fn check(input: &[u8]) {
     };
     let printed = expression.to_string();
     assert!(text.len() <= LENGTH_MAX && printed.len() <= LENGTH_MAX);
-    let (depth, terms) = measured(&expression);
-    // A parenthesis opens at most an OR and an AND, and a NOT stands before it.
-    assert!(depth <= 3 * (DEPTH_MAX + 1) && terms <= TERMS_MAX, "{depth} deep, {terms} terms");
+    let (open, terms) = (parentheses(text), terms(&expression));
+    assert!(open <= DEPTH_MAX && terms <= TERMS_MAX, "{open} parentheses, {terms} terms");
     assert_eq!(Expression::parse(&printed).as_ref(), Ok(&expression), "{printed} reads back");
 
     let schema = schema();
@@ -116,16 +115,31 @@ fn refused(text: &str, refusal: &Refusal) {
     }
 }
 
-/// How deep the expression goes, and its terms.
-fn measured(expression: &Expression) -> (usize, usize) {
-    let of = |parts: &[Expression]| {
-        let inside = parts.iter().map(measured);
-        inside.fold((1, 0), |(depth, terms), (below, more)| (depth.max(below + 1), terms + more))
-    };
+/// The most parentheses open at once in a filter that was read.
+fn parentheses(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match (c, quote) {
+            ('\\', Some(_)) => drop(characters.next()),
+            (c, Some(closing)) if c == closing => quote = None,
+            (_, Some(_)) => {}
+            ('"' | '\'', None) => quote = Some(c),
+            ('(', None) => open += 1,
+            (')', None) => open -= 1,
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+fn terms(expression: &Expression) -> usize {
     match expression {
-        Expression::All(parts) | Expression::Any(parts) => of(parts),
-        Expression::Not(inner) => of(std::slice::from_ref(inner)),
-        Expression::Compare(_) | Expression::Search(_) => (1, 1),
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().map(terms).sum(),
+        Expression::Not(inner) => terms(inner),
+        Expression::Compare(_) | Expression::Search(_) => 1,
     }
 }
 
