@@ -55,3 +55,37 @@ impl Pattern {
         self.pieces.first().map_or("", String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same by trying every place of every piece.
+    fn slowly(pieces: &[String], text: &str) -> bool {
+        match pieces {
+            [] => false,
+            [last] => text == last,
+            [first, rest @ ..] => {
+                let Some(after) = text.strip_prefix(first.as_str()) else { return false };
+                (0..=after.len()).any(|skip| slowly(rest, &after[skip..]))
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_takes_what_trying_every_place_takes(
+            pieces in prop::collection::vec("[ab]{0,2}", 1..5),
+            text in "[ab]{0,9}",
+        ) {
+            prop_assert_eq!(Pattern::whole(&pieces).matches(&text), slowly(&pieces, &text));
+        }
+    }
+
+    #[test]
+    fn a_part_is_still_a_part_in_lower_case() {
+        // As words, "ΟΔΟΣ" ends with another letter in lower case than its last letter alone has.
+        assert!(Pattern::part(&["ΟΔΟΣ".into()]).matches("ΟΔΟΣΑ") && Pattern::part(&["σ".into()]).matches("ΟΔΟΣ"));
+    }
+}

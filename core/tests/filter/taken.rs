@@ -113,6 +113,8 @@ const LEFT: &[&str] = &[
     "title = *ber",
     "title = \"ber\\*\"",
     "title = *voice*berlin*",
+    "title = *voice*voice*",
+    "title = *floor*r",
     "title = \"\"",
     "title > c",
     "title != berlin*",

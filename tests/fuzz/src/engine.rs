@@ -5,6 +5,7 @@ use crate::mutate::mutated;
 use crate::rng::Rng;
 use crate::targets::Target;
 use std::io;
+use std::time::{Duration, Instant};
 
 /// What the loop needs from outside.
 pub trait Surroundings {
@@ -24,6 +25,8 @@ pub struct Tally {
     pub corpus: usize,
     /// Edges of the program that were taken; 0 where nobody counts.
     pub edges: usize,
+    /// The longest that an input took, by the wall clock.
+    pub slowest: Duration,
 }
 
 /// Tries `corpus`, then what can be made of it, until the surroundings say stop. A fault of the target is a panic.
@@ -31,14 +34,19 @@ pub fn fuzz(target: &Target, mut corpus: Vec<Vec<u8>>, seed: u64, around: &mut i
     let mut rng = Rng::new(seed);
     let mut coverage = Coverage::default();
     let mut tried = 0;
-    coverage.reset();
+    let mut slowest = Duration::ZERO;
+    let mut check = |input: &[u8], coverage: &mut Coverage| {
+        coverage.reset();
+        let begun = Instant::now();
+        (target.check)(input);
+        slowest = slowest.max(begun.elapsed());
+        coverage.is_new()
+    };
     for input in &corpus {
         if !around.goes_on(tried, input)? {
             break;
         }
-        coverage.reset();
-        (target.check)(input);
-        coverage.is_new();
+        check(input, &mut coverage);
         tried += 1;
     }
     loop {
@@ -47,12 +55,10 @@ pub fn fuzz(target: &Target, mut corpus: Vec<Vec<u8>>, seed: u64, around: &mut i
         let other = rng.pick(&corpus).unwrap_or(&none);
         let input = mutated(base, other, target.dictionary, &mut rng);
         if !around.goes_on(tried, &input)? {
-            return Ok(Tally { tried, corpus: corpus.len(), edges: coverage.edges() });
+            return Ok(Tally { tried, corpus: corpus.len(), edges: coverage.edges(), slowest });
         }
-        coverage.reset();
-        (target.check)(&input);
         tried += 1;
-        if coverage.is_new() {
+        if check(&input, &mut coverage) {
             around.found(&input)?;
             corpus.push(input);
         }

@@ -8,27 +8,36 @@ const BYTES_MAX: usize = 6_000;
 /// What opens something, and what closes it again.
 const PAIRS: &[(&str, &str)] = &[("(", ")"), ("-(", ")"), ("NOT (a ", ")"), ("\"", "\""), ("'", "'")];
 
-/// `base`, changed in one to six places.
+/// `base`, changed in one place or more; half of the time in one, a quarter in two, and so on.
 pub fn mutated(base: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> Vec<u8> {
     let mut input = base.to_vec();
-    for _ in 0..=rng.below(6) {
+    loop {
         input = if rng.below(4) > 0 { by_token(&input, other, dictionary, rng) } else { by_byte(input, other, rng) };
+        if rng.below(2) == 0 {
+            break;
+        }
     }
     input.truncate(BYTES_MAX);
     input
 }
 
-/// Runs of letters, digits and what is no ASCII; every other byte alone.
-fn tokens(input: &[u8]) -> Vec<&[u8]> {
-    let of_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || !b.is_ascii();
-    input.chunk_by(|a, b| of_word(a) && of_word(b)).collect()
+/// Runs of letters, digits and what is no ASCII; every other byte alone. `fine` cuts between letters and digits too, so
+/// that a number can be changed in the middle of a word.
+fn tokens(input: &[u8], fine: bool) -> Vec<&[u8]> {
+    let kind = |b: &u8| match b {
+        b'0'..=b'9' if fine => 2,
+        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => 1,
+        _ => 0,
+    };
+    input.chunk_by(|a, b| kind(a) != 0 && kind(a) == kind(b)).collect()
 }
 
 fn by_token(input: &[u8], other: &[u8], dictionary: &[&str], rng: &mut Rng) -> Vec<u8> {
-    let mut tokens = tokens(input);
+    let fine = rng.below(3) == 0;
+    let mut tokens = tokens(input, fine);
     let (from, to) = (rng.below(tokens.len() + 1), rng.below(tokens.len() + 1));
     let (from, to) = (from.min(to), from.max(to).min(from.min(to) + 1 + rng.below(8)));
-    let others = self::tokens(other);
+    let others = self::tokens(other, fine);
     let word = rng.pick(dictionary).map_or(&[][..], |word| word.as_bytes());
     match rng.below(9) {
         0 => drop(tokens.drain(from..to)),

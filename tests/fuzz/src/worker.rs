@@ -37,19 +37,13 @@ impl Log {
 struct Run {
     log: Log,
     end: Instant,
-    /// When the last input was begun, and the longest that one took.
-    begun: Instant,
-    slowest: Duration,
     found: PathBuf,
 }
 
 impl Surroundings for Run {
     fn goes_on(&mut self, tried: u64, input: &[u8]) -> io::Result<bool> {
-        let now = Instant::now();
-        self.slowest = self.slowest.max(now - self.begun);
         self.log.write(tried, input)?;
-        self.begun = Instant::now();
-        Ok(now < self.end)
+        Ok(Instant::now() < self.end)
     }
 
     fn found(&mut self, input: &[u8]) -> io::Result<()> {
@@ -65,12 +59,12 @@ pub fn work(target: &Target, time: Duration, seed: u64, log: &Path) -> io::Resul
         inputs.extend(corpus::read(&found)?);
     }
     let start = Instant::now();
-    let mut run = Run { log: Log::create(log)?, end: start + time, begun: start, slowest: Duration::ZERO, found };
+    let mut run = Run { log: Log::create(log)?, end: start + time, found };
     let tally = engine::fuzz(target, inputs, seed, &mut run)?;
     let rate = tally.tried as f64 / start.elapsed().as_secs_f64();
     let edges = if coverage::counts() { format!(", {} edges", tally.edges) } else { String::new() };
     let (name, tried, corpus) = (target.name, tally.tried, tally.corpus);
-    let slowest = run.slowest.as_micros();
+    let slowest = tally.slowest.as_micros();
     println!(
         "{name}: {tried} inputs from seed {seed}, {rate:.0}/s, the slowest {slowest} µs; {corpus} to go on from{edges}; no fault"
     );
