@@ -6,25 +6,43 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A link-layer address of 1 to 20 bytes, almost always 6 (RFC 2131 §2 `chaddr`; 20 for InfiniBand, RFC 4390).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HardwareAddress(Vec<u8>);
+///
+/// Kept in place, for there are millions. The order is that of the bytes, a beginning before what it begins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HardwareAddress {
+    /// Zero behind `length`.
+    bytes: [u8; Self::LENGTH_MAX],
+    length: u8,
+}
 
 impl HardwareAddress {
+    /// Most bytes that one has.
+    const LENGTH_MAX: usize = 20;
+
     /// Takes raw bytes, as they stand in a packet.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
-        if (1..=20).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(Refusal::new(
+        match u8::try_from(bytes.len()) {
+            Ok(length @ 1..=20) => {
+                let mut padded = [0; Self::LENGTH_MAX];
+                padded[..bytes.len()].copy_from_slice(bytes);
+                Ok(Self { bytes: padded, length })
+            }
+            _ => Err(Refusal::new(
                 Reason::InvalidHardwareAddress,
                 format!("a hardware address has 1 to 20 bytes, not {}", bytes.len()),
-            ))
+            )),
         }
     }
 
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes[..self.length.into()]
+    }
+}
+
+impl fmt::Debug for HardwareAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HardwareAddress({self})")
     }
 }
 
@@ -44,19 +62,19 @@ impl FromStr for HardwareAddress {
 
 impl fmt::Display for HardwareAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(f, &self.0)
+        write_hex(f, self.as_bytes())
     }
 }
 
 /// A DHCPv4 client identifier (option 61, RFC 2132 §9.14): 2 to 255 bytes, type byte included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(Vec<u8>);
+pub struct ClientId(Box<[u8]>);
 
 impl ClientId {
     /// Takes raw bytes, type byte first.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         if (2..=255).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
+            Ok(Self(bytes.into()))
         } else {
             Err(Refusal::new(
                 Reason::InvalidClientIdentifier,
@@ -95,13 +113,13 @@ impl fmt::Display for ClientId {
 
 /// A DHCP unique identifier (RFC 8415 §11): 3 to 130 bytes, type included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Duid(Vec<u8>);
+pub struct Duid(Box<[u8]>);
 
 impl Duid {
     /// Takes raw bytes, the two of the type first.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         if (3..=130).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
+            Ok(Self(bytes.into()))
         } else {
             Err(Refusal::new(
                 Reason::InvalidClientIdentifier,
@@ -154,13 +172,24 @@ impl ClientIdentity {
     /// address (RFC 2132 §9.14), so a server would have to choose between two reservations for the two.
     pub fn twin(&self) -> Option<Self> {
         match self {
-            Self::Hardware(HardwareAddress(address)) if address.len() == 6 => {
-                Some(Self::ClientId(ClientId([&[1], address.as_slice()].concat())))
-            }
-            Self::ClientId(ClientId(id)) if id.len() == 7 && id[0] == 1 => {
-                Some(Self::Hardware(HardwareAddress(id[1..].to_vec())))
-            }
-            _ => None,
+            Self::Hardware(address) => match address.as_bytes() {
+                bytes @ [_, _, _, _, _, _] => Some(Self::ClientId(ClientId([&[1], bytes].concat().into()))),
+                _ => None,
+            },
+            Self::ClientId(ClientId(id)) => match &**id {
+                [1, bytes @ ..] if bytes.len() == 6 => HardwareAddress::from_bytes(bytes).ok().map(Self::Hardware),
+                _ => None,
+            },
+            Self::Duid(_) => None,
+        }
+    }
+
+    /// Its kind as a number, and its bytes. They sort as the identities do.
+    pub(crate) fn parts(&self) -> (u8, &[u8]) {
+        match self {
+            Self::Hardware(address) => (0, address.as_bytes()),
+            Self::ClientId(id) => (1, id.as_bytes()),
+            Self::Duid(duid) => (2, duid.as_bytes()),
         }
     }
 
