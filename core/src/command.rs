@@ -177,6 +177,25 @@ pub struct Allocation {
     pub accept_risk: bool,
 }
 
+/// A lease to make something firmer of, for the client that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseConversion {
+    /// The scope that the address is leased in.
+    pub scope: ScopeName,
+    /// The leased address.
+    pub address: IpAddr,
+    /// What it becomes.
+    pub purpose: Purpose,
+    /// What is said about it; the client and host name of the lease where these are not said.
+    pub details: AddressDetails,
+    /// Who asks: a principal.
+    pub holder: Arc<str>,
+    /// What servers lease.
+    pub leases: LeaseBook,
+    /// As in [`Allocation`].
+    pub accept_risk: bool,
+}
+
 /// Fields of an assignment to change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AssignmentPatch {
@@ -352,6 +371,37 @@ pub enum Command {
         etag: Etag,
         /// When the claim ends by itself, and what else to say about it.
         patch: AssignmentPatch,
+    },
+    /// Make a lease a claim, a hold or a reservation.
+    ConvertLease(LeaseConversion),
+    /// Make a held or claimed address a reservation of its scope.
+    ConvertToReservation {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+        /// Whom it is for, where the assignment does not say, or says another.
+        client: Option<ClientIdentity>,
+    },
+    /// Make a reservation a claim.
+    ConvertToClaim {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+        /// When the claim ends by itself.
+        expires: Option<Timestamp>,
+        /// Who asks: a principal.
+        holder: Arc<str>,
+    },
+    /// Give a reservation another address of its scope.
+    MoveReservation {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+        /// The new address.
+        to: IpAddr,
     },
     /// Give a held or claimed address back.
     Release {

@@ -7,6 +7,7 @@ mod access;
 mod agent;
 mod allocate;
 mod assignment;
+mod convert;
 mod lookup;
 mod prefix;
 mod reservation;
@@ -78,6 +79,14 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::ExtendHold { name, etag, until } => assignment::extend(state, at, name, *etag, *until),
         Command::UpdateAssignment { name, etag, patch } => assignment::update(state, at, name, *etag, patch),
         Command::ClaimHold { name, etag, patch } => assignment::claim(state, at, name, *etag, patch),
+        Command::ConvertLease(order) => convert::lease(state, at, order),
+        Command::ConvertToReservation { name, etag, client } => {
+            convert::to_reservation(state, at, name, *etag, client.as_ref())
+        }
+        Command::ConvertToClaim { name, etag, expires, holder } => {
+            convert::to_claim(state, at, name, *etag, *expires, holder)
+        }
+        Command::MoveReservation { name, etag, to } => convert::move_reservation(state, at, name, *etag, *to),
         Command::Release { name, etag } => assignment::release(state, name, *etag),
         Command::Settle { name, revision, outcome } => Ok(assignment::settle(state, at, name, *revision, outcome)),
         Command::Expire { most } => Ok(assignment::expire(state, at, *most)),

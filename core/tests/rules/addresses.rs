@@ -1,12 +1,15 @@
 //! Addresses given out: which, in what phase, and what becomes of them.
 
-use crate::world::{NOW, after, allocation, client, details, exclusions, hall, managed, reservation, state, word};
-use freehold_core::address::{AddressState, look};
+use crate::world::{
+    NOW, after, allocation, client, details, exclusions, hall, leased, managed, reservation, state, word,
+};
+use freehold_core::address::{AddressState, awaits, lease_against, look};
+use freehold_core::bundle::{ResourceKey, ResourceKind};
 use freehold_core::change::Change;
-use freehold_core::command::{Allocation, Choice, Command, Place, Purpose, ScopePatch};
+use freehold_core::command::{Allocation, Choice, Command, LeaseConversion, Outcome, Place, Purpose, ScopePatch};
 use freehold_core::desired::desired;
 use freehold_core::lease::LeaseBook;
-use freehold_core::model::{Phase, PrefixKind};
+use freehold_core::model::{Phase, PrefixKind, Rejection};
 use freehold_core::{Reason, Record, State, decide};
 use std::net::IpAddr;
 
@@ -142,4 +145,161 @@ fn an_assigned_address_is_neither_reserved_nor_made_a_router_but_may_be_excluded
     let exclude = hall(ScopePatch { exclusions: Some(exclusions(&["10.0.0.10"])), ..ScopePatch::default() });
     let state = after(state, &exclude, NOW);
     assert_eq!(freehold_core::check(&state), Vec::<String>::new());
+}
+
+fn lease(address: &str, hardware: &str, purpose: Purpose) -> LeaseConversion {
+    LeaseConversion {
+        scope: word("scopes/hall"),
+        address: word(address),
+        purpose,
+        details: details(None),
+        holder: "operators/alice".into(),
+        leases: leased("scopes/hall", &[(address, hardware)]),
+        accept_risk: false,
+    }
+}
+
+#[test]
+fn a_lease_becomes_a_claim_or_a_reservation_of_its_client() {
+    let to = |purpose| Command::ConvertLease(lease("10.0.0.80", "02:00:00:00:00:80", purpose));
+    let claimed = after(managed(state()), &to(Purpose::Claim { expires: None }), NOW);
+    let claim = claimed.assignment(&word("spaces/default/addresses/10.0.0.80")).expect("a claim");
+    assert_eq!((claim.client.clone(), claim.phase), (Some(client("02:00:00:00:00:80")), Phase::Pending));
+    let book = leased("scopes/hall", &[("10.0.0.80", "02:00:00:00:00:80")]);
+    assert_eq!(lease_against(&claimed, &book, claim), None, "the lease is its own");
+    let other = leased("scopes/hall", &[("10.0.0.80", "02:00:00:00:00:81")]);
+    assert!(lease_against(&claimed, &other, claim).is_some());
+    let reserved = after(state(), &to(Purpose::Reservation), NOW);
+    let reservation = reserved.reservation(&word("scopes/hall/reservations/10.0.0.80")).expect("a reservation");
+    assert_eq!(reservation.client, client("02:00:00:00:00:80"));
+}
+
+#[test]
+fn an_address_keeps_its_client_when_what_it_is_changes() {
+    let (name, address) = (word("scopes/hall/reservations/10.0.0.50"), "spaces/default/addresses/10.0.0.50");
+    let to_claim = Command::ConvertToClaim { name, etag: None, expires: None, holder: "operators/alice".into() };
+    let state = after(state(), &to_claim, NOW);
+    assert_eq!(seen(&state, address), AddressState::Claimed);
+    assert_eq!(freehold_core::check(&state), Vec::<String>::new());
+    let back = Command::ConvertToReservation { name: word(address), etag: None, client: None };
+    let state = after(state, &back, NOW);
+    assert_eq!(seen(&state, address), AddressState::Reserved);
+    assert_eq!(freehold_core::check(&state), Vec::<String>::new());
+    let to = Command::MoveReservation {
+        name: word("scopes/hall/reservations/10.0.0.50"),
+        etag: None,
+        to: word("10.0.0.52"),
+    };
+    let state = after(state, &to, NOW);
+    assert_eq!(seen(&state, address), AddressState::Available);
+    let moved = state.reservation(&word("scopes/hall/reservations/10.0.0.52")).expect("moved");
+    assert_eq!(moved.client, client("02:00:00:00:00:01"));
+}
+
+#[test]
+fn a_pending_address_waits_for_its_server_and_is_settled_once() {
+    let order = allocation(Place::Scope(word("scopes/hall")));
+    let state = after(managed(state()), &Command::Allocate(order), NOW);
+    let name = || word::<freehold_core::name::AddressName>("spaces/default/addresses/10.0.0.10");
+    let revision = state.revision();
+    assert_eq!(awaits(&state, &name()), Some((word("servers/a/kea4"), revision)));
+    let settle = |revision, outcome| Command::Settle { name: name(), revision, outcome };
+    let stale = settle(freehold_core::Revision(revision.0 - 1), Outcome::Active);
+    assert_eq!(decide(&state, &stale, NOW), Ok(Vec::new()), "it was found out about another assignment");
+    let who = freehold_core::text::Text::parse("02:00:00:00:00:99").expect("text");
+    let state = after(state, &settle(revision, Outcome::Conflict { who: who.clone() }), NOW);
+    let found = state.assignment(&name()).expect("still taken");
+    assert_eq!((found.phase, found.rare().conflict), (Phase::Conflict, who));
+    assert_eq!(awaits(&state, &name()), None);
+    let state = after(state.clone(), &settle(state.revision(), Outcome::Active), NOW);
+    let found = state.assignment(&name()).expect("still taken");
+    assert_eq!((found.phase, found.rare.clone()), (Phase::Active, None));
+}
+
+#[test]
+fn what_ends_by_itself_is_freed_in_its_order_and_not_a_moment_early() {
+    let at = |seconds| NOW.plus_seconds(seconds);
+    let hold = |seconds| Allocation {
+        purpose: Purpose::Hold { until: at(seconds) },
+        ..allocation(Place::Scope(word("scopes/yard")))
+    };
+    let mut state =
+        [300, 100, 200].iter().fold(state(), |s, seconds| after(s, &Command::Allocate(hold(*seconds)), NOW));
+    let expire = |most| Command::Expire { most };
+    assert_eq!(decide(&state, &expire(9), freehold_core::Timestamp(at(100).0 - 1)), Ok(Vec::new()));
+    let freed = |state: &State, most, seconds| {
+        let changes = decide(state, &expire(most), at(seconds)).expect("nothing is refused");
+        changes.iter().map(|change| change.key().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(freed(&state, 9, 100), ["spaces/default/addresses/10.0.1.11"]);
+    assert_eq!(freed(&state, 1, 300), ["spaces/default/addresses/10.0.1.11"]);
+    assert_eq!(freed(&state, 9, 300).len(), 3);
+    let extend = Command::ExtendHold { name: word("spaces/default/addresses/10.0.1.11"), etag: None, until: at(900) };
+    state = after(state, &extend, at(50));
+    assert_eq!(freed(&state, 9, 300), ["spaces/default/addresses/10.0.1.12", "spaces/default/addresses/10.0.1.10"]);
+}
+
+#[test]
+fn a_client_and_a_host_name_are_found_wherever_they_are() {
+    let named = |name: &str, hardware: &str| freehold_core::command::AddressDetails {
+        host_name: Some(freehold_core::text::HostName::parse(name).expect("a name")),
+        ..details(Some(hardware))
+    };
+    let order = Allocation {
+        count: 3,
+        details: vec![
+            named("printer-2", "02:00:00:00:00:62"),
+            named("printer-10", "02:00:00:00:01:61"),
+            named("door", "02:00:00:00:01:60"),
+        ],
+        ..allocation(Place::Scope(word("scopes/yard")))
+    };
+    let state = after(state(), &Command::Allocate(order), NOW);
+    let addresses = |found: &mut dyn Iterator<Item = &std::sync::Arc<freehold_core::model::Assignment>>| {
+        found.map(|assignment| assignment.name.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&mut state.assignments_called("printer")), ["10.0.1.11", "10.0.1.10"]);
+    assert_eq!(addresses(&mut state.assignments_of_hardware(&[2, 0, 0, 0, 1])), ["10.0.1.12", "10.0.1.11"]);
+    assert_eq!(addresses(&mut state.assignments_for(&client("02:00:00:00:00:62"))), ["10.0.1.10"]);
+    let reserved: Vec<_> = state.reservations_for(&client("02:00:00:00:00:01")).map(|r| r.name.to_string()).collect();
+    assert_eq!(reserved, ["scopes/hall/reservations/10.0.0.50"]);
+}
+
+#[test]
+fn a_refused_claim_is_still_the_servers_to_run() {
+    let order = Allocation {
+        purpose: Purpose::Claim { expires: None },
+        details: vec![details(Some("02:00:00:00:00:62"))],
+        ..allocation(Place::Scope(word("scopes/hall")))
+    };
+    let state = after(managed(state()), &Command::Allocate(order), NOW);
+    let key = ResourceKey { kind: ResourceKind::Reservation, id: "hall/10.0.0.10".to_owned() };
+    let rejection = Rejection {
+        hash: freehold_core::bundle::Hash([1; 16]),
+        field: freehold_core::text::Text::default(),
+        message: "no".to_owned(),
+        at: NOW,
+    };
+    let refuse = Command::RecordRejected {
+        server: word("servers/a/kea4"),
+        rejections: [(key.clone(), rejection)].into(),
+        error: String::new(),
+    };
+    let state = after(state, &refuse, NOW);
+    let status = state.status(&word("servers/a/kea4")).expect("a status");
+    assert!(status.quarantine.contains_key(&key));
+    assert_eq!(state.resource(&key).map(|key| key.to_string()), Some("spaces/default/addresses/10.0.0.10".to_owned()));
+}
+
+/// Whether leases were heard of in one order or another, the same addresses are leased.
+#[test]
+fn a_lease_takes_its_address_until_its_server_says_that_it_is_over() {
+    let book = leased("scopes/hall", &[("10.0.0.10", "02:00:00:00:00:62")]);
+    let order = Allocation { leases: book.clone(), ..allocation(Place::Scope(word("scopes/hall"))) };
+    assert_eq!(given(&state(), &order), addresses(&["10.0.0.11"]));
+    let random = Allocation { choice: Choice::Random { seed: [3; 16] }, count: 77, ..order };
+    assert!(!given(&state(), &random).contains(&word("10.0.0.10")));
+    let view = look(&state(), &book, &word("spaces/default/addresses/10.0.0.10"));
+    assert_eq!(view.state, AddressState::Leased);
+    assert!(view.reasons[0].until().expect("an end") < NOW, "it ended, but its server did not say so");
 }
