@@ -29,7 +29,7 @@ pub fn recorded(state: &State, server: &ServerName) -> Option<ServerStatus> {
 
 /// How far a scope has come.
 pub fn of_scope(state: &State, presence: &Presence, scope: &Scope) -> SyncStatus {
-    let (key, resource) = scope_resource(scope);
+    let (key, resource) = scope_resource(scope, &state.pools_of(scope));
     let refused = refusal(state, scope, &key, resource.hash());
     of_record(state, presence, scope, scope.stamp.revision, refused)
 }
@@ -42,7 +42,7 @@ pub fn of_reservation(
     reservation: &freehold_core::model::Reservation,
 ) -> SyncStatus {
     let (key, resource) = reservation_resource(reservation);
-    let (scope_key, scope_form) = scope_resource(scope);
+    let (scope_key, scope_form) = scope_resource(scope, &state.pools_of(scope));
     let refused =
         refusal(state, scope, &key, resource.hash()).or_else(|| refusal(state, scope, &scope_key, scope_form.hash()));
     of_record(state, presence, scope, reservation.stamp.revision, refused)

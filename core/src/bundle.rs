@@ -16,7 +16,7 @@ use std::fmt;
 pub enum ResourceKind {
     /// A scope.
     Scope,
-    /// A reservation in a scope.
+    /// A reservation in a scope, or a claim in its network that names a client; no address has both.
     Reservation,
 }
 
@@ -48,7 +48,8 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
-    /// The record that it is made of; `None` if the id is not that of one.
+    /// The record that it is made of, if that is not a claim; `None` if the id is not that of one. See
+    /// [`State::resource`](crate::State::resource).
     pub fn record(&self) -> Option<RecordKey> {
         match self.kind {
             ResourceKind::Scope => ScopeName::from_id(&self.id).ok().map(RecordKey::Scope),

@@ -1,9 +1,11 @@
 //! What an entry of the ledger says: who did what when, and what became different.
 
 use crate::model::{
-    Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, Assignment, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
 };
-use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::name::{
+    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+};
 use crate::refusal::Reason;
 use crate::time::{Revision, Timestamp};
 use std::fmt;
@@ -57,6 +59,8 @@ records! {
     Scope(Scope) by ScopeName = "scope", "";
     /// A reservation.
     Reservation(Reservation) by ReservationName = "reservation", "";
+    /// What was decided about an address.
+    Address(Assignment) by AddressName = "address", "";
     /// A server.
     Server(Server) by ServerName = "server", "";
     /// What is known of a server's obedience.
@@ -77,6 +81,7 @@ impl Record {
             Record::Prefix(prefix) => RecordKey::Prefix(prefix.name.clone()),
             Record::Scope(scope) => RecordKey::Scope(scope.name.clone()),
             Record::Reservation(reservation) => RecordKey::Reservation(reservation.name.clone()),
+            Record::Address(assignment) => RecordKey::Address(assignment.name.clone()),
             Record::Server(server) => RecordKey::Server(server.name.clone()),
             Record::ServerStatus(status) => RecordKey::ServerStatus(status.server.clone()),
             Record::Agent(agent) => RecordKey::Agent(agent.name.clone()),

@@ -5,11 +5,15 @@
 //! One thing that one might look for is not here: that no scope meets a subnet of its server's own. `decide`
 //! never lets a scope become active against one, but a server may grow one later; that is drift, and a fact.
 
-use crate::model::{Agent, AgentState, EnrolmentToken, PrefixKind, Reservation, Scope, ServerKind};
-use crate::net::{AddressRange, Family};
+use crate::client::ClientIdentity;
+use crate::model::{Agent, AgentState, Assignment, EnrolmentToken, PrefixKind, Reservation, Scope, ServerKind};
+use crate::name::{AddressName, SpaceName};
+use crate::net::{AddressRange, Family, family, to_number};
+use crate::occupied::AddressSet;
 use crate::state::State;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Everything that is wrong with `state`, one sentence each; empty if nothing is. Costs a scan of all records.
 pub fn check(state: &State) -> Vec<String> {
@@ -23,6 +27,7 @@ pub fn check(state: &State) -> Vec<String> {
     for reservation in state.reservations().values() {
         reserved(state, reservation, &mut wrong);
     }
+    assigned(state, &mut wrong);
     hosts(state, &mut wrong);
     for (index, is, should) in state.index_sizes() {
         if is != should {
@@ -134,6 +139,70 @@ fn reserved(state: &State, reservation: &Reservation, wrong: &mut Vec<String>) {
     }
     if let Some(other) = reservation.client.twin().and_then(|twin| state.reserved_for(&name.scope, &twin)) {
         wrong.push(format!("{name}: its client has {other} reserved, too"));
+    }
+}
+
+/// Assigned addresses are in networks, and nobody else's; what counts as taken is just those and the reserved ones.
+fn assigned(state: &State, wrong: &mut Vec<String>) {
+    let mut taken: BTreeMap<(SpaceName, Family), AddressSet> = BTreeMap::new();
+    let mut take = |space: &SpaceName, address: IpAddr| {
+        let set = taken.entry((space.clone(), family(address))).or_default();
+        set.insert(to_number(address))
+    };
+    for assignment in state.assignments() {
+        let AddressName { space, address } = &assignment.name;
+        match state.network_at(space, *address) {
+            None => wrong.push(format!("{} is in no network", assignment.name)),
+            Some(network) if !network.name.cidr.gives(*address) => {
+                wrong.push(format!("{} is not an address that a host can have", assignment.name));
+            }
+            Some(_) => {}
+        }
+        if state.assignment(&assignment.name) != Some(assignment) || !take(space, *address) {
+            wrong.push(format!("{} is not found by its name, or assigned twice", assignment.name));
+        }
+        let routes = |scope: &Arc<Scope>| scope.options.routers().iter().any(|router| IpAddr::V4(*router) == *address);
+        if state.scope_at(space, *address).is_some_and(routes) {
+            wrong.push(format!("{} is a router", assignment.name));
+        }
+        if let Some(client) = &assignment.client {
+            if !state.assignments_for(client).any(|found| found == assignment) {
+                wrong.push(format!("{} is not found by its client", assignment.name));
+            }
+            if !assignment.is_hold() {
+                claims_alone(state, assignment, client, wrong);
+            }
+        }
+    }
+    for reservation in state.reservations().values() {
+        let Some(scope) = state.scope(&reservation.name.scope) else { continue };
+        if !take(&scope.space, reservation.name.address) {
+            wrong.push(format!("{} is taken by another", reservation.name));
+        }
+    }
+    for space in state.spaces().keys() {
+        for family in [Family::V4, Family::V6] {
+            let set = taken.get(&(space.clone(), family)).unwrap_or(AddressSet::none());
+            if state.taken(space, family) != set {
+                wrong.push(format!("{space} counts {:?} as taken, not {set:?}", state.taken(space, family)));
+            }
+        }
+    }
+}
+
+/// A client has one claim or reservation in a network.
+fn claims_alone(state: &State, claim: &Assignment, client: &ClientIdentity, wrong: &mut Vec<String>) {
+    let AddressName { space, address } = &claim.name;
+    let Some(network) = state.network_at(space, *address) else { return };
+    for client in [Some(client.clone()), client.twin()].iter().flatten() {
+        let here = |found: &Assignment| found.name.space == *space && network.name.cidr.contains(found.name.address);
+        if let Some(other) = state.assignments_for(client).find(|f| !f.is_hold() && here(f) && f.name != claim.name) {
+            wrong.push(format!("{}: its client claims {}, too", claim.name, other.name));
+        }
+        let scope = state.scope_of_network(&network.name);
+        if let Some(other) = scope.and_then(|scope| state.reserved_for(&scope.name, client)) {
+            wrong.push(format!("{}: its client has {other} reserved, too", claim.name));
+        }
     }
 }
 

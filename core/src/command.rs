@@ -4,16 +4,21 @@
 use crate::access::Role;
 use crate::bundle::ResourceKey;
 use crate::client::ClientIdentity;
+use crate::lease::LeaseBook;
 use crate::model::{
     Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, Rejection, ScopeStatus,
     SecretHash, ServerKind,
 };
-use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::name::{
+    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+};
 use crate::net::{AddressRange, Cidr};
 use crate::option::Options;
 use crate::text::{HostName, Text};
 use crate::time::{Revision, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The revision that the caller read; `None` where it does not care.
 pub type Etag = Option<Revision>;
@@ -91,6 +96,131 @@ pub struct ReservationPatch {
     pub host_name: Option<Option<HostName>>,
     /// What it is for.
     pub description: Option<Text>,
+}
+
+/// Where addresses are to be given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the pools of this scope.
+    Scope(ScopeName),
+    /// In this network, outside the ranges of its scope.
+    Network(PrefixName),
+    /// In the first of these networks that has room.
+    OneOf(Vec<PrefixName>),
+}
+
+/// Which addresses are to be given out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The first free ones.
+    Next {
+        /// From here on; from the place's beginning if `None`.
+        from: Option<IpAddr>,
+    },
+    /// Any free ones, each as likely.
+    Random {
+        /// From the operating system's randomness.
+        seed: [u8; 16],
+    },
+    /// These, wherever in the network they lie.
+    Given(Vec<IpAddr>),
+}
+
+/// What addresses are given out as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Put aside.
+    Hold {
+        /// The deadline.
+        until: Timestamp,
+    },
+    /// Given to a client.
+    Claim {
+        /// When it ends by itself.
+        expires: Option<Timestamp>,
+    },
+    /// Reserved in the scope.
+    Reservation,
+}
+
+/// What is said about an address that is given out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AddressDetails {
+    /// Whom it is for.
+    pub client: Option<ClientIdentity>,
+    /// The client's host name.
+    pub host_name: Option<HostName>,
+    /// What it is for; a reservation's description.
+    pub comment: Text,
+    /// Whom to ask. A reservation has none.
+    pub owner: Text,
+}
+
+/// Addresses to give out, all or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// Where.
+    pub place: Place,
+    /// Which.
+    pub choice: Choice,
+    /// How many; of given ones the number of them.
+    pub count: u32,
+    /// As what.
+    pub purpose: Purpose,
+    /// What is said about them: one for all, or one each.
+    pub details: Vec<AddressDetails>,
+    /// Who asks: a principal.
+    pub holder: Arc<str>,
+    /// What servers lease. It may be a moment old: it spares a detour, and is not what proves an address free.
+    pub leases: LeaseBook,
+    /// ACTIVE at once, though a server might lease the address; and a given one even though it does.
+    pub accept_risk: bool,
+}
+
+/// A lease to make something firmer of, for the client that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseConversion {
+    /// The scope that the address is leased in.
+    pub scope: ScopeName,
+    /// The leased address.
+    pub address: IpAddr,
+    /// What it becomes.
+    pub purpose: Purpose,
+    /// What is said about it; the client and host name of the lease where these are not said.
+    pub details: AddressDetails,
+    /// Who asks: a principal.
+    pub holder: Arc<str>,
+    /// What servers lease.
+    pub leases: LeaseBook,
+    /// As in [`Allocation`].
+    pub accept_risk: bool,
+}
+
+/// Fields of an assignment to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AssignmentPatch {
+    /// Whom it is for, or nobody.
+    pub client: Option<Option<ClientIdentity>>,
+    /// The host name, or none.
+    pub host_name: Option<Option<HostName>>,
+    /// What it is for.
+    pub comment: Option<Text>,
+    /// Whom to ask.
+    pub owner: Option<Text>,
+    /// When a claim ends by itself, or never.
+    pub expires: Option<Option<Timestamp>>,
+}
+
+/// What the wait of a PENDING assignment came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// No server leases the address.
+    Active,
+    /// Somebody else has it.
+    Conflict {
+        /// Who, in words.
+        who: Text,
+    },
 }
 
 /// Fields of a server to change.
@@ -212,6 +342,87 @@ pub enum Command {
         name: ReservationName,
         /// As the caller read it.
         etag: Etag,
+    },
+    /// Give addresses out; see [`Allocation`]. The changes are in the order of the addresses.
+    Allocate(Allocation),
+    /// Move a hold's deadline.
+    ExtendHold {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+        /// The new deadline.
+        until: Timestamp,
+    },
+    /// Change what is said about a held or claimed address.
+    UpdateAssignment {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: AssignmentPatch,
+    },
+    /// Make a hold a claim; the address stays.
+    ClaimHold {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+        /// When the claim ends by itself, and what else to say about it.
+        patch: AssignmentPatch,
+    },
+    /// Make a lease a claim, a hold or a reservation.
+    ConvertLease(LeaseConversion),
+    /// Make a held or claimed address a reservation of its scope.
+    ConvertToReservation {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+        /// Whom it is for, where the assignment does not say, or says another.
+        client: Option<ClientIdentity>,
+    },
+    /// Make a reservation a claim.
+    ConvertToClaim {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+        /// When the claim ends by itself.
+        expires: Option<Timestamp>,
+        /// Who asks: a principal.
+        holder: Arc<str>,
+    },
+    /// Give a reservation another address of its scope.
+    MoveReservation {
+        /// Which.
+        name: ReservationName,
+        /// As the caller read it.
+        etag: Etag,
+        /// The new address.
+        to: IpAddr,
+    },
+    /// Give a held or claimed address back.
+    Release {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Take note of what the wait of an assignment came to; nothing, if it is not as it was when that was found out.
+    Settle {
+        /// Which.
+        name: AddressName,
+        /// The revision that it was last changed at.
+        revision: Revision,
+        /// What it came to.
+        outcome: Outcome,
+    },
+    /// Free what ends by itself and is over.
+    Expire {
+        /// How many at most.
+        most: u32,
     },
     /// Take note of a server that an agent found, or of what became different about it.
     ReportServer {

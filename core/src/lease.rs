@@ -3,9 +3,14 @@
 //! The server owns its leases; the controller keeps what it was told, in the order of (epoch, seq),
 //! never of a clock. Whether a lease is live is computed from its end and the time, never awaited.
 
+use crate::client::ClientIdentity;
+use crate::model::SubnetId;
 use crate::name::ServerName;
+use crate::net::{Family, family, to_number};
+use crate::occupied::AddressSet;
 use crate::time::Timestamp;
 use imbl::OrdMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -87,6 +92,24 @@ impl Lease {
     pub fn live(&self, now: Timestamp) -> bool {
         now < self.ends()
     }
+
+    /// Whether it is this client's, in either way to say an Ethernet client.
+    pub fn is_of(&self, client: &ClientIdentity) -> bool {
+        let says = |client: &ClientIdentity| match client {
+            ClientIdentity::Hardware(address) => self.hardware == address.as_bytes(),
+            ClientIdentity::ClientId(id) => self.client_id == id.as_bytes(),
+            ClientIdentity::Duid(duid) => self.duid == duid.as_bytes(),
+        };
+        says(client) || client.twin().is_some_and(|twin| says(&twin))
+    }
+
+    /// Whether it is of one address, and not of a delegated prefix.
+    fn is_of_an_address(&self) -> bool {
+        match family(self.address) {
+            Family::V4 => true,
+            Family::V6 => self.prefix_len == 128,
+        }
+    }
 }
 
 /// Where a server's event stream stands: the spool it comes from and the next number awaited.
@@ -129,7 +152,7 @@ impl LeaseCursor {
 }
 
 /// The leases of one server, and how far its stream is known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerLeases {
     /// Where the stream stands; `None` before its first word.
     pub cursor: Option<LeaseCursor>,
@@ -137,10 +160,29 @@ pub struct ServerLeases {
     pub leases: OrdMap<IpAddr, Arc<Lease>>,
 }
 
+/// The leased addresses of one subnet, whoever leases them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Subnet {
+    leased: AddressSet,
+    /// The servers that have leases in it, and how many.
+    servers: OrdMap<ServerName, u64>,
+}
+
 /// All leases of all servers. Copying it costs nothing.
-#[derive(Debug, Clone, Default)]
+///
+/// Beside each server's leases it keeps the set of leased addresses by subnet id: ids are never reused, so a scope that moved
+/// from one server to another finds the leases of both.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct LeaseBook {
     servers: OrdMap<ServerName, ServerLeases>,
+    subnets: OrdMap<(u32, Family), Subnet>,
+}
+
+/// How much is in it: a book may have a million leases.
+impl fmt::Debug for LeaseBook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LeaseBook({} leases of {} servers)", self.len(), self.servers.len())
+    }
 }
 
 impl LeaseBook {
@@ -171,25 +213,76 @@ impl LeaseBook {
 
     /// Carries out one event of `server`.
     pub fn apply(&mut self, server: &ServerName, event: &LeaseEvent) {
-        let leases = &mut self.entry(server).leases;
         match event.kind {
             LeaseEventKind::Seen | LeaseEventKind::Granted | LeaseEventKind::Renewed | LeaseEventKind::Declined => {
-                leases.insert(event.lease.address, Arc::new(event.lease.clone()));
+                self.load(server, event.lease.clone());
             }
             LeaseEventKind::Released | LeaseEventKind::Expired | LeaseEventKind::Removed => {
-                leases.remove(&event.lease.address);
+                let gone = self.entry(server).leases.remove(&event.lease.address);
+                gone.into_iter().for_each(|lease| self.leave(server, &lease));
             }
         }
     }
 
+    /// The leased addresses of a subnet, of one family. A lease is among them until its server says that it is over,
+    /// whatever the time.
+    pub fn leased(&self, subnet: SubnetId, family: Family) -> &AddressSet {
+        self.subnets.get(&(subnet.number(), family)).map_or(AddressSet::none(), |subnet| &subnet.leased)
+    }
+
+    /// The leases of an address in a subnet, and the servers that granted them: more than one where servers disagree.
+    pub fn leases_on(&self, subnet: SubnetId, address: IpAddr) -> impl Iterator<Item = (&ServerName, &Arc<Lease>)> {
+        let id = subnet.number();
+        let subnet = self.subnets.get(&(id, family(address)));
+        let found = subnet.filter(|subnet| subnet.leased.contains(to_number(address)));
+        found.into_iter().flat_map(|subnet| subnet.servers.keys()).filter_map(move |server| {
+            let lease = self.servers.get(server)?.leases.get(&address)?;
+            (lease.subnet_id == id).then_some((server, lease))
+        })
+    }
+
     /// Puts a lease where it was, when a stored view is loaded.
     pub fn load(&mut self, server: &ServerName, lease: Lease) {
-        self.entry(server).leases.insert(lease.address, Arc::new(lease));
+        let lease = Arc::new(lease);
+        let before = self.entry(server).leases.insert(lease.address, Arc::clone(&lease));
+        self.enter(server, &lease);
+        before.into_iter().for_each(|before| self.leave(server, &before));
     }
 
     /// Forgets all about `server`.
     pub fn forget(&mut self, server: &ServerName) {
-        self.servers.remove(server);
+        let gone = self.servers.remove(server).unwrap_or_default();
+        gone.leases.values().for_each(|lease| self.leave(server, lease));
+    }
+
+    fn enter(&mut self, server: &ServerName, lease: &Lease) {
+        if lease.is_of_an_address() {
+            let subnet = self.subnets.entry((lease.subnet_id, family(lease.address))).or_default();
+            *subnet.servers.entry(server.clone()).or_default() += 1;
+            subnet.leased.insert(to_number(lease.address));
+        }
+    }
+
+    /// Counts a lease out that is no longer in the book; its address stays leased as long as another lease of it is.
+    fn leave(&mut self, server: &ServerName, lease: &Lease) {
+        let key = (lease.subnet_id, family(lease.address));
+        let Some(subnet) = self.subnets.get_mut(&key).filter(|_| lease.is_of_an_address()) else { return };
+        if let Some(count) = subnet.servers.get_mut(server) {
+            *count -= 1;
+            if *count == 0 {
+                subnet.servers.remove(server);
+            }
+        }
+        let leased_by = |server: &ServerName| {
+            let other = self.servers.get(server).and_then(|leases| leases.leases.get(&lease.address));
+            other.is_some_and(|other| other.subnet_id == lease.subnet_id)
+        };
+        if !subnet.servers.keys().any(leased_by) {
+            subnet.leased.remove(to_number(lease.address));
+        }
+        if subnet.servers.is_empty() {
+            self.subnets.remove(&key);
+        }
     }
 
     fn entry(&mut self, server: &ServerName) -> &mut ServerLeases {

@@ -13,12 +13,14 @@
 //! - [`command`] → [`decide`] → [`change`]: the life of a change
 //! - [`state`]: everything at one revision, cheap to copy
 //! - [`check`]: the invariants, each stated once more as a test of a whole state
+//! - [`address`]: the state of an address and why it is not free, and which addresses are
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`access`]: permissions and the roles that hold them
 
 pub mod access;
+pub mod address;
 pub mod bundle;
 pub mod change;
 pub mod check;

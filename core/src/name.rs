@@ -92,6 +92,16 @@ simple_name!(
 );
 
 impl SpaceName {
+    /// The id as it is shared by copies of the name.
+    pub(crate) fn text(&self) -> &Arc<str> {
+        &self.0
+    }
+
+    /// The name whose id this is, and shared.
+    pub(crate) fn shared(id: Arc<str>) -> Self {
+        Self(id)
+    }
+
     /// Whether it is `spaces/default`, which always exists.
     pub fn is_default(&self) -> bool {
         self.id() == "default"
@@ -159,6 +169,35 @@ impl FromStr for ReservationName {
     }
 }
 
+/// `spaces/default/addresses/10.1.2.3`
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressName {
+    /// The space that the address is unique in.
+    pub space: SpaceName,
+    /// The address itself.
+    pub address: IpAddr,
+}
+
+impl fmt::Display for AddressName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/addresses/{}", self.space, self.address)
+    }
+}
+
+impl FromStr for AddressName {
+    type Err = Refusal;
+
+    fn from_str(name: &str) -> Result<Self, Refusal> {
+        let (space, address) = name.split_once("/addresses/").ok_or_else(|| {
+            Refusal::new(
+                Reason::InvalidName,
+                format!("{} is not of the form spaces/SPACE/addresses/ADDRESS", shown(name)),
+            )
+        })?;
+        Ok(Self { space: space.parse()?, address: parse_address(address)? })
+    }
+}
+
 /// `servers/berlin-1/kea4`: a server is named by the agent that fronts it and its own short id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerName {
@@ -215,6 +254,8 @@ mod tests {
         round_trip::<PrefixName>("spaces/default/prefixes/10.1.0.0-16");
         round_trip::<PrefixName>("spaces/a/prefixes/2001:db8::-32");
         round_trip::<ReservationName>("scopes/a/reservations/10.1.2.3");
+        round_trip::<AddressName>("spaces/default/addresses/10.1.2.3");
+        round_trip::<AddressName>("spaces/a/addresses/2001:db8::7");
         round_trip::<ServerName>("servers/berlin-1/kea4");
     }
 

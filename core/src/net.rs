@@ -8,6 +8,7 @@ use crate::text::shown;
 use ipnet::{IpNet, Ipv4Net};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Parses one address in its one accepted spelling.
@@ -91,6 +92,11 @@ impl Cidr {
         Ok(Self(net))
     }
 
+    /// The prefix of this address alone; sorts behind every prefix that begins there.
+    pub(crate) fn of_one(address: IpAddr) -> Self {
+        Self(IpNet::from(address))
+    }
+
     /// The first address.
     pub fn network(&self) -> IpAddr {
         self.0.network()
@@ -143,6 +149,24 @@ impl Cidr {
             && self.prefix_len() < 31
             && (address == self.network() || address == self.last());
         self.contains(address) && !edge
+    }
+
+    /// The addresses that may be given to hosts: the usable ones, in IPv6 without the first, which is every router's
+    /// (RFC 4291 §2.6.1; not so in a /127, RFC 6164 §6, and a /128).
+    pub fn hosts(&self) -> AddressRange {
+        let (first, last) = (to_number(self.network()), to_number(self.last()));
+        let (first, last) = match self.family() {
+            Family::V4 if self.prefix_len() < 31 => (first + 1, last - 1),
+            Family::V6 if self.prefix_len() < 127 => (first + 1, last),
+            Family::V4 | Family::V6 => (first, last),
+        };
+        let address = |number| from_number(self.family(), number).expect("it lies between two of the family");
+        AddressRange { start: address(first), end: address(last) }
+    }
+
+    /// Whether `address` is among its [`hosts`](Self::hosts).
+    pub fn gives(&self, address: IpAddr) -> bool {
+        self.hosts().contains(address)
     }
 }
 
@@ -205,6 +229,11 @@ impl AddressRange {
         Ok(Self { start, end })
     }
 
+    /// The range of one address.
+    pub(crate) fn of_one(address: IpAddr) -> Self {
+        Self { start: address, end: address }
+    }
+
     /// The first address.
     pub fn start(&self) -> IpAddr {
         self.start
@@ -218,6 +247,27 @@ impl AddressRange {
     /// Whether it is IPv4 or IPv6.
     pub fn family(&self) -> Family {
         family(self.start)
+    }
+
+    /// The numbers of its addresses.
+    pub fn numbers(&self) -> RangeInclusive<u128> {
+        to_number(self.start)..=to_number(self.end)
+    }
+
+    /// Its parts without `holes`, which are ascending.
+    pub(crate) fn without(&self, holes: impl Iterator<Item = IpAddr>) -> Vec<AddressRange> {
+        let (mut parts, mut next) = (Vec::new(), Some(to_number(self.start)));
+        for hole in holes.filter(|hole| self.contains(*hole)).map(to_number) {
+            let Some(from) = next else { break };
+            if hole > from {
+                keep(&mut parts, self.family(), from, hole - 1);
+            }
+            next = hole.checked_add(1);
+        }
+        if let Some(from) = next.filter(|from| *from <= to_number(self.end)) {
+            keep(&mut parts, self.family(), from, to_number(self.end));
+        }
+        parts
     }
 
     /// How many addresses it has; the whole of IPv6 counts as `u128::MAX`.

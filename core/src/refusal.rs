@@ -101,6 +101,8 @@ reasons! {
     ScopeNotFound = "SCOPE_NOT_FOUND", NotFound;
     /// No such reservation.
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
+    /// The address is neither held nor claimed.
+    AssignmentNotFound = "ASSIGNMENT_NOT_FOUND", NotFound;
     /// No such server.
     ServerNotFound = "SERVER_NOT_FOUND", NotFound;
     /// No such agent.
@@ -135,8 +137,22 @@ reasons! {
     AddressReserved = "ADDRESS_RESERVED", Precondition;
     /// The address cannot be given to a client (network, broadcast, outside the network).
     AddressNotUsable = "ADDRESS_NOT_USABLE", Precondition;
+    /// The address is held or claimed.
+    AddressTaken = "ADDRESS_TAKEN", Precondition;
+    /// The address is leased to another client.
+    AddressLeased = "ADDRESS_LEASED", Precondition;
     /// The client has a reservation in this scope.
     ClientReserved = "CLIENT_RESERVED", Precondition;
+    /// The client has a claimed address in this network.
+    ClientClaimed = "CLIENT_CLAIMED", Precondition;
+    /// The network is served by DHCP, so it has to be said which client the address is for.
+    ClientRequired = "CLIENT_REQUIRED", Precondition;
+    /// Not a network of the plan that has addresses.
+    NotANetwork = "NOT_A_NETWORK", Precondition;
+    /// The address is not held, but claimed.
+    NotAHold = "NOT_A_HOLD", Precondition;
+    /// The hold's deadline is over.
+    HoldExpired = "HOLD_EXPIRED", Precondition;
     /// Others use the thing that was to be deleted.
     InUse = "IN_USE", Precondition;
     /// The server's own configuration already serves this network.
@@ -172,6 +188,8 @@ reasons! {
     /// An agent with a lower fence than one already seen, or of another store.
     AgentRefused = "AGENT_REFUSED", Denied;
 
+    /// Not enough addresses are free where they were asked for.
+    NoFreeAddress = "NO_FREE_ADDRESS", Exhausted;
     /// No subnet id is left.
     SubnetIdsExhausted = "SUBNET_IDS_EXHAUSTED", Exhausted;
 }

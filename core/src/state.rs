@@ -4,16 +4,27 @@
 //! keeps a consistent picture for as long as it likes while the writer goes on. It changes in one way
 //! only: by applying the next [`Entry`].
 
+mod addresses;
+mod orders;
+mod sorted;
+
+use crate::bundle::ResourceKey;
 use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
 use crate::client::ClientIdentity;
 use crate::model::{
-    Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, Assignment, EnrolmentToken, Operator, Prefix, PrefixKind, Reservation, Scope, Server, ServerStatus, Space,
+    SubnetId,
 };
-use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
-use crate::net::{AddressRange, Cidr};
+use crate::name::{
+    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+};
+use crate::net::{AddressRange, Cidr, Family};
+use crate::occupied::AddressSet;
 use crate::time::{Revision, Timestamp};
+use addresses::Addresses;
 use imbl::{OrdMap, OrdSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// How long a request id is remembered, in seconds.
@@ -46,6 +57,8 @@ pub struct State {
     agents: OrdMap<AgentName, Arc<Agent>>,
     tokens: OrdMap<TokenName, Arc<EnrolmentToken>>,
     operators: OrdMap<OperatorName, Arc<Operator>>,
+    // Assignments, and what is taken by them and by reservations, with indexes of both.
+    addresses: Addresses,
     // Indexes: kept by `put` and `take`, tested by `check`.
     scope_by_network: OrdMap<PrefixName, ScopeName>,
     scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
@@ -71,6 +84,7 @@ impl Default for State {
             agents: OrdMap::new(),
             tokens: OrdMap::new(),
             operators: OrdMap::new(),
+            addresses: Addresses::default(),
             scope_by_network: OrdMap::new(),
             scope_by_subnet_id: OrdMap::new(),
             scopes_by_server: OrdSet::new(),
@@ -101,6 +115,7 @@ impl State {
             RecordKey::Prefix(name) => self.prefixes.get(name).cloned().map(Record::Prefix),
             RecordKey::Scope(name) => self.scopes.get(name).cloned().map(Record::Scope),
             RecordKey::Reservation(name) => self.reservations.get(name).cloned().map(Record::Reservation),
+            RecordKey::Address(name) => self.assignment(name).cloned().map(Record::Address),
             RecordKey::Server(name) => self.servers.get(name).cloned().map(Record::Server),
             RecordKey::ServerStatus(name) => self.statuses.get(name).cloned().map(Record::ServerStatus),
             RecordKey::Agent(name) => self.agents.get(name).cloned().map(Record::Agent),
@@ -119,7 +134,8 @@ impl State {
             .map(Record::Space)
             .chain(self.prefixes.values().cloned().map(Record::Prefix))
             .chain(self.scopes.values().cloned().map(Record::Scope))
-            .chain(self.reservations.values().cloned().map(Record::Reservation));
+            .chain(self.reservations.values().cloned().map(Record::Reservation))
+            .chain(self.assignments().cloned().map(Record::Address));
         let hosts = self
             .servers
             .values()
@@ -226,8 +242,7 @@ impl State {
 
     /// The reservations in `scope`, by address.
     pub fn reservations_in<'a>(&'a self, scope: &'a ScopeName) -> impl Iterator<Item = &'a Arc<Reservation>> {
-        let first = ReservationName { scope: scope.clone(), address: IpAddr::V4(0.into()) };
-        self.reservations.range(first..).take_while(move |(name, _)| name.scope == *scope).map(|(_, r)| r)
+        reservations_of(&self.reservations, scope)
     }
 
     /// The first reservation in `scope` whose address lies in `range`.
@@ -239,6 +254,116 @@ impl State {
     /// The address that `scope` reserves for `client`.
     pub fn reserved_for(&self, scope: &ScopeName, client: &ClientIdentity) -> Option<IpAddr> {
         self.reservation_by_client.get(&(scope.clone(), client.clone())).copied()
+    }
+
+    /// What was decided about this address.
+    pub fn assignment(&self, name: &AddressName) -> Option<&Arc<Assignment>> {
+        self.addresses.get(name)
+    }
+
+    /// How many addresses are assigned.
+    pub fn assignments_len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// All assignments, by space and address.
+    pub fn assignments(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+        self.addresses.iter()
+    }
+
+    /// The assignments of `space` in a range, by address.
+    pub fn assignments_within(
+        &self,
+        space: &SpaceName,
+        family: Family,
+        range: RangeInclusive<u128>,
+    ) -> impl Iterator<Item = &Arc<Assignment>> + use<'_> {
+        self.addresses.within(space, family, range)
+    }
+
+    /// The assignments for a client, by space and address.
+    pub fn assignments_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        let (kind, bytes) = client.parts();
+        self.addresses.found.of_client(kind, bytes).take_while(move |found| found.client.as_ref() == Some(client))
+    }
+
+    /// The assignments for clients whose hardware address begins with these bytes, by that.
+    pub fn assignments_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        self.addresses.found.of_client(0, bytes)
+    }
+
+    /// The assignments whose host name begins so (in lower case), by that.
+    pub fn assignments_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        self.addresses.found.called(beginning)
+    }
+
+    /// The assignments that end by themselves, the first to end first.
+    pub fn assignments_ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+        self.addresses.ending()
+    }
+
+    /// The reservations for a client in any scope.
+    pub fn reservations_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        let (kind, bytes) = client.parts();
+        self.addresses.reservations.of_client(kind, bytes).take_while(move |found| found.client == *client)
+    }
+
+    /// The reservations for clients whose hardware address begins with these bytes, by that.
+    pub fn reservations_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        self.addresses.reservations.of_client(0, bytes)
+    }
+
+    /// The reservations whose host name begins so (in lower case), by that.
+    pub fn reservations_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        self.addresses.reservations.called(beginning)
+    }
+
+    /// The addresses of `space` that are assigned or reserved.
+    pub fn taken(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.addresses.taken(space, family)
+    }
+
+    /// The same assignment with the names that it shares with others.
+    pub(crate) fn sharing(&self, assignment: Assignment) -> Assignment {
+        self.addresses.sharing(assignment)
+    }
+
+    /// The network of the plan that `address` lies in.
+    pub fn network_at(&self, space: &SpaceName, address: IpAddr) -> Option<&Arc<Prefix>> {
+        // Nothing lies in a network, so none begins between its first address and any other.
+        let (name, prefix) =
+            self.prefixes.get_prev(&PrefixName { space: space.clone(), cidr: Cidr::of_one(address) })?;
+        let found = name.space == *space && prefix.kind == PrefixKind::Network && name.cidr.contains(address);
+        found.then_some(prefix)
+    }
+
+    /// The scope whose network `address` lies in.
+    pub fn scope_at(&self, space: &SpaceName, address: IpAddr) -> Option<&Arc<Scope>> {
+        let place = PrefixName { space: space.clone(), cidr: Cidr::of_one(address) };
+        let (network, scope) = self.scope_by_network.get_prev(&place)?;
+        let found = network.space == *space && network.cidr.contains(address);
+        self.scopes.get(scope).filter(|_| found)
+    }
+
+    /// What may be leased of `scope`: its pools without the addresses that are held or claimed.
+    pub fn pools_of(&self, scope: &Scope) -> Vec<AddressRange> {
+        let pools = scope.pools();
+        let left = pools.iter().flat_map(|pool| {
+            let assigned = self.assignments_within(&scope.space, pool.family(), pool.numbers());
+            pool.without(assigned.map(|assignment| assignment.name.address))
+        });
+        left.collect()
+    }
+
+    /// The record that a resource of a bundle is made of, if it is there.
+    pub fn resource(&self, key: &ResourceKey) -> Option<RecordKey> {
+        let record = key.record()?;
+        if self.record(&record).is_some() {
+            return Some(record);
+        }
+        let RecordKey::Reservation(ReservationName { scope, address }) = record else { return None };
+        let name = AddressName { space: self.scopes.get(&scope)?.space.clone(), address };
+        self.assignment(&name).map(|claim| RecordKey::Address(claim.name.clone()))
     }
 
     /// The server of this name.
@@ -317,6 +442,23 @@ fn first_scope_name() -> ScopeName {
     ScopeName::from_id("0").expect("0 is a name, and no id sorts before it")
 }
 
+/// The reservations in `scope`, by address.
+fn reservations_of<'a>(
+    all: &'a OrdMap<ReservationName, Arc<Reservation>>,
+    scope: &'a ScopeName,
+) -> impl Iterator<Item = &'a Arc<Reservation>> {
+    let first = ReservationName { scope: scope.clone(), address: IpAddr::V4(0.into()) };
+    all.range(first..).take_while(move |(name, _)| name.scope == *scope).map(|(_, reservation)| reservation)
+}
+
+/// Whether a change leaves a scope where it is, so that the addresses that it reserves are taken as before.
+fn scope_stays(change: &Change) -> bool {
+    matches!(
+        (change.before(), change.after()),
+        (Some(Record::Scope(before)), Some(Record::Scope(after))) if before.space == after.space
+    )
+}
+
 /// Changing.
 impl State {
     /// Carries out the next entry.
@@ -347,17 +489,21 @@ impl State {
     /// so the next command of a frame is decided on a state that the entry before was applied to, not on this.
     pub fn apply_changes(&mut self, changes: &[Change]) {
         // First everything goes, then everything comes: what one record gives up, such as a client, another may get.
-        for before in changes.iter().filter_map(Change::before) {
-            self.take(before);
+        for change in changes {
+            if let Some(before) = change.before() {
+                self.take(before, scope_stays(change));
+            }
         }
-        for after in changes.iter().filter_map(Change::after) {
-            self.put(after.clone());
+        for change in changes {
+            if let Some(after) = change.after() {
+                self.put(after.clone(), scope_stays(change));
+            }
         }
     }
 
     /// Puts a record where it was, when a stored state is loaded.
     pub fn load(&mut self, record: Record) {
-        self.put(record);
+        self.put(record, false);
     }
 
     /// Remembers a request, when a stored state is loaded or an entry is applied.
@@ -385,7 +531,9 @@ impl State {
         }
     }
 
-    fn put(&mut self, record: Record) {
+    /// Puts a record in. Where a scope comes the addresses that it reserves count as taken, unless they do already
+    /// because it `stays`.
+    fn put(&mut self, record: Record, stays: bool) {
         match record {
             Record::Space(space) => {
                 self.spaces.insert(space.name.clone(), space);
@@ -399,13 +547,23 @@ impl State {
                 if let Some(server) = &scope.server {
                     self.scopes_by_server.insert((server.clone(), scope.name.clone()));
                 }
+                if !stays {
+                    for reservation in reservations_of(&self.reservations, &scope.name) {
+                        self.addresses.reserve(&scope.space, reservation.name.address);
+                    }
+                }
                 self.scopes.insert(scope.name.clone(), scope);
             }
             Record::Reservation(reservation) => {
                 let client = (reservation.name.scope.clone(), reservation.client.clone());
                 self.reservation_by_client.insert(client, reservation.name.address);
+                if let Some(scope) = self.scopes.get(&reservation.name.scope) {
+                    self.addresses.reserve(&scope.space, reservation.name.address);
+                }
+                self.addresses.reservations.put(&reservation);
                 self.reservations.insert(reservation.name.clone(), reservation);
             }
+            Record::Address(assignment) => self.addresses.put(assignment),
             Record::Server(server) => {
                 self.servers.insert(server.name.clone(), server);
             }
@@ -426,7 +584,8 @@ impl State {
         }
     }
 
-    fn take(&mut self, record: &Record) {
+    /// Takes a record out; see [`put`](Self::put).
+    fn take(&mut self, record: &Record, stays: bool) {
         match record {
             Record::Space(space) => {
                 self.spaces.remove(&space.name);
@@ -440,12 +599,22 @@ impl State {
                 if let Some(server) = &scope.server {
                     self.scopes_by_server.remove(&(server.clone(), scope.name.clone()));
                 }
-                self.scopes.remove(&scope.name);
+                if !stays {
+                    for reservation in reservations_of(&self.reservations, &scope.name) {
+                        self.addresses.vacate(&scope.space, reservation.name.address);
+                    }
+                    self.scopes.remove(&scope.name);
+                }
             }
             Record::Reservation(reservation) => {
                 self.reservation_by_client.remove(&(reservation.name.scope.clone(), reservation.client.clone()));
+                if let Some(scope) = self.scopes.get(&reservation.name.scope) {
+                    self.addresses.vacate(&scope.space, reservation.name.address);
+                }
+                self.addresses.reservations.take(reservation);
                 self.reservations.remove(&reservation.name);
             }
+            Record::Address(assignment) => self.addresses.take(assignment),
             Record::Server(server) => {
                 self.servers.remove(&server.name);
             }
@@ -473,14 +642,20 @@ impl State {
         self.scopes_by_server.contains(&(server.clone(), scope.clone()))
     }
 
-    pub(crate) fn index_sizes(&self) -> [(&'static str, usize, usize); 5] {
+    pub(crate) fn index_sizes(&self) -> Vec<(&'static str, usize, usize)> {
+        let [by_client, by_host_name] = self.addresses.reservations.sizes();
+        let named = self.reservations.values().filter(|reservation| reservation.host_name.is_some()).count();
         let served = self.scopes.values().filter(|scope| scope.server.is_some()).count();
-        [
+        let mut sizes = vec![
             ("scopes by network", self.scope_by_network.len(), self.scopes.len()),
             ("scopes by subnet id", self.scope_by_subnet_id.len(), self.scopes.len()),
             ("scopes by server", self.scopes_by_server.len(), served),
             ("reservations by client", self.reservation_by_client.len(), self.reservations.len()),
             ("agents by id", self.agent_by_id.len(), self.agents.len()),
-        ]
+            ("reservations by client of any scope", by_client, self.reservations.len()),
+            ("reservations by host name", by_host_name, named),
+        ];
+        sizes.extend(self.addresses.sizes());
+        sizes
     }
 }

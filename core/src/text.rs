@@ -57,7 +57,7 @@ pub(crate) fn controls(c: char) -> bool {
 /// A host name as DHCP hands it out: labels of letters, digits and hyphens (RFC 1123 §2.1), at most
 /// 253 characters, kept in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostName(String);
+pub struct HostName(Box<str>);
 
 impl HostName {
     /// Takes a host name or domain name, without a trailing dot.
@@ -72,7 +72,7 @@ impl HostName {
                 ),
             ));
         }
-        Ok(Self(text.to_ascii_lowercase()))
+        Ok(Self(text.to_ascii_lowercase().into()))
     }
 
     /// The name in lower case.

@@ -8,31 +8,34 @@ use crate::sync;
 use freehold_core::bundle::{Bundle, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use freehold_core::desired::Desired;
-use freehold_core::model::{Reservation, Scope};
+use freehold_core::model::{Assignment, Reservation, Scope};
+use freehold_core::name::ScopeName;
+use freehold_core::net::AddressRange;
 use freehold_core::refusal::Refusal;
+use freehold_core::text::HostName;
 use prost::Message;
+use std::net::IpAddr;
 
 /// Features that this version's agents speak; a resource may require some of them.
 pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1"];
 
 /// The bundle of what a server should run.
 pub fn bundle(desired: &Desired) -> Bundle {
-    let scopes = desired.scopes.iter().map(|scope| scope_resource(scope));
+    let scopes = desired.scopes.iter().map(|served| scope_resource(&served.scope, &served.pools));
     let reservations = desired.reservations.iter().map(|reservation| reservation_resource(reservation));
-    Bundle::new(scopes.chain(reservations).collect())
+    let claims = desired.claims.iter().filter_map(|(scope, claim)| claim_resource(scope, claim));
+    Bundle::new(scopes.chain(reservations).chain(claims).collect())
 }
 
-/// A scope's key and canonical form.
-pub fn scope_resource(scope: &Scope) -> (ResourceKey, Resource) {
-    let pool = |range: &freehold_core::net::AddressRange| sync::PoolRange {
-        start: range.start().to_string(),
-        end: range.end().to_string(),
-    };
+/// The key and canonical form of a scope that leases these pools.
+pub fn scope_resource(scope: &Scope, pools: &[AddressRange]) -> (ResourceKey, Resource) {
+    let pool =
+        |range: &AddressRange| sync::PoolRange { start: range.start().to_string(), end: range.end().to_string() };
     let body = sync::ScopeResource {
         id: scope.name.id().to_owned(),
         subnet_id: scope.subnet_id.number(),
         network: scope.network.to_string(),
-        pools: scope.pools().iter().map(pool).collect(),
+        pools: pools.iter().map(pool).collect(),
         options: option::resources(&scope.options),
         valid_seconds: scope.lease_times.valid_seconds(),
         renew_seconds: scope.lease_times.renew_seconds().unwrap_or_default(),
@@ -44,16 +47,32 @@ pub fn scope_resource(scope: &Scope) -> (ResourceKey, Resource) {
 
 /// A reservation's key and canonical form.
 pub fn reservation_resource(reservation: &Reservation) -> (ResourceKey, Resource) {
+    let Reservation { name, client, host_name, .. } = reservation;
+    fixed(&name.scope, name.address, client, host_name.as_ref())
+}
+
+/// The key and canonical form of a claim in the network of `scope`, which is that of a reservation; `None` if it names
+/// no client.
+pub fn claim_resource(scope: &ScopeName, claim: &Assignment) -> Option<(ResourceKey, Resource)> {
+    Some(fixed(scope, claim.name.address, claim.client.as_ref()?, claim.host_name.as_ref()))
+}
+
+fn fixed(
+    scope: &ScopeName,
+    address: IpAddr,
+    client: &ClientIdentity,
+    host_name: Option<&HostName>,
+) -> (ResourceKey, Resource) {
     use sync::reservation_resource::Client;
     let body = sync::ReservationResource {
-        scope: reservation.name.scope.id().to_owned(),
-        address: reservation.name.address.to_string(),
-        client: Some(match &reservation.client {
+        scope: scope.id().to_owned(),
+        address: address.to_string(),
+        client: Some(match client {
             ClientIdentity::Hardware(address) => Client::Hardware(address.as_bytes().to_vec()),
             ClientIdentity::ClientId(id) => Client::ClientId(id.as_bytes().to_vec()),
             ClientIdentity::Duid(duid) => Client::Duid(duid.as_bytes().to_vec()),
         }),
-        host_name: reservation.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        host_name: host_name.map(ToString::to_string).unwrap_or_default(),
     };
     let key = ResourceKey { kind: ResourceKind::Reservation, id: format!("{}/{}", body.scope, body.address) };
     (key, Resource::new(body.encode_to_vec()))

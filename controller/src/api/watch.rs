@@ -29,6 +29,7 @@ fn needed(key: &RecordKey) -> Permission {
         RecordKey::Space(_) => Permission::SpacesRead,
         RecordKey::Prefix(_) => Permission::PrefixesRead,
         RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
+        RecordKey::Address(_) => Permission::PrefixesRead,
         RecordKey::Reservation(_) => Permission::ReservationsRead,
         RecordKey::Server(_) | RecordKey::ServerStatus(_) => Permission::ServersRead,
         RecordKey::Agent(_) | RecordKey::Token(_) => Permission::AgentsRead,

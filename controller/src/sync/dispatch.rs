@@ -116,6 +116,7 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
     match record {
         Record::Scope(scope) => scope.server.clone(),
         Record::Reservation(reservation) => state.scope(&reservation.name.scope)?.server.clone(),
+        Record::Address(assignment) => state.scope_at(&assignment.name.space, assignment.name.address)?.server.clone(),
         Record::Server(server) => Some(server.name.clone()),
         // What a server refused is left out of its bundle; what it was proven to run is not news to it.
         Record::ServerStatus(status) => (!status.quarantine.is_empty()).then(|| status.server.clone()),

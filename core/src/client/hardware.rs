@@ -10,25 +10,40 @@ use std::str::FromStr;
 const BYTES_MAX: usize = 20;
 
 /// A link-layer address of 1 to 20 bytes, almost always 6 (RFC 2131 §2 `chaddr`; 20 for InfiniBand, RFC 4390).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HardwareAddress(Vec<u8>);
+///
+/// Kept in place, for there are millions. The order is that of the bytes, a beginning before what it begins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HardwareAddress {
+    /// Zero behind `length`.
+    bytes: [u8; BYTES_MAX],
+    length: u8,
+}
 
 impl HardwareAddress {
     /// Takes raw bytes, as they stand in a packet.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
-        if (1..=BYTES_MAX).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
-        } else {
-            Err(Refusal::new(
+        match u8::try_from(bytes.len()) {
+            Ok(length @ 1..=20) => {
+                let mut padded = [0; BYTES_MAX];
+                padded[..bytes.len()].copy_from_slice(bytes);
+                Ok(Self { bytes: padded, length })
+            }
+            _ => Err(Refusal::new(
                 Reason::InvalidHardwareAddress,
                 format!("a hardware address has 1 to {BYTES_MAX} bytes, not {}", bytes.len()),
-            ))
+            )),
         }
     }
 
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes[..self.length.into()]
+    }
+}
+
+impl fmt::Debug for HardwareAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HardwareAddress({self})")
     }
 }
 
@@ -49,7 +64,7 @@ impl FromStr for HardwareAddress {
 
 impl fmt::Display for HardwareAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(f, &self.0)
+        hex::write(f, self.as_bytes())
     }
 }
 
@@ -66,8 +81,9 @@ impl HardwarePrefix {
     /// Whether `address` begins with it.
     pub fn matches(&self, address: &HardwareAddress) -> bool {
         let (whole, half) = self.bytes.split_at(self.digits / 2);
-        let after = address.0.get(whole.len());
-        address.0.starts_with(whole) && half.first().is_none_or(|half| after.is_some_and(|byte| byte & 0xf0 == *half))
+        let after = address.as_bytes().get(whole.len());
+        address.as_bytes().starts_with(whole)
+            && half.first().is_none_or(|half| after.is_some_and(|byte| byte & 0xf0 == *half))
     }
 
     /// Where to begin in addresses sorted by their bytes: no match is before it, and the matches stand together.
@@ -83,7 +99,7 @@ impl HardwarePrefix {
 
 impl From<&HardwareAddress> for HardwarePrefix {
     fn from(address: &HardwareAddress) -> Self {
-        Self { bytes: address.0.clone(), digits: address.0.len() * 2 }
+        Self { bytes: address.as_bytes().to_vec(), digits: address.as_bytes().len() * 2 }
     }
 }
 

@@ -15,13 +15,13 @@ use std::str::FromStr;
 
 /// A DHCPv4 client identifier (option 61, RFC 2132 §9.14): 2 to 255 bytes, type byte included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(Vec<u8>);
+pub struct ClientId(Box<[u8]>);
 
 impl ClientId {
     /// Takes raw bytes, type byte first.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         if (2..=255).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
+            Ok(Self(bytes.into()))
         } else {
             Err(Refusal::new(
                 Reason::InvalidClientIdentifier,
@@ -60,13 +60,13 @@ impl fmt::Display for ClientId {
 
 /// A DHCP unique identifier (RFC 8415 §11): 3 to 130 bytes, type included.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Duid(Vec<u8>);
+pub struct Duid(Box<[u8]>);
 
 impl Duid {
     /// Takes raw bytes, the two of the type first.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         if (3..=130).contains(&bytes.len()) {
-            Ok(Self(bytes.to_vec()))
+            Ok(Self(bytes.into()))
         } else {
             Err(Refusal::new(
                 Reason::InvalidClientIdentifier,
@@ -119,13 +119,24 @@ impl ClientIdentity {
     /// address (RFC 2132 §9.14), so a server would have to choose between two reservations for the two.
     pub fn twin(&self) -> Option<Self> {
         match self {
-            Self::Hardware(address) if address.as_bytes().len() == 6 => {
-                Some(Self::ClientId(ClientId([&[1], address.as_bytes()].concat())))
-            }
-            Self::ClientId(ClientId(id)) if id.len() == 7 && id[0] == 1 => {
-                HardwareAddress::from_bytes(&id[1..]).ok().map(Self::Hardware)
-            }
-            _ => None,
+            Self::Hardware(address) => match address.as_bytes() {
+                bytes @ [_, _, _, _, _, _] => Some(Self::ClientId(ClientId([&[1], bytes].concat().into()))),
+                _ => None,
+            },
+            Self::ClientId(ClientId(id)) => match &**id {
+                [1, bytes @ ..] if bytes.len() == 6 => HardwareAddress::from_bytes(bytes).ok().map(Self::Hardware),
+                _ => None,
+            },
+            Self::Duid(_) => None,
+        }
+    }
+
+    /// Its kind as a number, and its bytes. They sort as the identities do.
+    pub(crate) fn parts(&self) -> (u8, &[u8]) {
+        match self {
+            Self::Hardware(address) => (0, address.as_bytes()),
+            Self::ClientId(id) => (1, id.as_bytes()),
+            Self::Duid(duid) => (2, duid.as_bytes()),
         }
     }
 

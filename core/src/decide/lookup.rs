@@ -1,8 +1,12 @@
 //! Finding what a command names, and holding it against the caller's etag.
 
 use crate::command::Etag;
-use crate::model::{Agent, AgentState, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp};
-use crate::name::{AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
+use crate::model::{
+    Agent, AgentState, Assignment, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp,
+};
+use crate::name::{
+    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
 use std::fmt;
@@ -26,6 +30,11 @@ pub(super) fn scope(state: &State, name: &ScopeName) -> Result<Arc<Scope>, Refus
 
 pub(super) fn reservation(state: &State, name: &ReservationName) -> Result<Arc<Reservation>, Refusal> {
     found(state.reservation(name), Reason::ReservationNotFound, name)
+}
+
+pub(super) fn assignment(state: &State, name: &AddressName) -> Result<Arc<Assignment>, Refusal> {
+    let missing = || Refusal::new(Reason::AssignmentNotFound, format!("{name} is neither held nor claimed"));
+    state.assignment(name).cloned().ok_or_else(|| missing().at("name").about(name))
 }
 
 pub(super) fn server(state: &State, name: &ServerName) -> Result<Arc<Server>, Refusal> {

@@ -5,6 +5,9 @@
 
 mod access;
 mod agent;
+mod allocate;
+mod assignment;
+mod convert;
 mod lookup;
 mod prefix;
 mod reservation;
@@ -14,6 +17,7 @@ mod space;
 mod together;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
+pub use allocate::{ALLOCATE_MAX, HOLD_SECONDS_MAX};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 
 use crate::change::Change;
@@ -71,6 +75,21 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             reservation::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("reservation"))
         }
         Command::DeleteReservation { name, etag } => reservation::delete(state, name, *etag),
+        Command::Allocate(order) => allocate::allocate(state, at, order),
+        Command::ExtendHold { name, etag, until } => assignment::extend(state, at, name, *etag, *until),
+        Command::UpdateAssignment { name, etag, patch } => assignment::update(state, at, name, *etag, patch),
+        Command::ClaimHold { name, etag, patch } => assignment::claim(state, at, name, *etag, patch),
+        Command::ConvertLease(order) => convert::lease(state, at, order),
+        Command::ConvertToReservation { name, etag, client } => {
+            convert::to_reservation(state, at, name, *etag, client.as_ref())
+        }
+        Command::ConvertToClaim { name, etag, expires, holder } => {
+            convert::to_claim(state, at, name, *etag, *expires, holder)
+        }
+        Command::MoveReservation { name, etag, to } => convert::move_reservation(state, at, name, *etag, *to),
+        Command::Release { name, etag } => assignment::release(state, name, *etag),
+        Command::Settle { name, revision, outcome } => Ok(assignment::settle(state, at, name, *revision, outcome)),
+        Command::Expire { most } => Ok(assignment::expire(state, at, *most)),
         Command::ReportServer { name, kind, version, foreign_subnets } => {
             server::report(state, at, name, *kind, version, foreign_subnets)
         }

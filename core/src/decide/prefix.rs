@@ -79,6 +79,10 @@ pub(super) fn update(
         let hint = "a container serves no scope: delete the scope first";
         return Err(in_use(name, &[scope.name.to_string()], 1, hint).at("kind"));
     }
+    if after.kind == PrefixKind::Container {
+        holds_no_assignment(state, name, "a container has no addresses: release them first")
+            .map_err(|refusal| refusal.at("kind"))?;
+    }
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Prefix(before), Record::Prefix(Arc::new(after)))])
 }
@@ -94,5 +98,17 @@ pub(super) fn delete(state: &State, name: &PrefixName, etag: Etag) -> Result<Vec
     if let Some(scope) = state.scope_of_network(name) {
         return Err(in_use(name, &[scope.name.to_string()], 1, "delete the scope first"));
     }
+    holds_no_assignment(state, name, "release them first")?;
     Ok(vec![Change::gone(Record::Prefix(before))])
+}
+
+/// Refuses to give up a network in which addresses are held or claimed, naming the first few of them.
+fn holds_no_assignment(state: &State, name: &PrefixName, hint: &str) -> Result<(), Refusal> {
+    if state.prefix(name).is_some_and(|prefix| prefix.kind == PrefixKind::Container) {
+        return Ok(());
+    }
+    let range = name.cidr.range();
+    let inside = || state.assignments_within(&name.space, range.family(), range.numbers());
+    let named: Vec<_> = inside().take(USERS_NAMED).map(|found| found.name.to_string()).collect();
+    if named.is_empty() { Ok(()) } else { Err(in_use(name, &named, inside().count(), hint)) }
 }

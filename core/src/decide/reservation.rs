@@ -1,10 +1,11 @@
 use super::Moment;
+use super::assignment::{has_no_claim, not_assigned};
 use super::lookup::{self, etag_matches};
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
 use crate::command::{Etag, ReservationPatch};
 use crate::model::{Reservation, Scope};
-use crate::name::ReservationName;
+use crate::name::{AddressName, ReservationName};
 use crate::net::{Family, family};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -30,6 +31,8 @@ pub(super) fn create(
         .at("reservation.address")
         .about(name));
     }
+    let address = AddressName { space: scope.space.clone(), address: name.address };
+    not_assigned(state, &address).map_err(|refusal| refusal.at("reservation.address"))?;
     client_has_no_other(state, name, client).map_err(|refusal| refusal.under("reservation"))?;
     let reservation = Reservation {
         name: name.clone(),
@@ -68,14 +71,24 @@ fn address_can_be_reserved(scope: &Scope, address: IpAddr) -> Result<(), Refusal
     Ok(())
 }
 
-fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIdentity) -> Result<(), Refusal> {
-    if family(name.address) == Family::V6 && matches!(client, ClientIdentity::ClientId(_)) {
-        return Err(Refusal::new(
+/// Refuses a client identifier where there is none.
+pub(super) fn client_fits(family: Family, client: &ClientIdentity) -> Result<(), Refusal> {
+    match client {
+        ClientIdentity::ClientId(_) if family == Family::V6 => Err(Refusal::new(
             Reason::InvalidClientIdentifier,
-            "DHCPv6 has no client identifier option as in IPv4; reserve by DUID or hardware address",
+            "DHCPv6 has no client identifier option as in IPv4; name the client by DUID or hardware address",
         )
-        .at(client.field()));
+        .at(client.field())),
+        _ => Ok(()),
     }
+}
+
+fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIdentity) -> Result<(), Refusal> {
+    client_fits(family(name.address), client)?;
+    let scope = lookup::scope(state, &name.scope)?;
+    let network = lookup::prefix(state, &scope.prefix())?;
+    let own = AddressName { space: scope.space.clone(), address: name.address };
+    has_no_claim(state, &network, client, &own).map_err(|refusal| refusal.at(client.field()))?;
     let reserved = |client: &ClientIdentity| state.reserved_for(&name.scope, client);
     let other = reserved(client).or_else(|| client.twin().and_then(|twin| reserved(&twin)));
     match other.filter(|address| *address != name.address) {

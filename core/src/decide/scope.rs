@@ -1,9 +1,10 @@
 use super::Moment;
+use super::assignment::not_assigned;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
 use crate::model::{PrefixKind, Scope, ScopeStatus, ServerKind, SubnetId};
-use crate::name::{ReservationName, ScopeName, ServerName};
+use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
 use crate::net::{AddressRange, Family};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -39,6 +40,7 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         serves_a_network(state, &scope)?;
         shares_no_address(state, &scope)?;
         holds_together(&scope)?;
+        takes_no_used_address(state, &scope)?;
         served(state, &scope, None)
     };
     fits().map_err(|refusal: Refusal| refusal.under("scope"))?;
@@ -83,7 +85,7 @@ pub(super) fn update(
     after.server = patch.server.clone().unwrap_or(after.server);
     after.description = patch.description.clone().unwrap_or(after.description);
     holds_together(&after)?;
-    takes_no_reserved_address(state, &after)?;
+    takes_no_used_address(state, &after)?;
     served(state, &after, Some(&before))?;
     after.ranges.sort();
     after.exclusions.sort();
@@ -264,8 +266,9 @@ fn served(state: &State, scope: &Scope, before: Option<&Scope>) -> Result<(), Re
     }
 }
 
-/// A reserved address is neither excluded nor made a router.
-fn takes_no_reserved_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
+/// A reserved address is neither excluded nor made a router; a held or claimed one is made no router. That may well be
+/// excluded: where the exclusions are is where people keep what they number by hand.
+fn takes_no_used_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
     for (i, exclusion) in scope.exclusions.iter().enumerate() {
         if let Some(reservation) = state.reservation_within(&scope.name, &exclusion.range) {
             return Err(Refusal::new(
@@ -286,6 +289,8 @@ fn takes_no_reserved_address(state: &State, scope: &Scope) -> Result<(), Refusal
             .at("options")
             .about(&name));
         }
+        let name = AddressName { space: scope.space.clone(), address: (*router).into() };
+        not_assigned(state, &name).map_err(|refusal| refusal.at("options"))?;
     }
     Ok(())
 }

@@ -152,9 +152,10 @@ fn change_status(
 
 /// Whether the resource is one of the server's still; what it refused of others needs no quarantine.
 fn serves(state: &State, server: &ServerName, key: &ResourceKey) -> bool {
-    let scope = match key.record() {
+    let scope = match state.resource(key) {
         Some(RecordKey::Scope(name)) => state.scope(&name),
-        Some(RecordKey::Reservation(name)) => state.reservation(&name).and_then(|_| state.scope(&name.scope)),
+        Some(RecordKey::Reservation(name)) => state.scope(&name.scope),
+        Some(RecordKey::Address(name)) => state.scope_at(&name.space, name.address),
         _ => None,
     };
     scope.is_some_and(|scope| scope.server.as_ref() == Some(server))

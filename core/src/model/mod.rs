@@ -2,6 +2,7 @@
 //! between records is `decide`'s to keep and `check`'s to test.
 
 mod agent;
+mod assignment;
 mod operator;
 mod prefix;
 mod reservation;
@@ -10,6 +11,7 @@ mod server;
 mod space;
 
 pub use agent::{Agent, AgentState, CertificateRecord, EnrolmentToken, SecretHash, TokenUse};
+pub use assignment::{Assignment, AssignmentKind, Phase, Rare};
 pub use operator::Operator;
 pub use prefix::{Prefix, PrefixKind};
 pub use reservation::Reservation;

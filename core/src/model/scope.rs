@@ -167,15 +167,25 @@ impl Scope {
         self.exclusions.iter().any(|exclusion| exclusion.range.contains(address))
     }
 
-    /// What may be leased: the ranges less the exclusions and the routers.
+    /// Its routers, each as a range of one.
+    pub(crate) fn routers(&self) -> Vec<AddressRange> {
+        let routers = self.options.routers().iter();
+        routers.map(|router| AddressRange::of_one((*router).into())).collect()
+    }
+
+    /// What may be leased while nothing is held or claimed: the ranges less the exclusions and the routers.
     pub fn pools(&self) -> Vec<AddressRange> {
-        let routers = self
-            .options
-            .routers()
-            .iter()
-            .filter_map(|router| AddressRange::new((*router).into(), (*router).into()).ok());
-        let holes: Vec<_> = self.exclusions.iter().map(|exclusion| exclusion.range).chain(routers).collect();
+        let exclusions = self.exclusions.iter().map(|exclusion| exclusion.range);
+        let holes: Vec<_> = exclusions.chain(self.routers()).collect();
         crate::net::subtract(&self.ranges, &holes)
+    }
+
+    /// Whether `address` is in one of its pools.
+    pub fn leases(&self, address: IpAddr) -> bool {
+        let router = |router: &std::net::Ipv4Addr| IpAddr::V4(*router) == address;
+        self.ranges.iter().any(|range| range.contains(address))
+            && !self.excludes(address)
+            && !self.options.routers().iter().any(router)
     }
 }
 

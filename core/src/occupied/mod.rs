@@ -43,8 +43,14 @@ pub struct AddressSet {
 
 impl AddressSet {
     /// A set of no number.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { root: None }
+    }
+
+    /// The set of no number that whoever has no set can lend.
+    pub fn none() -> &'static Self {
+        static NONE: AddressSet = AddressSet::new();
+        &NONE
     }
 
     /// Takes `number` in; false if it was a member before.

@@ -174,6 +174,7 @@ fn revision(record: &Record) -> Option<Revision> {
         Record::Prefix(r) => r.stamp.revision,
         Record::Scope(r) => r.stamp.revision,
         Record::Reservation(r) => r.stamp.revision,
+        Record::Address(r) => r.stamp.revision,
         Record::Server(r) => r.stamp.revision,
         Record::ServerStatus(r) => r.stamp.revision,
         Record::Agent(r) => r.stamp.revision,

@@ -1,5 +1,6 @@
 //! What `decide` says to single commands: each refusal, and what is done where that is not obvious.
 
+mod addresses;
 mod enrolment;
 mod refusals;
 mod requests;

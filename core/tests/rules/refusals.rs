@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 /// Reasons that core names and others give: those of the API, of certificates, of leases and of the ledger.
 const OF_OTHERS: &[Reason] = &[
     Reason::FieldRequired,
-    Reason::FieldImmutable,
     Reason::UnknownMaskPath,
     Reason::InvalidPageToken,
     Reason::InvalidEtag,
@@ -17,7 +16,6 @@ const OF_OTHERS: &[Reason] = &[
     Reason::MalformedMessage,
     Reason::ResourceGone,
     Reason::InvalidCertificateRequest,
-    Reason::LeaseNotFound,
     Reason::EventNotFound,
     Reason::RequestIdReused,
     Reason::RevisionOutOfRange,

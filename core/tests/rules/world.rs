@@ -6,7 +6,11 @@
 
 use freehold_core::access::Role;
 use freehold_core::change::{Actor, Entry, Outcome, Record};
-use freehold_core::command::{Command, NewScope, ScopePatch, ServerPatch};
+use freehold_core::client::ClientIdentity;
+use freehold_core::command::{
+    AddressDetails, Allocation, Choice, Command, NewScope, Place, Purpose, ScopePatch, ServerPatch,
+};
+use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::{
     CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, ScopeStatus, SecretHash,
     ServerKind, SubnetId,
@@ -72,6 +76,63 @@ pub(crate) fn reservation(name: &str, hardware: &str) -> Command {
         host_name: None,
         description: Text::default(),
     }
+}
+
+/// A client by its hardware address.
+pub(crate) fn client(hardware: &str) -> ClientIdentity {
+    ClientIdentity::Hardware(word(hardware))
+}
+
+/// Details of an address, for a hardware address if one is given.
+pub(crate) fn details(hardware: Option<&str>) -> AddressDetails {
+    AddressDetails { client: hardware.map(client), ..AddressDetails::default() }
+}
+
+/// The next address of `place`, to be held for ten minutes.
+pub(crate) fn allocation(place: Place) -> Allocation {
+    Allocation {
+        place,
+        choice: Choice::Next { from: None },
+        count: 1,
+        purpose: Purpose::Hold { until: NOW.plus_seconds(600) },
+        details: vec![details(None)],
+        holder: "operators/alice".into(),
+        leases: LeaseBook::default(),
+        accept_risk: false,
+    }
+}
+
+/// The same, with `servers/a/kea4` managed.
+pub(crate) fn managed(state: State) -> State {
+    let patch = ServerPatch { management: Some(Management::Managed), description: None };
+    after(state, &Command::UpdateServer { name: word("servers/a/kea4"), etag: None, patch }, NOW)
+}
+
+/// Leases of `scopes/…` in the world, by `servers/a/kea4`, as address and hardware address. They ended a day ago by
+/// their own clock.
+pub(crate) fn leased(scope: &str, leases: &[(&str, &str)]) -> LeaseBook {
+    let subnet_id = state().scope(&word(scope)).expect("the scope").subnet_id.number();
+    let mut book = LeaseBook::default();
+    for (address, hardware) in leases {
+        let hardware: freehold_core::client::HardwareAddress = word(hardware);
+        book.load(
+            &word("servers/a/kea4"),
+            Lease {
+                address: word(address),
+                prefix_len: 32,
+                subnet_id,
+                hardware: hardware.as_bytes().to_vec(),
+                client_id: Vec::new(),
+                duid: Vec::new(),
+                iaid: 0,
+                host_name: String::new(),
+                cltt: NOW.plus_seconds(-DAY - 3600),
+                valid_seconds: 3600,
+                state: LeaseState::Granted,
+            },
+        );
+    }
+    book
 }
 
 /// A server to report, with subnets of its own.

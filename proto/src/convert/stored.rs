@@ -3,7 +3,7 @@
 //! Reading back is strict: a stored form that does not parse is damage, or was written by a later
 //! version, and is refused by name instead of being half understood.
 
-use super::{client, hosts, lease, plan, scope};
+use super::{assignment, client, hosts, lease, plan, scope};
 use crate::stored::{self, record::Record as Stored};
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -141,6 +141,7 @@ fn record_message(record: &Record) -> stored::Record {
         Record::Prefix(prefix) => Stored::Prefix(plan::prefix_message(prefix)),
         Record::Scope(scope) => Stored::Scope(scope::message(scope)),
         Record::Reservation(reservation) => Stored::Reservation(client::message(reservation)),
+        Record::Address(found) => Stored::Assignment(assignment::message(found)),
         Record::Server(server) => Stored::Server(hosts::server_message(server)),
         Record::ServerStatus(status) => Stored::ServerStatus(status_message(status)),
         Record::Agent(agent) => Stored::Agent(agent_message(agent)),
@@ -158,6 +159,7 @@ fn parse_record(message: &stored::Record) -> Result<Record, Unreadable> {
         Stored::Prefix(prefix) => Record::Prefix(Arc::new(plan::parse_prefix(prefix)?)),
         Stored::Scope(scope) => Record::Scope(Arc::new(scope::parse(scope)?)),
         Stored::Reservation(reservation) => Record::Reservation(Arc::new(client::parse(reservation)?)),
+        Stored::Assignment(found) => Record::Address(Arc::new(assignment::parse(found)?)),
         Stored::Server(server) => Record::Server(Arc::new(hosts::parse_server(server)?)),
         Stored::ServerStatus(status) => Record::ServerStatus(Arc::new(parse_status(status)?)),
         Stored::Agent(agent) => Record::Agent(Arc::new(parse_agent(agent)?)),
@@ -351,6 +353,7 @@ fn parse_key(message: &stored::RecordRef) -> Result<RecordKey, Unreadable> {
         "prefix" => RecordKey::Prefix(name.parse()?),
         "scope" => RecordKey::Scope(name.parse()?),
         "reservation" => RecordKey::Reservation(name.parse()?),
+        "address" => RecordKey::Address(name.parse()?),
         "server" => RecordKey::Server(name.parse()?),
         "server-status" => RecordKey::ServerStatus(name.parse()?),
         "agent" => RecordKey::Agent(name.parse()?),

@@ -1,5 +1,6 @@
 //! Commands that are wrong, each with the reason and the field of the refusal.
 
+mod addresses;
 mod hosts;
 mod lookups;
 mod plan;
@@ -29,5 +30,5 @@ fn case(what: &'static str, command: Command, reason: Reason, field: &'static st
 
 /// Every line.
 pub(crate) fn cases() -> Vec<Case> {
-    [lookups::cases(), plan::cases(), hosts::cases()].into_iter().flatten().collect()
+    [lookups::cases(), plan::cases(), hosts::cases(), addresses::cases()].into_iter().flatten().collect()
 }

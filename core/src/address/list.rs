@@ -1,0 +1,122 @@
+//! The addresses of a network in order: each used one as a row, each gap between them as one.
+
+use super::look::{AddressView, look, unusable};
+use crate::lease::LeaseBook;
+use crate::model::{Exclusion, Prefix, Scope};
+use crate::name::AddressName;
+use crate::net::{AddressRange, from_number, to_number};
+use crate::occupied::{AddressSet, Union};
+use crate::state::State;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One row of a list of addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// An address that something is known of.
+    Address(Box<AddressView>),
+    /// Neighbouring addresses that are free.
+    Free(AddressRange),
+    /// Neighbouring addresses of which nothing is known but that they are excluded.
+    Excluded(AddressRange),
+}
+
+impl Row {
+    /// The last address of it; the next row begins behind that.
+    pub fn last(&self) -> IpAddr {
+        match self {
+            Row::Address(view) => view.name.address,
+            Row::Free(range) | Row::Excluded(range) => range.end(),
+        }
+    }
+}
+
+/// The addresses of `network` in `range`, in order. Begins anywhere, and takes each row, at the cost of a tree's depth.
+pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, range: &AddressRange) -> Rows<'a> {
+    let (cidr, space) = (&network.name.cidr, &network.name.space);
+    let scope = state.scope_of_network(&network.name);
+    let leased = scope.map_or(AddressSet::none(), |scope| book.leased(scope.subnet_id, cidr.family()));
+    let routers = scope.map_or_else(Vec::new, |scope| scope.routers());
+    let edges = [cidr.network(), cidr.last()].into_iter().chain(routers.iter().map(AddressRange::start));
+    let mut unusable: Vec<u128> =
+        edges.filter(|edge| unusable(network, scope, *edge).is_some()).map(to_number).collect();
+    unusable.sort_unstable();
+    let first = to_number(range.start()).max(to_number(cidr.network()));
+    let last = to_number(range.end()).min(to_number(cidr.last()));
+    let left = range.family() == cidr.family() && first <= last;
+    Rows {
+        state,
+        book,
+        network,
+        used: Union::of([state.taken(space, cidr.family()), leased]),
+        unusable,
+        exclusions: scope.map_or(&[], |scope: &Arc<Scope>| &scope.exclusions),
+        next: left.then_some(first),
+        last,
+    }
+}
+
+/// The rows of a list.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    state: &'a State,
+    book: &'a LeaseBook,
+    network: &'a Prefix,
+    used: Union<'a, 2>,
+    /// Ascending.
+    unusable: Vec<u128>,
+    /// Ascending.
+    exclusions: &'a [Exclusion],
+    next: Option<u128>,
+    last: u128,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        let first = self.next?;
+        let known = self.next_known(first).unwrap_or(u128::MAX);
+        let (row, last) = if known == first && (self.used.contains(first) || self.unusable.contains(&first)) {
+            let name = AddressName { space: self.network.name.space.clone(), address: self.address(first) };
+            (Row::Address(Box::new(look(self.state, self.book, &name))), first)
+        } else {
+            self.gap(first, known)
+        };
+        self.next = last.checked_add(1).filter(|next| *next <= self.last);
+        Some(row)
+    }
+}
+
+impl Rows<'_> {
+    /// The first address from `from` on that is used or cannot be.
+    fn next_known(&self, from: u128) -> Option<u128> {
+        let unusable = self.unusable.iter().copied().find(|number| *number >= from);
+        let used = self.used.first_taken(from..=self.last);
+        unusable.into_iter().chain(used).min()
+    }
+
+    /// The gap from `first` on, up to `known`, to where an exclusion begins or ends, or to the list's end.
+    fn gap(&self, first: u128, known: u128) -> (Row, u128) {
+        let behind = self.exclusions.partition_point(|exclusion| to_number(exclusion.range.end()) < first);
+        let exclusion = self.exclusions.get(behind).map(|exclusion| exclusion.range.numbers());
+        let last = self.last.min(known.saturating_sub(u128::from(known <= self.last)));
+        let range =
+            |last| AddressRange::new(self.address(first), self.address(last)).expect("ascending, of one family");
+        match exclusion {
+            Some(excluded) if excluded.contains(&first) => {
+                let last = last.min(*excluded.end());
+                (Row::Excluded(range(last)), last)
+            }
+            Some(excluded) => {
+                let last = last.min(excluded.start() - 1);
+                (Row::Free(range(last)), last)
+            }
+            None => (Row::Free(range(last)), last),
+        }
+    }
+
+    fn address(&self, number: u128) -> IpAddr {
+        from_number(self.network.name.cidr.family(), number).expect("a number within the network")
+    }
+}
