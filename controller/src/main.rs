@@ -13,6 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// glibc keeps what short bursts of small allocations on many threads leave behind; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The Freehold controller: keeps the authoritative state and gives it to agents.
 #[derive(Debug, Parser)]
 #[command(version, about)]
