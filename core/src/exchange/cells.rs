@@ -223,8 +223,9 @@ impl<'a> Cells<'a> {
             }
         } else {
             for tag in tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-                let added = Text::parse(tag).and_then(|key| labels.tag(key, Text::default()));
-                if added.is_err() {
+                let fits = Text::parse(tag)
+                    .map(|key| labels.tags().contains_key(&key) || labels.tag(key, Text::default()).is_ok());
+                if fits != Ok(true) {
                     labels.field(FieldId::parse("tags").expect("ids of ours are ids"), tags);
                     self.note(Role::Tags, "not all of these are tags; kept as custom field tags");
                 }

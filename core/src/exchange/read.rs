@@ -177,9 +177,7 @@ impl Reader {
             Err(fault) => faults.add(fault),
         };
         records.feed(header.as_bytes(), &mut take);
-        if !header.ends_with('\n') {
-            records.finish(&mut take);
-        }
+        records.finish(&mut take);
         let next = Records::new(delimiter as u8, records.line());
         self.stage = match sheet {
             Some(sheet) => Stage::Rows { sheet: Box::new(sheet), records: next },
