@@ -1,52 +1,20 @@
-//! What holds for any bytes: [`csv`] asserts it.
+//! What holds for any bytes. The fuzz target `csv` asserts more.
 
 use crate::read_in_pieces;
-use freehold_core::exchange::{FAULTS_MAX, Item, LAYOUTS, Layout, Writer};
+use freehold_core::exchange::LAYOUTS;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Panics where what must hold does not. The first byte chooses the format and the size of the pieces.
-fn csv(input: &[u8]) {
+fn check(input: &[u8]) {
     let (choice, text) = input.split_first().map_or((0, input), |(choice, text)| (usize::from(*choice), text));
     let layout = LAYOUTS.get(choice % 32).copied();
     let (rows, outcome) = read_in_pieces(text, usize::MAX, layout);
-    assert_eq!(read_in_pieces(text, 1 + choice / 32, layout), (rows.clone(), outcome.clone()), "pieces do not matter");
-
-    let lines = 1 + text.iter().filter(|b| **b == b'\n').count() as u64;
-    assert_eq!(outcome.rows, rows.len() as u64);
-    assert!(rows.windows(2).all(|pair| pair[0].line < pair[1].line), "in order, one a line");
-    assert!(rows.iter().all(|row| (2..=lines).contains(&row.line)), "on lines behind the header");
-    let faults = outcome.faults.kept();
-    assert_eq!(faults.len() as u64, outcome.faults.total().min(FAULTS_MAX as u64));
-    assert!(outcome.sheet.is_some() || (rows.is_empty() && !faults.is_empty()), "no header, no row, and that is told");
-    for fault in faults {
-        assert!((1..=lines).contains(&fault.line), "{fault}");
-        // Each of 80 characters shown may be escaped to ten, twice.
-        assert!(fault.to_string().len() < 3_000, "{} bytes", fault.to_string().len());
-        assert!(
-            rows.iter().all(|row| row.line != fault.line) || fault.column.is_some(),
-            "{fault} is on a line with a row"
-        );
-    }
-    if let Some(sheet) = outcome.sheet {
-        let items: Vec<_> = rows.into_iter().map(|row| row.item).collect();
-        reads_back(sheet.layout, &items);
-    }
-}
-
-fn reads_back(layout: &Layout, items: &[Item]) {
-    let fields = items.iter().filter_map(Item::labels).flat_map(|labels| labels.fields().keys().cloned());
-    let options = items.iter().filter_map(|item| if let Item::Scope(row) = item { Some(row) } else { None });
-    let options = options.flat_map(|row| row.scope.options.iter().map(|(code, _)| code));
-    let writer = Writer::new(layout.table, fields, options);
-    let mut text = String::new();
-    writer.header(&mut text);
-    for item in items {
-        writer.row(item, &mut text).expect("a column for all of it");
-    }
-    let (rows, outcome) = read_in_pieces(text.as_bytes(), usize::MAX, None);
-    assert_eq!(outcome.faults.kept(), [], "{text}");
-    assert_eq!(rows.into_iter().map(|row| row.item).collect::<Vec<_>>(), items, "{text}");
+    assert!(
+        outcome.sheet.is_some() || (rows.is_empty() && outcome.faults.total() > 0),
+        "no header, no row, and that is told"
+    );
+    assert_eq!(read_in_pieces(text, 1 + choice / 32, layout), (rows, outcome), "pieces do not matter");
 }
 
 const WORDS: &[&str] = &[
@@ -152,20 +120,20 @@ fn from_cells() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn it_holds_for_any_bytes(bytes in vec(any::<u8>(), 0..300)) {
-        csv(&bytes);
+        check(&bytes);
     }
 
     #[test]
     fn it_holds_for_words_that_mean_something(bytes in from_words()) {
-        csv(&bytes);
+        check(&bytes);
     }
 
     #[test]
     fn it_holds_for_cells_under_every_header(bytes in from_cells()) {
-        csv(&bytes);
+        check(&bytes);
     }
 }

@@ -29,7 +29,7 @@ fn drawn() -> impl Strategy<Value = (Table, Vec<Item>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_written_reads_back((table, items) in drawn(), piece in 1usize..200) {
