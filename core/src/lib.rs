@@ -18,6 +18,7 @@
 //! - [`lease`]: what servers granted
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`access`]: permissions and the roles that hold them
+//! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
 
 pub mod access;
 pub mod address;
@@ -28,6 +29,7 @@ pub mod client;
 pub mod command;
 pub mod decide;
 pub mod desired;
+pub mod exchange;
 pub mod filter;
 pub mod lease;
 pub mod model;

@@ -88,6 +88,10 @@ reasons! {
     InvalidFilter = "INVALID_FILTER", Invalid;
     /// A message of more bytes than are taken.
     MessageTooLarge = "MESSAGE_TOO_LARGE", Invalid;
+    /// A file that is not what it should be: its quotes, its characters, the number of its cells.
+    MalformedFile = "MALFORMED_FILE", Invalid;
+    /// A column that the format does not have, or has twice, or that is missing.
+    UnknownColumn = "UNKNOWN_COLUMN", Invalid;
     /// Bytes that are not the message they should be.
     MalformedMessage = "MALFORMED_MESSAGE", Invalid;
     /// A certificate signing request that does not verify.

@@ -53,7 +53,7 @@ mod bound;
 mod condition;
 mod expression;
 mod literal;
-mod moment;
+pub(crate) mod moment;
 mod pattern;
 mod schema;
 mod syntax;

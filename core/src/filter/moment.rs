@@ -29,7 +29,7 @@ fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// RFC 3339 §5.6, to the millisecond; a leap second is the one after it.
-fn absolute(text: &str) -> Option<Timestamp> {
+pub(crate) fn absolute(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let (date, rest) = bytes.split_at_checked(10)?;
     let midnight = days(date)?.checked_mul(DAY)?;

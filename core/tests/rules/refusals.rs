@@ -4,7 +4,7 @@ use crate::{world, wrong_commands, wrong_words};
 use freehold_core::Reason;
 use std::collections::BTreeSet;
 
-/// Reasons that core names and others give: those of the API, of certificates, of leases and of the ledger.
+/// Reasons that core names and others give: those of the API, of files, of certificates, of leases and of the ledger.
 const OF_OTHERS: &[Reason] = &[
     Reason::FieldRequired,
     Reason::UnknownMaskPath,
@@ -12,6 +12,8 @@ const OF_OTHERS: &[Reason] = &[
     Reason::InvalidEtag,
     Reason::InvalidRequestId,
     Reason::InvalidFilter,
+    Reason::MalformedFile,
+    Reason::UnknownColumn,
     Reason::MessageTooLarge,
     Reason::MalformedMessage,
     Reason::ResourceGone,

@@ -1,6 +1,7 @@
 //! What is fuzzed, a file each. A target asserts what must hold for any bytes: it panics if it does not.
 
 mod cidr;
+mod csv;
 mod filter;
 mod hardware;
 
@@ -16,7 +17,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: &[Target] = &[filter::TARGET, hardware::TARGET, cidr::TARGET];
+pub const TARGETS: &[Target] = &[filter::TARGET, hardware::TARGET, cidr::TARGET, csv::TARGET];
 
 /// The input as text; bytes that are none never reach a parser of text.
 fn text(input: &[u8]) -> Option<&str> {
