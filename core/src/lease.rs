@@ -295,7 +295,51 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn event(kind: LeaseEventKind, n: u8, subnet_id: u32) -> LeaseEvent {
+        let lease = Lease {
+            address: std::net::Ipv4Addr::new(10, 0, 0, n).into(),
+            prefix_len: 32,
+            subnet_id,
+            hardware: vec![n],
+            client_id: Vec::new(),
+            duid: Vec::new(),
+            iaid: 0,
+            host_name: String::new(),
+            cltt: Timestamp(0),
+            valid_seconds: 60,
+            state: LeaseState::Granted,
+        };
+        LeaseEvent { kind, lease, observed: Timestamp(0), folded: 0 }
+    }
+
     proptest! {
+        /// Two servers grant, move between subnets and end leases of the same addresses, and are forgotten.
+        #[test]
+        fn the_leased_addresses_of_a_subnet_are_those_of_its_leases(
+            steps in proptest::collection::vec((0usize..2, 0u8..6, 1u32..3, 0u8..8), 0..80)
+        ) {
+            let servers: [ServerName; 2] = ["servers/a/kea4", "servers/b/kea4"].map(|name| name.parse().expect("a name"));
+            let mut book = LeaseBook::default();
+            for (server, n, subnet, what) in steps {
+                match what {
+                    0 => book.forget(&servers[server]),
+                    1 | 2 => book.apply(&servers[server], &event(LeaseEventKind::Expired, n, subnet)),
+                    _ => book.apply(&servers[server], &event(LeaseEventKind::Granted, n, subnet)),
+                }
+                for subnet in [1u32, 2] {
+                    let id = SubnetId::new(subnet).expect("an id");
+                    let all = book.servers().flat_map(|(name, leases)| leases.leases.values().map(move |l| (name, l)));
+                    let here: Vec<_> = all.filter(|(_, lease)| lease.subnet_id == subnet).collect();
+                    let wanted: AddressSet = here.iter().map(|(_, lease)| to_number(lease.address)).collect();
+                    prop_assert_eq!(book.leased(id, Family::V4), &wanted);
+                    let found = (0..6).flat_map(|n| book.leases_on(id, std::net::Ipv4Addr::new(10, 0, 0, n).into()));
+                    prop_assert_eq!(found.count(), here.len());
+                }
+            }
+            servers.iter().for_each(|server| book.forget(server));
+            prop_assert_eq!(book, LeaseBook::default());
+        }
+
         /// However a stream is cut into batches, repeated and reordered, each event is taken exactly once and in order.
         #[test]
         fn every_event_is_taken_once_and_in_order(batches in proptest::collection::vec((1u64..40, 0usize..15), 0..60)) {

@@ -1,5 +1,6 @@
 //! Commands drawn at random from the universe: names, ranges and clients so few that they clash.
 
+use crate::addresses;
 use crate::universe::{EtagChoice, Step, address, certificate, word};
 use freehold_core::access::Role;
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
@@ -39,11 +40,13 @@ pub(crate) fn histories(steps: usize) -> impl Strategy<Value = Vec<Step>> {
     vec(step.prop_map(|(command, etag, wait, request)| Step { command, etag, wait, request }), 0..=steps)
 }
 
-fn one_of<T: Clone + Debug + FromStr<Err: Debug> + 'static>(names: &'static [&'static str]) -> BoxedStrategy<T> {
+pub(crate) fn one_of<T: Clone + Debug + FromStr<Err: Debug> + 'static>(
+    names: &'static [&'static str],
+) -> BoxedStrategy<T> {
     select(names).prop_map(word).boxed()
 }
 
-fn spaces() -> BoxedStrategy<SpaceName> {
+pub(crate) fn spaces() -> BoxedStrategy<SpaceName> {
     one_of(&["spaces/default", "spaces/default", "spaces/default", "spaces/default", "spaces/other", "spaces/third"])
 }
 
@@ -65,7 +68,7 @@ fn cidrs() -> BoxedStrategy<Cidr> {
     ])
 }
 
-fn scopes() -> BoxedStrategy<ScopeName> {
+pub(crate) fn scopes() -> BoxedStrategy<ScopeName> {
     one_of(&["scopes/p", "scopes/p", "scopes/q", "scopes/q", "scopes/r", "scopes/s"])
 }
 
@@ -85,7 +88,7 @@ fn operators() -> BoxedStrategy<OperatorName> {
     one_of(&["operators/alice", "operators/bob"])
 }
 
-fn texts() -> BoxedStrategy<Text> {
+pub(crate) fn texts() -> BoxedStrategy<Text> {
     select(&["", "x", "y"][..]).prop_map(|text| Text::parse(text).expect("text")).boxed()
 }
 
@@ -150,7 +153,7 @@ fn statuses() -> BoxedStrategy<ScopeStatus> {
     prop_oneof![3 => Just(ScopeStatus::Active), 1 => Just(ScopeStatus::Inactive)].boxed()
 }
 
-fn reservation_names() -> BoxedStrategy<ReservationName> {
+pub(crate) fn reservation_names() -> BoxedStrategy<ReservationName> {
     let few = (0u8..10).prop_map(|n| IpAddr::V4(address(n)));
     let more = (0u8..32).prop_map(|n| IpAddr::V4(address(n)));
     let v6 = Just(word("2001:db8::5"));
@@ -163,7 +166,7 @@ fn reservation_names() -> BoxedStrategy<ReservationName> {
     .boxed()
 }
 
-fn clients() -> BoxedStrategy<ClientIdentity> {
+pub(crate) fn clients() -> BoxedStrategy<ClientIdentity> {
     let hardware = (0u8..3).prop_map(|n| ClientIdentity::Hardware(word(&format!("02:00:00:00:00:0{n}"))));
     let twins = (0u8..3).prop_map(|n| ClientIdentity::ClientId(word(&format!("01:02:00:00:00:00:0{n}"))));
     let duid = Just(ClientIdentity::Duid(Duid::from_bytes(&[0, 3, 0, 1, 2]).expect("a DUID")));
@@ -261,19 +264,19 @@ fn scope_patches() -> BoxedStrategy<ScopePatch> {
 fn plan_commands() -> BoxedStrategy<Command> {
     prop_oneof![
         12 => single_plan_commands(),
-        1 => proptest::collection::vec(single_plan_commands(), 1..5).prop_map(Command::Together),
+        1 => vec(prop_oneof![3 => single_plan_commands(), 2 => addresses::commands()], 1..5).prop_map(Command::Together),
     ]
     .boxed()
 }
 
 fn single_plan_commands() -> BoxedStrategy<Command> {
     prop_oneof![
-        1 => (spaces(), texts(), texts())
+        2 => (spaces(), texts(), texts())
             .prop_map(|(name, title, description)| Command::CreateSpace { name, title, description }),
         1 => (spaces(), option::of(texts()), option::of(texts())).prop_map(|(name, title, description)| {
             Command::UpdateSpace { name, etag: None, patch: SpacePatch { title, description } }
         }),
-        1 => spaces().prop_map(|name| Command::DeleteSpace { name, etag: None }),
+        2 => spaces().prop_map(|name| Command::DeleteSpace { name, etag: None }),
         6 => (prefix_names(), kinds(), texts(), texts()).prop_map(|(name, kind, title, description)| {
             Command::CreatePrefix { name, kind, title, description }
         }),
@@ -371,5 +374,6 @@ fn operator_commands() -> BoxedStrategy<Command> {
 }
 
 fn commands() -> BoxedStrategy<Command> {
-    prop_oneof![12 => plan_commands(), 5 => host_commands(), 1 => operator_commands()].boxed()
+    prop_oneof![12 => plan_commands(), 8 => addresses::commands(), 5 => host_commands(), 1 => operator_commands()]
+        .boxed()
 }

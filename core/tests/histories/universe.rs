@@ -3,7 +3,7 @@
 //! resolved against a state.
 
 use freehold_core::access::Role;
-use freehold_core::command::{Command, Etag, NewScope};
+use freehold_core::command::{Allocation, Command, Etag, LeaseConversion, NewScope, Purpose};
 use freehold_core::model::{CertificateRecord, LeaseTimes, PrefixKind, ScopeStatus, SecretHash, ServerKind};
 use freehold_core::name::TokenName;
 use freehold_core::option::Options;
@@ -126,6 +126,21 @@ pub(crate) fn resolve(step: &Step, state: &State, now: Timestamp) -> Command {
         | Command::RenewAgent { certificate, .. }
         | Command::AddOperatorCertificate { certificate, .. }
         | Command::CreateOperator { certificate: Some(certificate), .. } => later(&mut certificate.not_after),
+        Command::Allocate(Allocation { purpose, .. }) | Command::ConvertLease(LeaseConversion { purpose, .. }) => {
+            match purpose {
+                Purpose::Hold { until } => later(until),
+                Purpose::Claim { expires: Some(expires) } => later(expires),
+                Purpose::Claim { expires: None } | Purpose::Reservation => {}
+            }
+        }
+        Command::ExtendHold { until, .. } => later(until),
+        Command::ConvertToClaim { expires: Some(expires), .. } => later(expires),
+        Command::UpdateAssignment { patch, .. } | Command::ClaimHold { patch, .. } => {
+            patch.expires.iter_mut().flatten().for_each(later);
+        }
+        Command::Settle { name, revision, .. } => {
+            *revision = state.assignment(name).map(|found| found.stamp.revision).unwrap_or_default();
+        }
         _ => {}
     }
     if let Some((key, etag)) = guarded(&mut command) {
@@ -154,6 +169,14 @@ pub(crate) fn guarded(command: &mut Command) -> Option<(RecordKey, &mut Etag)> {
         Command::UpdateReservation { name, etag, .. } | Command::DeleteReservation { name, etag } => {
             (RecordKey::Reservation(name.clone()), etag)
         }
+        Command::MoveReservation { name, etag, .. } | Command::ConvertToClaim { name, etag, .. } => {
+            (RecordKey::Reservation(name.clone()), etag)
+        }
+        Command::ExtendHold { name, etag, .. }
+        | Command::UpdateAssignment { name, etag, .. }
+        | Command::ClaimHold { name, etag, .. }
+        | Command::ConvertToReservation { name, etag, .. }
+        | Command::Release { name, etag } => (RecordKey::Address(name.clone()), etag),
         Command::UpdateServer { name, etag, .. } | Command::DeleteServer { name, etag } => {
             (RecordKey::Server(name.clone()), etag)
         }

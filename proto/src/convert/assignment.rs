@@ -97,3 +97,74 @@ fn parse_client(client: &Client) -> Result<ClientIdentity, Refusal> {
         Client::Duid(text) => text.parse::<Duid>().map(ClientIdentity::Duid).map_err(|refusal| refusal.at("duid")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{claim_resource, reservation_resource};
+    use crate::convert::stored::{decode_record, encode_record};
+    use freehold_core::model::{Reservation, Stamp};
+    use freehold_core::text::Text;
+    use freehold_core::{Record, Revision, Timestamp};
+    use std::sync::Arc;
+
+    fn claim() -> Assignment {
+        let text = |words| Text::parse(words).expect("text");
+        Assignment {
+            name: "spaces/default/addresses/10.1.2.3".parse().expect("a name"),
+            kind: AssignmentKind::Claim { expires: Some(Timestamp(1_700_000_000_123)) },
+            phase: Phase::Conflict,
+            risk_accepted: true,
+            holder: "operators/alice".into(),
+            client: Some(ClientIdentity::Hardware("02:00:5e:10:00:01".parse().expect("an address"))),
+            host_name: Some(HostName::parse("printer-7").expect("a host name")),
+            rare: Rare { comment: text("third floor"), owner: text("facilities"), conflict: text("another") }.boxed(),
+            stamp: Stamp { created: Timestamp(1), updated: Timestamp(2), revision: Revision(7) },
+        }
+    }
+
+    #[test]
+    fn what_is_stored_reads_back() {
+        let bare = Assignment {
+            name: "spaces/lab/addresses/2001:db8::7".parse().expect("a name"),
+            kind: AssignmentKind::Hold { until: Timestamp(5) },
+            phase: Phase::Pending,
+            risk_accepted: false,
+            client: None,
+            host_name: None,
+            rare: None,
+            ..claim()
+        };
+        let endless = Assignment { kind: AssignmentKind::Claim { expires: None }, phase: Phase::Active, ..claim() };
+        for assignment in [claim(), bare, endless] {
+            let record = Record::Address(Arc::new(assignment));
+            assert_eq!(decode_record(&encode_record(&record)).expect("it reads"), record);
+        }
+    }
+
+    #[test]
+    fn damage_is_refused_by_its_field() {
+        let field = |message: &v1::Assignment| parse(message).map_err(|refusal| refusal.field);
+        let hold = v1::assignment::Kind::Hold.into();
+        assert_eq!(field(&v1::Assignment { kind: hold, end_time: None, ..message(&claim()) }), Err("kind".to_owned()));
+        assert_eq!(field(&v1::Assignment { phase: 9, ..message(&claim()) }), Err("phase".to_owned()));
+        let name = "spaces/default/10.1.2.3".to_owned();
+        assert_eq!(field(&v1::Assignment { name, ..message(&claim()) }), Err("name".to_owned()));
+    }
+
+    /// An agent need not know of claims to serve one.
+    #[test]
+    fn a_claim_is_served_as_a_reservation() {
+        let claim = claim();
+        let scope = "scopes/berlin-voice".parse::<freehold_core::name::ScopeName>().expect("a name");
+        let reservation = Reservation {
+            name: freehold_core::name::ReservationName { scope: scope.clone(), address: claim.name.address },
+            client: claim.client.clone().expect("a client"),
+            host_name: claim.host_name.clone(),
+            description: Text::default(),
+            stamp: claim.stamp,
+        };
+        assert_eq!(claim_resource(&scope, &claim), Some(reservation_resource(&reservation)));
+        assert_eq!(claim_resource(&scope, &Assignment { client: None, ..claim }), None);
+    }
+}
