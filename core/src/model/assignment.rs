@@ -103,6 +103,6 @@ mod tests {
     fn an_assignment_is_small() {
         assert_eq!(size_of::<Option<ClientIdentity>>(), 24);
         assert_eq!(size_of::<AssignmentKind>(), 16);
-        assert_eq!(size_of::<Assignment>(), 152);
+        assert_eq!(size_of::<Assignment>(), 144);
     }
 }

@@ -157,28 +157,23 @@ impl Addresses {
 
     /// The same assignment with the names that it shares with others: a million holders would cost more than they say.
     pub(super) fn sharing(&self, mut assignment: Assignment) -> Assignment {
-        let [space, holder] = self.shared(&assignment);
-        if let Some(space) = space {
-            assignment.name.space = SpaceName::shared(space);
-        }
+        let (space, holder) = self.shared(&assignment);
+        assignment.name.space = space.unwrap_or(assignment.name.space);
         assignment.holder = holder.unwrap_or(assignment.holder);
         assignment
     }
 
-    fn shared(&self, assignment: &Assignment) -> [Option<Arc<str>>; 2] {
-        let space = self.planes.get_key_value(&assignment.name.space).map(|(name, _)| name.text());
-        let holder = self.holders.get_key_value(&*assignment.holder).map(|(holder, _)| holder);
-        [space, holder].map(|name| name.cloned())
+    fn shared(&self, assignment: &Assignment) -> (Option<SpaceName>, Option<Arc<str>>) {
+        let space = self.planes.get_key_value(&assignment.name.space).map(|(name, _)| name.clone());
+        let holder = self.holders.get_key_value(&*assignment.holder).map(|(holder, _)| Arc::clone(holder));
+        (space, holder)
     }
 
     pub(super) fn put(&mut self, assignment: Arc<Assignment>) {
-        let shares = |ours: &Option<Arc<str>>, its: &Arc<str>| ours.as_ref().is_none_or(|ours| Arc::ptr_eq(ours, its));
-        let [space, holder] = self.shared(&assignment);
-        let assignment = if shares(&space, assignment.name.space.text()) && shares(&holder, &assignment.holder) {
-            assignment
-        } else {
-            Arc::new(self.sharing(Arc::unwrap_or_clone(assignment)))
-        };
+        let (space, holder) = self.shared(&assignment);
+        let shares = space.is_none_or(|space| space.is_shared_with(&assignment.name.space))
+            && holder.is_none_or(|holder| Arc::ptr_eq(&holder, &assignment.holder));
+        let assignment = if shares { assignment } else { Arc::new(self.sharing(Arc::unwrap_or_clone(assignment))) };
         self.assignments += 1;
         *self.holders.entry(Arc::clone(&assignment.holder)).or_default() += 1;
         self.found.put(&assignment);
