@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test; its helpers fail like the test itself")]
 
+#[path = "../../../core/tests/histories/addresses.rs"]
+mod addresses;
 #[allow(dead_code, reason = "the histories of core's own tests, of which not everything is needed")]
 #[path = "../../../core/tests/histories/draws.rs"]
 mod draws;

@@ -1,0 +1,112 @@
+//! Reading the state by address: what is assigned, taken, and planned there, and whom it is for.
+
+use super::State;
+use crate::client::ClientIdentity;
+use crate::model::{Assignment, Prefix, PrefixKind, Reservation, Scope};
+use crate::name::{AddressName, PrefixName, SpaceName};
+use crate::net::{AddressRange, Cidr, Family};
+use crate::occupied::AddressSet;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+impl State {
+    /// What was decided about this address.
+    pub fn assignment(&self, name: &AddressName) -> Option<&Arc<Assignment>> {
+        self.addresses.get(name)
+    }
+
+    /// How many addresses are assigned.
+    pub fn assignments_len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// All assignments, by space and address.
+    pub fn assignments(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+        self.addresses.iter()
+    }
+
+    /// The assignments of `space` in a range, by address.
+    pub fn assignments_within(
+        &self,
+        space: &SpaceName,
+        family: Family,
+        range: RangeInclusive<u128>,
+    ) -> impl Iterator<Item = &Arc<Assignment>> + use<'_> {
+        self.addresses.within(space, family, range)
+    }
+
+    /// The assignments for a client, by space and address.
+    pub fn assignments_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        let (kind, bytes) = client.parts();
+        self.addresses.found.of_client(kind, bytes).take_while(move |found| found.client.as_ref() == Some(client))
+    }
+
+    /// The assignments for clients whose hardware address begins with these bytes, by that.
+    pub fn assignments_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        self.addresses.found.of_client(0, bytes)
+    }
+
+    /// The assignments whose host name begins so (in lower case), by that.
+    pub fn assignments_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        self.addresses.found.called(beginning)
+    }
+
+    /// The assignments that end by themselves, the first to end first.
+    pub fn assignments_ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+        self.addresses.ending()
+    }
+
+    /// The reservations for a client in any scope.
+    pub fn reservations_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        let (kind, bytes) = client.parts();
+        self.addresses.reservations.of_client(kind, bytes).take_while(move |found| found.client == *client)
+    }
+
+    /// The reservations for clients whose hardware address begins with these bytes, by that.
+    pub fn reservations_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        self.addresses.reservations.of_client(0, bytes)
+    }
+
+    /// The reservations whose host name begins so (in lower case), by that.
+    pub fn reservations_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Reservation>> {
+        self.addresses.reservations.called(beginning)
+    }
+
+    /// The addresses of `space` that are assigned or reserved.
+    pub fn taken(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.addresses.taken(space, family)
+    }
+
+    /// The same assignment with the names that it shares with others.
+    pub(crate) fn sharing(&self, assignment: Assignment) -> Assignment {
+        self.addresses.sharing(assignment)
+    }
+
+    /// The network of the plan that `address` lies in.
+    pub fn network_at(&self, space: &SpaceName, address: IpAddr) -> Option<&Arc<Prefix>> {
+        // Nothing lies in a network, so none begins between its first address and any other.
+        let (name, prefix) =
+            self.prefixes.get_prev(&PrefixName { space: space.clone(), cidr: Cidr::of_one(address) })?;
+        let found = name.space == *space && prefix.kind == PrefixKind::Network && name.cidr.contains(address);
+        found.then_some(prefix)
+    }
+
+    /// The scope whose network `address` lies in.
+    pub fn scope_at(&self, space: &SpaceName, address: IpAddr) -> Option<&Arc<Scope>> {
+        let place = PrefixName { space: space.clone(), cidr: Cidr::of_one(address) };
+        let (network, scope) = self.scope_by_network.get_prev(&place)?;
+        let found = network.space == *space && network.cidr.contains(address);
+        self.scopes.get(scope).filter(|_| found)
+    }
+
+    /// What may be leased of `scope`: its pools without the addresses that are held or claimed.
+    pub fn pools_of(&self, scope: &Scope) -> Vec<AddressRange> {
+        let pools = scope.pools();
+        let left = pools.iter().flat_map(|pool| {
+            let assigned = self.assignments_within(&scope.space, pool.family(), pool.numbers());
+            pool.without(assigned.map(|assignment| assignment.name.address))
+        });
+        left.collect()
+    }
+}
