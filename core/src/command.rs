@@ -2,12 +2,12 @@
 //! secret that it needs, so that `decide` stays a function.
 
 use crate::access::Role;
-use crate::bundle::ResourceKey;
+use crate::bundle::{Hash, ResourceKey};
 use crate::client::ClientIdentity;
 use crate::lease::LeaseBook;
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, Rejection, ScopeStatus,
-    SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, RefusedBundle, Rejection,
+    ScopeStatus, SecretHash, ServerKind,
 };
 use crate::name::{
     AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -466,6 +466,15 @@ pub enum Command {
         rejections: BTreeMap<ResourceKey, Rejection>,
         /// Why the whole apply failed; empty if it did not.
         error: String,
+        /// The bundle, if it was refused and no resource is at fault by itself.
+        bundle: Option<RefusedBundle>,
+    },
+    /// Forget refusals of a server, so that it is asked again.
+    LiftRefusals {
+        /// Which.
+        server: ServerName,
+        /// The edition that answers now: only refusals that hang on another one are lifted. `None` lifts all.
+        edition: Option<Hash>,
     },
     /// Give the right to enrol one agent.
     CreateToken {

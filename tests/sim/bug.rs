@@ -26,6 +26,8 @@ pub(crate) enum Bug {
     CachedRevocation,
     /// What a server refused is sent again unchanged.
     ResendRejected,
+    /// What a server refused as a whole is sent again after every reconnect.
+    ForgetRefusal,
     /// An incomplete listing closes leases.
     SweepIncomplete,
     /// A listing closes any number of leases.
@@ -55,6 +57,7 @@ impl Bug {
         Bug::NeedlessApply,
         Bug::CachedRevocation,
         Bug::ResendRejected,
+        Bug::ForgetRefusal,
         Bug::SweepIncomplete,
         Bug::SweepUnguarded,
         Bug::IgnoreRegression,
@@ -82,6 +85,7 @@ pub(crate) fn session_rules(bug: Option<Bug>) -> session::Rules {
     let mut rules = session::Rules::default();
     match bug {
         Some(Bug::ResendRejected) => rules.remember_refusals = false,
+        Some(Bug::ForgetRefusal) => rules.recall_refusals = false,
         Some(Bug::IgnoreRegression) => rules.stop_on_regression = false,
         Some(Bug::RemoveAfterRestore) => rules.hold_removals = false,
         Some(Bug::TwoInFlight) => rules.one_in_flight = false,

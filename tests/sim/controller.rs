@@ -40,7 +40,7 @@ pub(crate) struct Live {
     pub(crate) agent: AgentName,
     pub(crate) machine: Session,
     /// What was last told of each server.
-    followed: BTreeMap<ServerName, Option<Digest>>,
+    followed: BTreeMap<ServerName, Option<(Digest, bool)>>,
     armed: u64,
     /// Its agent is known to have obeyed a later state.
     pub(crate) behind: bool,
@@ -191,7 +191,7 @@ impl World {
                     if let Some(wish) = &wish {
                         self.oracle.complete(&server, wish.digest);
                     }
-                    live.followed.insert(server.clone(), wish.as_ref().map(|wish| wish.digest));
+                    live.followed.insert(server.clone(), wish.as_ref().map(|wish| (wish.digest, wish.refused)));
                     let status = state.status(&server).and_then(|status| status.applied.as_ref());
                     let followed = Followed {
                         wanted: wish,
@@ -347,10 +347,10 @@ impl World {
             }
             for (server, told) in &mut live.followed {
                 let wish = wanted(state, server, committed);
-                let digest = wish.as_ref().map(|wish| wish.digest);
-                if digest != *told {
-                    *told = digest;
-                    digest.into_iter().for_each(|digest| self.oracle.complete(server, digest));
+                let news = wish.as_ref().map(|wish| (wish.digest, wish.refused));
+                if news != *told {
+                    *told = news;
+                    news.into_iter().for_each(|(digest, _)| self.oracle.complete(server, digest));
                     live.machine.wanted(now, server, wish);
                 }
             }

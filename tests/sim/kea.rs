@@ -6,7 +6,7 @@ use freehold_agent::session::upload::Spool;
 use freehold_core::Timestamp;
 use freehold_core::bundle::{Bundle, Digest, Resource, ResourceKey, ResourceKind};
 use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_proto::sync::{ReservationResource, ResourceResult, resource_result::Code};
+use freehold_proto::sync::{ReservationResource, ResourceResult, ScopeResource, resource_result::Code};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Host names that begin like this are refused by the server.
 pub(crate) const REFUSED: &str = "refused";
+/// A lease time that the server does not like, without saying where it met it.
+const DISLIKED_SECONDS: u32 = 603;
 
 /// A running server and its disk.
 #[derive(Debug, Clone)]
@@ -56,6 +58,15 @@ impl Kea {
             .filter(|(key, resource)| refuses(key, resource))
             .map(|(key, _)| refusal(key))
             .collect()
+    }
+
+    /// Whether its own test refuses all of it without naming anything.
+    fn dislikes(&self, bundle: &Bundle) -> bool {
+        let disliked = |(key, resource): (&ResourceKey, &Resource)| {
+            key.kind == ResourceKind::Scope
+                && ScopeResource::decode(resource.body()).is_ok_and(|body| body.valid_seconds == DISLIKED_SECONDS)
+        };
+        bundle.resources().iter().any(disliked)
     }
 
     /// A client came, stayed or went.
@@ -208,6 +219,10 @@ impl Applying {
                 if !results.is_empty() {
                     *intent = None;
                     return Some(Outcome::Rejected { results, error: "the configuration is refused".into() });
+                }
+                if kea.dislikes(to) {
+                    *intent = None;
+                    return Some(Outcome::Rejected { results: Vec::new(), error: "somewhere a time is wrong".into() });
                 }
                 Step::Set
             }

@@ -28,7 +28,8 @@ pub(crate) struct Oracle {
     complete: BTreeMap<ServerName, BTreeSet<Digest>>,
     /// Entries that somebody was told of (I2).
     confirmed: BTreeMap<u64, Entry>,
-    /// Digests that a server was recorded to have refused, and nothing was edited since (P10).
+    /// Digests that a server refused, and nothing was edited since (P10): for naming a resource, and as a whole once that
+    /// is on record.
     refused: BTreeMap<ServerName, BTreeSet<Digest>>,
     flown: BTreeMap<(u64, u64), (ServerName, Digest)>,
     in_flight: BTreeMap<(u64, String), u64>,
@@ -105,6 +106,7 @@ impl Oracle {
             }
         }
         if ack.phase() == Phase::Rejected
+            && !ack.results.is_empty()
             && let Some((server, digest)) = self.flown.get(&(line, ack.change_id))
         {
             self.refused.entry(server.clone()).or_default().insert(*digest);
@@ -137,6 +139,11 @@ impl Oracle {
             match change.after().or(change.before()) {
                 Some(Record::Agent(agent)) if agent.state == AgentState::Revoked => {
                     self.revoked.entry(agent.name.clone()).or_insert(now);
+                }
+                Some(Record::ServerStatus(status)) => {
+                    if let Some(refused) = &status.refused {
+                        self.refused.entry(status.server.clone()).or_default().insert(refused.digest);
+                    }
                 }
                 // An edit lifts what was refused.
                 Some(Record::Scope(_) | Record::Reservation(_)) => self.refused.clear(),
@@ -298,12 +305,13 @@ impl World {
             let state = &controller.engine.state;
             let Some(wish) = wanted(state, &server, Timestamp(0)) else { continue };
             let runs = host.kea.running.digest;
-            if runs != wish.digest {
+            if runs != wish.digest && !wish.refused {
                 return Some(format!("{server} runs something else than it should"));
             }
             let status = state.status(&server);
-            if status.and_then(|status: &std::sync::Arc<ServerStatus>| Some(status.applied.as_ref()?.digest))
-                != Some(runs)
+            if !wish.refused
+                && status.and_then(|status: &std::sync::Arc<ServerStatus>| Some(status.applied.as_ref()?.digest))
+                    != Some(runs)
             {
                 return Some(format!("what {server} runs is not recorded"));
             }

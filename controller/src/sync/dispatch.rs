@@ -118,8 +118,10 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         Record::Reservation(reservation) => state.scope(&reservation.name.scope)?.server.clone(),
         Record::Address(assignment) => state.scope_at(&assignment.name.space, assignment.name.address)?.server.clone(),
         Record::Server(server) => Some(server.name.clone()),
-        // What a server refused is left out of its bundle; what it was proven to run is not news to it.
-        Record::ServerStatus(status) => (!status.quarantine.is_empty()).then(|| status.server.clone()),
+        // What a server refused is left out of its bundle, or not sent at all; what it was proven to run is not news to it.
+        Record::ServerStatus(status) => {
+            (!status.quarantine.is_empty() || status.refused.is_some()).then(|| status.server.clone())
+        }
         Record::Space(_)
         | Record::Prefix(_)
         | Record::Agent(_)

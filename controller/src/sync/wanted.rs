@@ -18,6 +18,8 @@ pub struct Wanted {
     pub revision: Revision,
     /// When that revision was committed.
     pub committed: Timestamp,
+    /// The server refused just this bundle as a whole: it is not sent again.
+    pub refused: bool,
 }
 
 /// The bundle that `server` should run at this state, committed at `committed`: all that is desired without
@@ -25,5 +27,13 @@ pub struct Wanted {
 pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Option<Wanted> {
     state.server(server).filter(|server| server.management == Management::Managed)?;
     let bundle = desired_bundle(state, server);
-    Some(Wanted { digest: bundle.digest(), bundle: Arc::new(bundle), revision: state.revision(), committed })
+    let digest = bundle.digest();
+    let refused = state.status(server).and_then(|status| status.refused.as_ref());
+    Some(Wanted {
+        digest,
+        bundle: Arc::new(bundle),
+        revision: state.revision(),
+        committed,
+        refused: refused.is_some_and(|refused| refused.digest == digest),
+    })
 }

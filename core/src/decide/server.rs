@@ -1,9 +1,11 @@
 use super::Moment;
 use super::lookup::{self, USERS_NAMED, etag_matches, in_use};
-use crate::bundle::ResourceKey;
+use crate::bundle::{Hash, ResourceKey};
 use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
-use crate::model::{Applied, ForeignSubnet, Management, Rejection, ScopeStatus, Server, ServerKind, ServerStatus};
+use crate::model::{
+    Applied, ForeignSubnet, Management, RefusedBundle, Rejection, ScopeStatus, Server, ServerKind, ServerStatus,
+};
 use crate::name::ServerName;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -114,11 +116,48 @@ pub(super) fn record_rejected(
     name: &ServerName,
     rejections: &BTreeMap<ResourceKey, Rejection>,
     error: &str,
+    bundle: Option<&RefusedBundle>,
 ) -> Result<Vec<Change>, Refusal> {
     change_status(state, at, name, |status| {
         status.quarantine.extend(rejections.iter().map(|(key, rejection)| (key.clone(), rejection.clone())));
         error.clone_into(&mut status.last_error);
+        if let Some(bundle) = bundle {
+            status.refused = Some(bundle.clone());
+        }
     })
+}
+
+/// Only what is refused is changed: a server without a status gets none by this.
+pub(super) fn lift_refusals(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    edition: Option<Hash>,
+) -> Result<Vec<Change>, Refusal> {
+    let stays = |of: Hash| edition.is_some_and(|now| now == of);
+    let before = state.status(name).map(AsRef::as_ref);
+    let lifts = |status: &ServerStatus| {
+        status.refused.as_ref().is_some_and(|refused| !stays(refused.edition))
+            || status.quarantine.values().any(|rejection| lifted(rejection, edition))
+    };
+    if !before.is_some_and(lifts) {
+        lookup::server(state, name)?;
+        return Ok(Vec::new());
+    }
+    change_status(state, at, name, |status| {
+        status.refused = status.refused.take().filter(|refused| stays(refused.edition));
+        status.quarantine.retain(|_, rejection| !lifted(rejection, edition));
+        status.last_error.clear();
+    })
+}
+
+/// Whether a rejection is not held against the resource any more.
+fn lifted(rejection: &Rejection, edition: Option<Hash>) -> bool {
+    match (rejection.lacking, edition) {
+        (_, None) => true,
+        (Some(lacking), Some(now)) => lacking != now,
+        (None, Some(_)) => false,
+    }
 }
 
 fn change_status(
@@ -134,6 +173,7 @@ fn change_status(
         server: name.clone(),
         applied: None,
         quarantine: BTreeMap::new(),
+        refused: None,
         last_error: String::new(),
         stamp: at.made(),
     });

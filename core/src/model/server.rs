@@ -85,6 +85,21 @@ pub struct Rejection {
     pub message: String,
     /// When.
     pub at: Timestamp,
+    /// Set if what refused it lacks a feature that it needs: the edition that does. Another edition is tried.
+    pub lacking: Option<Hash>,
+}
+
+/// A bundle that a server refused as a whole: no resource of it is at fault by itself, as far as anybody can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedBundle {
+    /// The digest of the bundle; any other bundle is tried.
+    pub digest: Digest,
+    /// The edition of the agent and the server that refused it: a hash of their versions and features. Another one is tried.
+    pub edition: Hash,
+    /// The server's own message.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What is known of a server's obedience.
@@ -96,6 +111,8 @@ pub struct ServerStatus {
     pub applied: Option<Applied>,
     /// What it refused. A rejection whose hash is not that of the resource's present form is history.
     pub quarantine: BTreeMap<ResourceKey, Rejection>,
+    /// The bundle that it last refused as a whole. If it is not what the server should run now, it is history.
+    pub refused: Option<RefusedBundle>,
     /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
     pub last_error: String,
     /// When it was made and changed.

@@ -4,14 +4,15 @@ use super::{Alarm, Followed, Output, Rules, push};
 use crate::sync::wanted::Wanted;
 use freehold_core::bundle::{self, Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
-use freehold_core::model::{Applied, Rejection};
+use freehold_core::model::{Applied, RefusedBundle, Rejection};
 use freehold_core::name::ServerName;
 use freehold_core::text::Text;
 use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle::{parse_digest, parse_hash, parse_ref};
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, session_response::Message,
+    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, resource_result::Code,
+    session_response::Message,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -91,7 +92,9 @@ pub(super) struct Follower {
     wanted: Option<Wanted>,
     recorded: Option<Digest>,
     step: Step,
-    /// Digests that the server refused in this session.
+    /// What the agent and the server are; refusals hang on it.
+    edition: Hash,
+    /// Digests that the server refused in this session: known here before it is on record.
     refused: BTreeSet<Digest>,
     /// Tries since the last success or the last new wish.
     failures: u32,
@@ -106,7 +109,7 @@ pub(super) struct Follower {
 
 impl Follower {
     /// A server as the agent's greeting describes it.
-    pub(super) fn greeted(name: ServerName, hello: &ServerHello) -> Self {
+    pub(super) fn greeted(name: ServerName, edition: Hash, hello: &ServerHello) -> Self {
         let held = match hello.applied_digest.as_slice() {
             [] => Held::Nothing,
             digest => Held::Something(parse_digest(digest)),
@@ -116,14 +119,15 @@ impl Follower {
             observed: parse_digest(&hello.observed_digest),
             lease_seq: hello.spool_last_seq,
             held,
-            ..Self::found(name)
+            ..Self::found(name, edition)
         }
     }
 
     /// A server that was found during the session; what its agent holds is not known.
-    pub(super) fn found(name: ServerName) -> Self {
+    pub(super) fn found(name: ServerName, edition: Hash) -> Self {
         Self {
             name,
+            edition,
             obeyed: None,
             held: Held::Something(None),
             observed: None,
@@ -199,13 +203,25 @@ impl Follower {
 
     pub(super) fn want(&mut self, wanted: Option<Wanted>) {
         let same = matches!((&self.wanted, &wanted), (Some(a), Some(b)) if a.digest == b.digest);
+        let lifted = matches!((&self.wanted, &wanted), (Some(a), Some(b)) if a.refused && !b.refused);
         self.wanted = wanted;
-        if same {
+        if lifted {
+            self.refused.clear();
+        }
+        if same && !lifted {
             return;
         }
         self.failures = 0;
         if matches!(self.step, Step::Waiting(_) | Step::Parked) {
             self.step = Step::Ready;
+        }
+    }
+
+    /// What answers is another agent or server than before, or the same.
+    pub(super) fn is_now(&mut self, edition: Hash) {
+        if self.edition != edition {
+            self.edition = edition;
+            self.refused.clear();
         }
     }
 
@@ -244,7 +260,8 @@ impl Follower {
         if self.held_digest() == Some(wanted.digest) {
             return self.settle(cx, now, &wanted, target);
         }
-        if self.refused.contains(&wanted.digest) && cx.rules.remember_refusals {
+        let refused = (wanted.refused && cx.rules.recall_refusals) || self.refused.contains(&wanted.digest);
+        if refused && cx.rules.remember_refusals {
             return self.free_slot(cx);
         }
         match &self.held {
@@ -414,7 +431,8 @@ impl Follower {
         cx.out.push_back(Output::Submit(Command::RecordApplied { server: self.name.clone(), applied }));
     }
 
-    /// P10: what was refused goes into quarantine; the bundle without it comes back as the next wish.
+    /// P10: what was refused goes into quarantine; the bundle without it comes back as the next wish. If no resource is
+    /// named, the bundle as a whole is remembered, and not sent again until it is another one, or another edition answers.
     fn rejected(&mut self, cx: &mut Context, now: Now, flight: Flight, ack: &ChangeAck) {
         self.refused.insert(flight.wanted.digest);
         let resources = flight.wanted.bundle.resources();
@@ -425,21 +443,34 @@ impl Follower {
                 field: Text::parse(&result.field).unwrap_or_default(),
                 message: cut(&result.message),
                 at: now.wall,
+                lacking: (result.code() == Code::Unsupported).then_some(self.edition),
             };
             Some((key, rejection))
         };
         let rejections: BTreeMap<_, _> = ack.results.iter().filter_map(rejection).collect();
-        self.reject(cx, rejections, &ack.server_error);
+        let whole = rejections.is_empty().then(|| RefusedBundle {
+            digest: flight.wanted.digest,
+            edition: self.edition,
+            message: cut(&ack.server_error),
+            at: now.wall,
+        });
+        self.reject(cx, rejections, &ack.server_error, whole);
     }
 
     fn failed(&mut self, cx: &mut Context, now: Now, error: &str) {
         let error = if error.is_empty() { "the change failed; the server did not say why" } else { error };
-        self.reject(cx, BTreeMap::new(), error);
+        self.reject(cx, BTreeMap::new(), error, None);
         self.wait(now, FAILED_MS, FAILED_MS_MAX);
     }
 
-    fn reject(&self, cx: &mut Context, rejections: BTreeMap<ResourceKey, Rejection>, error: &str) {
-        let command = Command::RecordRejected { server: self.name.clone(), rejections, error: cut(error) };
+    fn reject(
+        &self,
+        cx: &mut Context,
+        rejections: BTreeMap<ResourceKey, Rejection>,
+        error: &str,
+        bundle: Option<RefusedBundle>,
+    ) {
+        let command = Command::RecordRejected { server: self.name.clone(), rejections, error: cut(error), bundle };
         cx.out.push_back(Output::Submit(command));
     }
 

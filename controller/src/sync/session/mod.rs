@@ -21,7 +21,7 @@ mod tests;
 
 use crate::sync::wanted::Wanted;
 use follower::{Context, Follower};
-use freehold_core::bundle::{Bundle, Digest, ResourceKey};
+use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
 use freehold_core::model::{ForeignSubnet, ServerKind};
 use freehold_core::name::{AgentName, ServerName};
@@ -34,7 +34,7 @@ use freehold_proto::sync::{
     ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ServerReport, SessionRequest,
     SessionResponse, Welcome, drift_decision, go_away, session_request, session_response,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The protocol version spoken.
@@ -52,6 +52,8 @@ pub const LIFETIME_MS: u64 = 30 * 60 * 1000;
 pub struct Rules {
     /// P10: a refused digest is not sent again unchanged.
     pub remember_refusals: bool,
+    /// P10: nor is what an earlier session was refused as a whole.
+    pub recall_refusals: bool,
     /// P3: nothing is sent to an agent that knows a later state.
     pub stop_on_regression: bool,
     /// I11: after a restore, removals wait for an operator.
@@ -62,7 +64,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { remember_refusals: true, stop_on_regression: true, hold_removals: true, one_in_flight: true }
+        Self {
+            remember_refusals: true,
+            recall_refusals: true,
+            stop_on_regression: true,
+            hold_removals: true,
+            one_in_flight: true,
+        }
     }
 }
 
@@ -203,6 +211,8 @@ pub struct Session {
     agent: AgentName,
     stage: Stage,
     boot: [u8; 16],
+    /// The agent's version and features.
+    agent_edition: String,
     last_heard: u64,
     ends_at: u64,
     followers: BTreeMap<String, Follower>,
@@ -222,6 +232,7 @@ impl Session {
             agent,
             stage: Stage::AwaitHello,
             boot: [0; 16],
+            agent_edition: String::new(),
             last_heard: now.ticks,
             ends_at: now.ticks + LIFETIME_MS - spread + random % (2 * spread + 1),
             followers: BTreeMap::new(),
@@ -335,7 +346,7 @@ impl Session {
         for server in &hello.servers {
             let Some(report) = &server.report else { continue };
             let Some(name) = self.reported(report) else { continue };
-            let follower = Follower::greeted(name.clone(), server);
+            let follower = Follower::greeted(name.clone(), self.edition(report), server);
             if follower.drifted() {
                 self.context.alarm(Alarm::Drift {
                     server: name.clone(),
@@ -439,6 +450,8 @@ impl Session {
             ));
         }
         self.boot = boot;
+        let features: BTreeSet<_> = hello.features.iter().map(String::as_str).collect();
+        self.agent_edition = format!("{}\n{}", hello.version, features.into_iter().collect::<Vec<_>>().join(" "));
         self.context.out.push_back(Output::Open { boot, seen: hello.max_fence_seen });
         self.stage = Stage::Opening(Box::new(hello));
     }
@@ -463,9 +476,12 @@ impl Session {
     /// A server was found, lost or became different.
     fn found(&mut self, report: &ServerReport) {
         let Some(name) = self.reported(report) else { return };
-        if !self.followers.contains_key(&report.server_id) {
+        let edition = self.edition(report);
+        if let Some(follower) = self.followers.get_mut(&report.server_id) {
+            follower.is_now(edition);
+        } else {
             self.context.out.push_back(Output::Follow { server: name.clone(), held: None });
-            self.followers.insert(report.server_id.clone(), Follower::found(name));
+            self.followers.insert(report.server_id.clone(), Follower::found(name, edition));
         }
     }
 
@@ -475,6 +491,8 @@ impl Session {
         match parsed {
             Ok((name, command)) => {
                 self.context.out.push_back(Output::Submit(command));
+                let lift = Command::LiftRefusals { server: name.clone(), edition: Some(self.edition(report)) };
+                self.context.out.push_back(Output::Submit(lift));
                 Some(name)
             }
             Err(refusal) => {
@@ -483,6 +501,12 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// What answers for a server: the agent by version and features, and the server by its version. Whoever upgrades either
+    /// wants what was refused to be tried again.
+    fn edition(&self, report: &ServerReport) -> Hash {
+        Hash::of(format!("{}\n{}\n{}", self.agent_edition, report.kind, report.version).as_bytes())
     }
 
     fn inventory(&mut self, now: Now, inventory: Inventory) {

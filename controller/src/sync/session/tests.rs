@@ -2,6 +2,7 @@ use super::*;
 use freehold_core::bundle::{Hash, Resource, ResourceKind};
 use freehold_core::{Revision, Timestamp};
 use freehold_proto::sync::change_ack::Phase;
+use freehold_proto::sync::resource_result::Code;
 use freehold_proto::sync::session_request::Message as Up;
 use freehold_proto::sync::session_response::Message as Down;
 use freehold_proto::sync::{ChangeSet, ResourceResult, ResourceVersion, ServerHello};
@@ -37,6 +38,7 @@ fn wish(bundle: &Bundle, revision: u64) -> Wanted {
         digest: bundle.digest(),
         revision: Revision(revision),
         committed: Timestamp(1_000_000),
+        refused: false,
     }
 }
 
@@ -206,7 +208,7 @@ fn p6_the_welcome_carries_the_fence_that_is_durable() {
     };
     assert_eq!((welcome.fence, welcome.heartbeat_seconds), (FENCE, 20));
     assert_eq!(welcome.now, Some(super::point::message(&point(2, 9))));
-    assert_eq!(said(&outputs), ["welcome", "submit", "follow"]);
+    assert_eq!(said(&outputs), ["welcome", "submit", "submit", "follow"]);
 }
 
 #[test]
@@ -363,6 +365,83 @@ fn p10_what_was_refused_is_named_quarantined_and_not_sent_again() {
     let edited = bundle_of(&[("a", "1"), ("bad", "2")]);
     bench.session.wanted(at(400), &server(), Some(wish(&edited, 13)));
     assert_eq!(change(&bench.all()), (2, Some(held.digest()), vec!["bad".into()], vec![]));
+}
+
+/// What a session does that begins with this about a server that runs nothing yet.
+fn first_words(wanted: Wanted) -> Vec<Output> {
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(wanted), ..Followed::default() });
+    bench.all()
+}
+
+#[test]
+fn p10_what_was_refused_as_a_whole_is_not_sent_by_the_next_session_either() {
+    let (poisoned, edited) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, first) = Bench::following(None, &poisoned, None);
+    assert_eq!(change(&first).0, 1);
+    let outputs = bench.ack(1, Phase::Rejected, |ack| ack.server_error = "syntax error".into());
+    let [Output::Submit(Command::RecordRejected { rejections, bundle: Some(refused), .. }), Output::ReleaseSnapshot(_)] =
+        outputs.as_slice()
+    else {
+        panic!("{outputs:?}");
+    };
+    assert!(rejections.is_empty());
+    assert_eq!((refused.digest, refused.message.as_str()), (poisoned.digest(), "syntax error"));
+
+    let remembered = |bundle: &Bundle| Wanted { refused: true, ..wish(bundle, 8) };
+    assert_eq!(first_words(remembered(&poisoned)), [], "the next session");
+    assert_eq!(said(&first_words(wish(&edited, 9))), ["change"], "another bundle");
+
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(remembered(&poisoned)), ..Followed::default() });
+    assert_eq!(bench.all(), []);
+    bench.session.wanted(at(12), &server(), Some(wish(&poisoned, 8)));
+    assert_eq!(said(&bench.all()), ["change"], "somebody lifted it");
+}
+
+/// The edition that a greeting makes of these, and what it lifts.
+fn edition(agent: &str, features: &[&str], kea: &str) -> Hash {
+    let session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0);
+    let mut bench = Bench { session, slots: true };
+    let mut hello = hello(None, None);
+    hello.version = agent.into();
+    hello.features = features.iter().map(|feature| (*feature).to_owned()).collect();
+    hello.servers[0].report.as_mut().expect("there").version = kea.into();
+    bench.say(0, Up::Hello(hello));
+    bench.session.opened(at(10), FENCE, point(1, 9));
+    let lifts = bench.all().into_iter().find_map(|output| match output {
+        Output::Submit(Command::LiftRefusals { server: of, edition }) if of == server() => edition,
+        _ => None,
+    });
+    lifts.expect("every greeting lifts what others refused")
+}
+
+#[test]
+fn p10_another_version_or_feature_is_another_edition() {
+    let now = edition("1.0", &["scope.v1", "reservation.v1"], "2.2.0");
+    assert_eq!(edition("1.0", &["reservation.v1", "scope.v1"], "2.2.0"), now, "the order of features says nothing");
+    assert_ne!(edition("1.1", &["scope.v1", "reservation.v1"], "2.2.0"), now);
+    assert_ne!(edition("1.0", &["scope.v1", "reservation.v1", "scope.v2"], "2.2.0"), now);
+    assert_ne!(edition("1.0", &["scope.v1", "reservation.v1"], "2.4.1"), now);
+}
+
+#[test]
+fn p11_what_an_agent_lacks_is_held_against_its_edition() {
+    let wanted = bundle_of(&[("a", "1"), ("new", "1")]);
+    let (mut bench, _) = Bench::following(None, &wanted, None);
+    let result = |id: &str, code: Code| ResourceResult {
+        kind: "scope".into(),
+        id: id.into(),
+        code: code.into(),
+        ..ResourceResult::default()
+    };
+    let results = vec![result("new", Code::Unsupported), result("a", Code::ServerRefused)];
+    let outputs = bench.ack(1, Phase::Rejected, |ack| ack.results = results);
+    let [Output::Submit(Command::RecordRejected { rejections, bundle: None, .. }), ..] = outputs.as_slice() else {
+        panic!("{outputs:?}");
+    };
+    let lacking: Vec<_> = rejections.values().map(|rejection| rejection.lacking).collect();
+    assert_eq!(lacking, [None, Some(edition("", &[], ""))]);
 }
 
 #[test]

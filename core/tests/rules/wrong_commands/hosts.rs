@@ -49,6 +49,7 @@ fn servers() -> Vec<Case> {
                 server: word("servers/revoked/kea4"),
                 rejections: BTreeMap::new(),
                 error: "x".into(),
+                bundle: None,
             },
             Reason::IdentityRevoked,
             "name",
