@@ -476,6 +476,13 @@ pub enum Command {
         /// The edition that answers now: only refusals that hang on another one are lifted. `None` lifts all.
         edition: Option<Hash>,
     },
+    /// Put on record what a person decided about a server; its session carries it out.
+    RecordDecision {
+        /// Which.
+        server: ServerName,
+        /// What was decided, in words.
+        what: String,
+    },
     /// Give the right to enrol one agent.
     CreateToken {
         /// Its name.

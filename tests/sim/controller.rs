@@ -9,6 +9,7 @@ use freehold_controller::sync::ancestry::Ancestry;
 use freehold_controller::sync::lease_upload::{self, LeaseUpload};
 use freehold_controller::sync::registry::Registry;
 use freehold_controller::sync::session::{self, Alarm, Ending, Followed, Session};
+use freehold_controller::sync::waits::Decision;
 use freehold_controller::sync::wanted::wanted;
 use freehold_core::bundle::Digest;
 use freehold_core::lease::LeaseCursor;
@@ -437,7 +438,7 @@ impl World {
                 let lines: Vec<_> = self.controllers[0].sessions.keys().copied().collect();
                 for line in lines {
                     if let Some(live) = self.controllers[0].sessions.get_mut(&line) {
-                        live.machine.release_removals(now, &server);
+                        live.machine.decided(now, &server, &Decision::ReleaseRemovals);
                     }
                     self.serve(0, line);
                 }

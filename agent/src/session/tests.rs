@@ -413,6 +413,18 @@ fn a_drift_is_told_once_and_overwritten_only_when_decided() {
     assert_eq!(bench.hear(decide(drift_decision::Action::Hold, &other)), []);
     assert_eq!(bench.hear(decide(drift_decision::Action::Overwrite, &held)), [], "decided about another drift");
     assert_eq!(bench.hear(decide(drift_decision::Action::Overwrite, &other)), [apply(&held)]);
+    let outputs = bench.outcome(applied(&held));
+    assert_eq!(
+        (ack(&outputs[0]).change_id, ack(&outputs[0]).phase()),
+        (0, Phase::Applied),
+        "whoever decided hears of it"
+    );
+    bench.0.observe("kea4", Facts { observed: Some(held.digest()), ..drifted() });
+    assert_eq!(words(&bench.all()), ["Drift"], "it is over");
+    bench.0.observe("kea4", drifted());
+    bench.all();
+    bench.0.observe("kea4", Facts { observed: None, ..drifted() });
+    assert_eq!(bench.all(), [], "a server that does not answer may still run it");
 }
 
 #[test]

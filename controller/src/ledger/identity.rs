@@ -54,8 +54,14 @@ impl Identity {
     /// clock that is behind still gives the next incarnation.
     #[must_use]
     pub fn reborn(self, now: Timestamp) -> Self {
+        self.reborn_above(self.incarnation, now)
+    }
+
+    /// The same, above an incarnation that is known of elsewhere.
+    #[must_use]
+    pub fn reborn_above(self, known: u64, now: Timestamp) -> Self {
         let second = u64::try_from(now.0 / 1000).unwrap_or(0);
-        Self { incarnation: (self.incarnation + 1).max(second), ..self }
+        Self { incarnation: (self.incarnation.max(known) + 1).max(second), ..self }
     }
 
     fn encode(self) -> [u8; BYTES] {

@@ -4,7 +4,8 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
 use crate::model::{
-    Applied, ForeignSubnet, Management, RefusedBundle, Rejection, ScopeStatus, Server, ServerKind, ServerStatus,
+    Applied, Decided, ForeignSubnet, Management, RefusedBundle, Rejection, ScopeStatus, Server, ServerKind,
+    ServerStatus,
 };
 use crate::name::ServerName;
 use crate::refusal::{Reason, Refusal};
@@ -160,6 +161,19 @@ fn lifted(rejection: &Rejection, edition: Option<Hash>) -> bool {
     }
 }
 
+pub(super) fn record_decision(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    what: &str,
+) -> Result<Vec<Change>, Refusal> {
+    change_status(state, at, name, |status| {
+        // The same decision twice in a millisecond is two decisions.
+        status.stamp = at.changed(status.stamp);
+        status.decided = Some(Decided { what: what.to_owned(), at: at.now });
+    })
+}
+
 fn change_status(
     state: &State,
     at: Moment,
@@ -175,6 +189,7 @@ fn change_status(
         quarantine: BTreeMap::new(),
         refused: None,
         last_error: String::new(),
+        decided: None,
         stamp: at.made(),
     });
     change(&mut after);

@@ -102,6 +102,15 @@ pub struct RefusedBundle {
     pub at: Timestamp,
 }
 
+/// What a person decided about a server that its sessions could not decide, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// What, in words.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What is known of a server's obedience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerStatus {
@@ -115,6 +124,8 @@ pub struct ServerStatus {
     pub refused: Option<RefusedBundle>,
     /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
     pub last_error: String,
+    /// What a person last decided about it.
+    pub decided: Option<Decided>,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

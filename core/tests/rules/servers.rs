@@ -3,7 +3,7 @@
 use crate::world::{NOW, after, reservation, state, word};
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::command::Command;
-use freehold_core::model::{Applied, RefusedBundle, Rejection};
+use freehold_core::model::{Applied, Decided, RefusedBundle, Rejection};
 use freehold_core::text::Text;
 use freehold_core::{Revision, State};
 
@@ -78,6 +78,16 @@ fn what_was_refused_for_another_edition_is_tried_again_and_nothing_else() {
 
     let untouched = after(state(), &Command::LiftRefusals { server: server(), edition: None }, NOW);
     assert_eq!(untouched.status(&server()), None, "nothing is made of nothing");
+}
+
+#[test]
+fn a_decision_is_on_record_each_time() {
+    let decide = || Command::RecordDecision { server: word("servers/a/kea4"), what: "let them go".to_owned() };
+    let once = after(state(), &decide(), NOW);
+    let twice = after(once.clone(), &decide(), NOW);
+    let decided = |state: &State| state.status(&word("servers/a/kea4")).expect("a status").decided.clone();
+    assert_eq!(decided(&once), Some(Decided { what: "let them go".to_owned(), at: NOW }));
+    assert_eq!((decided(&twice), twice.revision()), (decided(&once), once.revision().next()));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
 use freehold_core::lease::LeaseEvent;
 use freehold_core::model::{
-    Agent, AgentState, Applied, CertificateRecord, EnrolmentToken, Operator, RefusedBundle, Rejection, SecretHash,
-    ServerStatus, Stamp, SubnetId, TokenUse,
+    Agent, AgentState, Applied, CertificateRecord, Decided, EnrolmentToken, Operator, RefusedBundle, Rejection,
+    SecretHash, ServerStatus, Stamp, SubnetId, TokenUse,
 };
 use freehold_core::name::ServerName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -210,6 +210,10 @@ fn status_message(status: &ServerStatus) -> stored::ServerStatus {
             message: refused.message.clone(),
             at_ms: refused.at.0,
         }),
+        decided: status
+            .decided
+            .as_ref()
+            .map(|decided| stored::Decided { what: decided.what.clone(), at_ms: decided.at.0 }),
         last_error: status.last_error.clone(),
         stamp: stamp_message(status.stamp),
     }
@@ -254,6 +258,10 @@ fn parse_status(message: &stored::ServerStatus) -> Result<ServerStatus, Unreadab
         applied: message.applied.as_ref().map(applied).transpose()?,
         quarantine: message.quarantine.iter().map(rejection).collect::<Result<_, _>>()?,
         refused: message.refused.as_ref().map(refused).transpose()?,
+        decided: message
+            .decided
+            .as_ref()
+            .map(|decided| Decided { what: decided.what.clone(), at: Timestamp(decided.at_ms) }),
         last_error: message.last_error.clone(),
         stamp: parse_stamp(message.stamp.as_ref())?,
     })

@@ -1,6 +1,7 @@
 //! One server of a session: what its agent holds, what it should run, and the step from one to the other.
 
 use super::{Alarm, Followed, Output, Rules, push};
+use crate::sync::waits::Wait;
 use crate::sync::wanted::Wanted;
 use freehold_core::bundle::{self, Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
@@ -38,8 +39,8 @@ pub(super) struct Context {
     pub(super) next_change: u64,
     /// The store went backwards: nothing is removed.
     pub(super) regressed: bool,
-    /// This agent obeyed a later state than the store has: nothing is sent at all.
-    pub(super) behind_agent: bool,
+    /// This agent obeyed this later state than the store has: nothing is sent at all.
+    pub(super) behind: Option<StorePoint>,
 }
 
 /// What the agent holds of a server, as far as is known.
@@ -69,8 +70,8 @@ enum Step {
     InFlight(Flight),
     /// To be tried again at this tick.
     Waiting(u64),
-    /// Somebody has to decide first.
-    Parked,
+    /// Somebody has to decide first about what would be removed.
+    Parked(Vec<ResourceKey>),
 }
 
 #[derive(Debug)]
@@ -89,6 +90,8 @@ pub(super) struct Follower {
     obeyed: Option<StorePoint>,
     held: Held,
     observed: Option<Digest>,
+    /// How what it runs differs from what it was proven to run, in words; empty if the agent did not say.
+    difference: String,
     wanted: Option<Wanted>,
     recorded: Option<Digest>,
     step: Step,
@@ -131,6 +134,7 @@ impl Follower {
             obeyed: None,
             held: Held::Something(None),
             observed: None,
+            difference: String::new(),
             wanted: None,
             recorded: None,
             step: Step::Following,
@@ -167,6 +171,32 @@ impl Follower {
     /// Whether the greeting shows that the server runs something else than it was proven to.
     pub(super) fn drifted(&self) -> bool {
         matches!((self.held_digest(), self.observed), (Some(held), Some(observed)) if held != observed)
+    }
+
+    /// The agent says how what the server runs differs from what it was proven to run, or that it does no more.
+    pub(super) fn observed(&mut self, observed: Option<Digest>, difference: &str) {
+        self.observed = observed;
+        difference.clone_into(&mut self.difference);
+    }
+
+    /// What it runs, if somebody else changed it.
+    pub(super) fn drift(&self) -> Option<Digest> {
+        self.observed.filter(|_| self.drifted())
+    }
+
+    /// What waits for a person.
+    pub(super) fn waits(&self, cx: &Context) -> Vec<Wait> {
+        let removes = match &self.step {
+            Step::Parked(removes) => removes.clone(),
+            _ => Vec::new(),
+        };
+        let drift = self.drift().map(|observed| Wait::Drift { observed, difference: self.difference.clone() });
+        let held = match (cx.behind, cx.point) {
+            (Some(held), Some(ours)) => Some(Wait::History { held, ours, removes }),
+            _ if !removes.is_empty() => Some(Wait::Removals { removes }),
+            _ => None,
+        };
+        held.into_iter().chain(drift).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<u64> {
@@ -212,7 +242,7 @@ impl Follower {
             return;
         }
         self.failures = 0;
-        if matches!(self.step, Step::Waiting(_) | Step::Parked) {
+        if matches!(self.step, Step::Waiting(_) | Step::Parked(_)) {
             self.step = Step::Ready;
         }
     }
@@ -233,7 +263,16 @@ impl Follower {
     }
 
     pub(super) fn unpark(&mut self) {
-        if matches!(self.step, Step::Parked) {
+        if matches!(self.step, Step::Parked(_)) {
+            self.step = Step::Ready;
+        }
+    }
+
+    /// What was refused is sent again.
+    pub(super) fn retry_refused(&mut self) {
+        self.refused.clear();
+        self.failures = 0;
+        if matches!(self.step, Step::Waiting(_)) {
             self.step = Step::Ready;
         }
     }
@@ -252,7 +291,7 @@ impl Follower {
             _ => return,
         }
         let (Some(wanted), Some(point)) = (self.wanted.clone(), cx.point) else { return };
-        if cx.behind_agent && cx.rules.stop_on_regression {
+        if cx.behind.is_some() && cx.rules.stop_on_regression {
             return self.cost_of_regression(cx, &wanted);
         }
         let target = StorePoint { revision: point.revision.max(wanted.revision), ..point };
@@ -281,8 +320,8 @@ impl Follower {
             return self.ask_inventory(cx);
         }
         let removes = self.removes(&wanted.bundle);
-        cx.alarm(Alarm::RegressionCost { server: self.name.clone(), removes });
-        self.step = Step::Parked;
+        cx.alarm(Alarm::RegressionCost { server: self.name.clone(), removes: removes.clone() });
+        self.step = Step::Parked(removes);
     }
 
     /// P7 (a): nothing but a bookmark.
@@ -311,9 +350,9 @@ impl Follower {
         let restored = self.obeyed.is_some_and(|obeyed| obeyed.incarnation < target.incarnation);
         let held_back = cx.regressed || (restored && !self.removals_released);
         if held_back && !removes.is_empty() && cx.rules.hold_removals {
-            cx.alarm(Alarm::RemovalsHeld { server: self.name.clone(), removes });
+            cx.alarm(Alarm::RemovalsHeld { server: self.name.clone(), removes: removes.clone() });
             self.free_slot(cx);
-            self.step = Step::Parked;
+            self.step = Step::Parked(removes);
             return;
         }
         let snapshot = self.needs_snapshot || matches!(self.held, Held::Nothing);
@@ -417,6 +456,18 @@ impl Follower {
         self.needs_snapshot = false;
         self.lease_seq = ack.lease_seq;
         self.record(cx, now, &flight.wanted, ack.lease_seq);
+    }
+
+    /// What came of an overwrite that an operator decided on: the agent puts back what was last proven.
+    pub(super) fn overwritten(&mut self, cx: &mut Context, ack: &ChangeAck) {
+        match (ack.phase(), parse_digest(&ack.digest)) {
+            (Phase::Applied, digest) => self.observed(digest, ""),
+            (Phase::Busy, _) => {
+                self.reject(cx, BTreeMap::new(), "the server cannot be changed now; decide again", None)
+            }
+            (Phase::Staged, _) => {}
+            _ => self.reject(cx, BTreeMap::new(), &ack.server_error, None),
+        }
     }
 
     fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, lease_seq: u64) {

@@ -19,6 +19,7 @@ mod push;
 #[cfg(test)]
 mod tests;
 
+use crate::sync::waits::{Decision, Wait};
 use crate::sync::wanted::Wanted;
 use follower::{Context, Follower};
 use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
@@ -403,7 +404,7 @@ impl Session {
     /// The store's incarnation is another now: what was held back because it went backwards goes on.
     pub fn moved(&mut self, now: Now, point: StorePoint) {
         self.context.regressed = false;
-        self.context.behind_agent = false;
+        self.context.behind = None;
         self.context.point = Some(point);
         for follower in self.followers.values_mut() {
             follower.unpark();
@@ -411,21 +412,42 @@ impl Session {
         }
     }
 
+    /// What waits for a person, by server.
+    pub fn waits(&self) -> impl Iterator<Item = (&ServerName, Vec<Wait>)> {
+        self.followers.values().map(|follower| (follower.name(), follower.waits(&self.context)))
+    }
+
+    /// A person decided about a server. What does not wait any more is not decided.
+    pub fn decided(&mut self, now: Now, server: &ServerName, decision: &Decision) {
+        match decision {
+            Decision::ReleaseRemovals => self.release_removals(now, server),
+            Decision::Overwrite(observed) => self.overwrite(server, *observed),
+            Decision::Retry => {
+                if let Some(follower) = self.follower(server) {
+                    follower.retry_refused();
+                    self.advance(now, server);
+                }
+            }
+        }
+    }
+
     /// An operator allows what would be removed from a server after a restore.
-    pub fn release_removals(&mut self, now: Now, server: &ServerName) {
+    fn release_removals(&mut self, now: Now, server: &ServerName) {
         if let Some(follower) = self.follower(server) {
             follower.release();
             self.advance(now, server);
         }
     }
 
-    /// An operator decided about a drift.
-    pub fn decide_drift(&mut self, server: &ServerName, observed: Digest, action: drift_decision::Action) {
-        self.context.send(session_response::Message::Drift(DriftDecision {
-            server_id: server.daemon().to_owned(),
-            observed_digest: observed.0.to_vec(),
-            action: action.into(),
-        }));
+    /// An operator wants a drift undone; its agent answers for change 0.
+    fn overwrite(&mut self, server: &ServerName, observed: Digest) {
+        if self.follower(server).is_some_and(|follower| follower.drift() == Some(observed)) {
+            self.context.send(session_response::Message::Drift(DriftDecision {
+                server_id: server.daemon().to_owned(),
+                observed_digest: observed.0.to_vec(),
+                action: drift_decision::Action::Overwrite.into(),
+            }));
+        }
     }
 
     fn advance(&mut self, now: Now, server: &ServerName) {
@@ -469,7 +491,7 @@ impl Session {
         } else if latest > ours {
             self.context.alarm(Alarm::Regression { held: latest, ours });
             self.context.regressed = true;
-            self.context.behind_agent = true;
+            self.context.behind = Some(latest);
         }
     }
 
@@ -518,15 +540,23 @@ impl Session {
 
     fn ack(&mut self, now: Now, ack: &ChangeAck) {
         if let Some(follower) = self.followers.get_mut(&ack.server_id) {
-            follower.answered(&mut self.context, now, ack);
+            if ack.change_id == 0 {
+                follower.overwritten(&mut self.context, ack);
+            } else {
+                follower.answered(&mut self.context, now, ack);
+            }
             follower.advance(&mut self.context, now);
         }
     }
 
-    /// Left alone and shown, unless an operator says otherwise.
+    /// Left alone and shown, unless an operator says otherwise; or it is over.
     fn drifted(&mut self, report: &DriftReport) {
-        let Some(follower) = self.followers.get(&report.server_id) else { return };
+        let Some(follower) = self.followers.get_mut(&report.server_id) else { return };
         let observed = bundle::parse_digest(&report.observed_digest);
+        follower.observed(observed, &report.difference);
+        if report.observed_digest == report.expected_digest {
+            return;
+        }
         self.context.alarm(Alarm::Drift {
             server: follower.name().clone(),
             expected: bundle::parse_digest(&report.expected_digest),
@@ -548,15 +578,7 @@ impl Session {
 
 impl Context {
     fn new(rules: Rules) -> Self {
-        Self {
-            rules,
-            out: VecDeque::new(),
-            fence: 0,
-            point: None,
-            next_change: 1,
-            regressed: false,
-            behind_agent: false,
-        }
+        Self { rules, out: VecDeque::new(), fence: 0, point: None, next_change: 1, regressed: false, behind: None }
     }
 
     fn opened(&mut self, fence: u64, point: StorePoint) {

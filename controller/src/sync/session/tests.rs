@@ -110,6 +110,10 @@ impl Bench {
         self.all()
     }
 
+    fn waits(&self) -> Vec<Wait> {
+        self.session.waits().flat_map(|(_, waits)| waits).collect()
+    }
+
     /// All outputs; slots for snapshots are granted on the way.
     fn all(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
@@ -487,11 +491,15 @@ fn p3_nothing_is_sent_to_an_agent_that_knows_a_later_state() {
         assert_eq!(said(&bench.all()), ["inventory?"]);
         let cost = Alarm::RegressionCost { server: server(), removes: vec![key("b")] };
         assert_eq!(bench.inventory(&held), [Output::Alarm(cost)]);
+        let history = Wait::History { held: obeyed, ours: point(1, 9), removes: vec![key("b")] };
+        assert_eq!(bench.waits(), [history]);
         bench.session.moved(at(60), point(3, 9));
         let held_back = Alarm::RemovalsHeld { server: server(), removes: vec![key("b")] };
         assert_eq!(bench.all(), [Output::Alarm(held_back)], "additions alone would go out now");
-        bench.session.release_removals(at(70), &server());
+        assert_eq!(bench.waits(), [Wait::Removals { removes: vec![key("b")] }]);
+        bench.session.decided(at(70), &server(), &Decision::ReleaseRemovals);
         assert_eq!(change(&bench.all()), (1, Some(held.digest()), vec!["a".into()], vec!["b".into()]));
+        assert_eq!(bench.waits(), []);
     }
 }
 
@@ -535,6 +543,42 @@ fn a_drift_is_shown_and_left_alone() {
     assert_eq!(said(&outputs), ["alarm", "drift"]);
     let Output::Send(SessionResponse { message: Some(Down::Drift(decision)) }) = &outputs[1] else { panic!() };
     assert_eq!(decision.action(), drift_decision::Action::Hold);
+}
+
+#[test]
+fn a_drift_waits_until_it_is_decided_on_or_over() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let report = |bench: &mut Bench, observed: [u8; 32]| {
+        bench.say(
+            20,
+            Up::Drift(DriftReport {
+                server_id: "kea4".into(),
+                expected_digest: bundle.digest().0.to_vec(),
+                observed_digest: observed.to_vec(),
+                difference: "a pool is gone".into(),
+            }),
+        );
+        bench.all();
+    };
+    let (mut bench, _) = Bench::following(Some(&bundle), &bundle, None);
+    report(&mut bench, [1; 32]);
+    let drift = Wait::Drift { observed: Digest([1; 32]), difference: "a pool is gone".into() };
+    assert_eq!(bench.waits(), [drift.clone()]);
+    bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([2; 32])));
+    assert_eq!(bench.all(), [], "another drift than the one that is there");
+    bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([1; 32])));
+    let [Output::Send(SessionResponse { message: Some(Down::Drift(decision)) })] = &bench.all()[..] else { panic!() };
+    assert_eq!((decision.action(), &decision.observed_digest[..]), (drift_decision::Action::Overwrite, &[1; 32][..]));
+
+    let failed = bench.ack(0, Phase::FailedRolledBack, |ack| ack.server_error = "no".into());
+    let [Output::Submit(Command::RecordRejected { error, .. })] = &failed[..] else { panic!("{failed:?}") };
+    assert_eq!((error.as_str(), bench.waits()), ("no", vec![drift]));
+    assert_eq!(bench.ack(0, Phase::Applied, |ack| ack.digest = bundle.digest().0.to_vec()), []);
+    assert_eq!(bench.waits(), []);
+
+    report(&mut bench, [3; 32]);
+    report(&mut bench, bundle.digest().0);
+    assert_eq!(bench.waits(), [], "somebody put it back");
 }
 
 #[test]

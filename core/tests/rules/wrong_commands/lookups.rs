@@ -132,6 +132,12 @@ fn absent() -> Vec<Case> {
         ),
         case("a server of no agent", server("servers/none/kea4", &[]), Reason::AgentNotFound, "name"),
         case(
+            "a decision about a server that is not there",
+            Command::RecordDecision { server: word("servers/a/none"), what: "x".into() },
+            Reason::ServerNotFound,
+            "name",
+        ),
+        case(
             "refusals of a server that is not there",
             Command::LiftRefusals { server: word("servers/a/none"), edition: None },
             Reason::ServerNotFound,
