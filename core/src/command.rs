@@ -230,6 +230,8 @@ pub struct ServerPatch {
     pub management: Option<Management>,
     /// What it is for.
     pub description: Option<Text>,
+    /// Within how many seconds a change must be confirmed, or none.
+    pub confirm_seconds: Option<Option<u32>>,
 }
 
 /// Fields of an operator to change.

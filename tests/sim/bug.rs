@@ -16,6 +16,8 @@ pub(crate) enum Bug {
     SkipFence,
     /// An agent obeys any store.
     AnyStore,
+    /// A change that cuts the agent off is never undone.
+    KeepUnconfirmed,
     /// An agent applies a change of which only some parts arrived.
     PartialStage,
     /// A server's configuration is changed in two steps, with a mix between them.
@@ -53,6 +55,7 @@ impl Bug {
         Bug::SkipFence,
         Bug::AnyStore,
         Bug::PartialStage,
+        Bug::KeepUnconfirmed,
         Bug::HalfApply,
         Bug::NeedlessApply,
         Bug::CachedRevocation,
@@ -75,6 +78,7 @@ pub(crate) fn agent_rules(bug: Option<Bug>) -> machine::Rules {
         Some(Bug::SkipFence) => rules.check_fence = false,
         Some(Bug::AnyStore) => rules.check_store = false,
         Some(Bug::PartialStage) => rules.verify_stage = false,
+        Some(Bug::KeepUnconfirmed) => rules.undo_unconfirmed = false,
         _ => {}
     }
     rules

@@ -16,6 +16,11 @@ use std::sync::Arc;
 pub(crate) const REFUSED: &str = "refused";
 /// A lease time that the server does not like, without saying where it met it.
 const DISLIKED_SECONDS: u32 = 603;
+/// A lease time with which the host loses the controller, in this scope.
+const CUTTING_SECONDS: u32 = 604;
+const CONFIRMED_SCOPE: &str = "lan-2";
+/// The host whose changes are to be confirmed, and within how many seconds.
+pub(crate) const CONFIRMED: (usize, u32) = (2, 60);
 
 /// A running server and its disk.
 #[derive(Debug, Clone)]
@@ -58,6 +63,16 @@ impl Kea {
             .filter(|(key, resource)| refuses(key, resource))
             .map(|(key, _)| refusal(key))
             .collect()
+    }
+
+    /// Whether what it runs keeps its host from the controller: a lease time that stands for a wrong route or filter. Only where
+    /// changes are to be confirmed: elsewhere nothing could heal it.
+    pub(crate) fn cuts_off(&self) -> bool {
+        self.running.bundle.resources().iter().any(|(key, resource)| {
+            key.kind == ResourceKind::Scope
+                && key.id == CONFIRMED_SCOPE
+                && ScopeResource::decode(resource.body()).is_ok_and(|body| body.valid_seconds == CUTTING_SECONDS)
+        })
     }
 
     /// Whether its own test refuses all of it without naming anything.

@@ -278,16 +278,21 @@ impl World {
     pub(crate) fn converged(&mut self) -> bool {
         let Some(ended) = self.faults_ended else { return false };
         let waiting = self.waiting_for();
+        // A change that cuts its host off is a fault of its own, and heals when it is undone (P14).
+        let undoing = self.hosts.iter().filter_map(|host| host.process.as_ref()?.machine.undoes_at()).max();
+        if let Some(undone) = undoing {
+            self.settle_by = self.settle_by.max(undone + CONVERGE_MS);
+        }
         if waiting.is_none() && self.now > ended + 8_000 {
             return true;
         }
         if self.now <= ended + CONVERGE_MS {
-            // Waits that either side has begun by then may be as long as P25 allows.
+            // Other waits that either side has begun by then may take their time; not dialling (P25).
             let retries = self.controllers[0].sessions.values().filter_map(|live| live.machine.next_retry());
             let processes = self.hosts.iter().filter_map(|host| host.process.as_ref());
             let agents = processes.flat_map(|process| {
                 let relist = process.upload.as_ref().and_then(|(_, upload)| upload.relists_at());
-                [process.machine.dials_at(), relist]
+                [relist]
             });
             let last = retries.chain(agents.flatten()).max().unwrap_or(0);
             self.settle_by = self.settle_by.max(last.max(ended) + CONVERGE_MS);

@@ -3,17 +3,19 @@
 use super::{Change, Guard, mask};
 use crate::call::request_id;
 use crate::connect::Api;
+use crate::duration;
 use crate::error::Failure;
 use crate::names;
 use crate::output::{Screen, Shown, time, word, yes};
 use crate::page::{Limit, all};
-use crate::wait::{Wait, then_show};
+use crate::wait::{Wait, then_show_anew};
 use clap::{Args, Subcommand};
 use freehold_core::name::ServerName;
 use freehold_proto::v1;
 use freehold_proto::v1::decide_drift_request::Action;
 use freehold_proto::v1::server::Management;
 use freehold_proto::v1::waiting::Kind;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Unmanage(Unmanage),
     /// Change what a server is described as
     Describe(Describe),
+    /// Have each change undone that cuts the agent off from the controller
+    Confirm(Confirm),
     /// Accept the store as it is after it went backwards: agents that obeyed a later state obey again
     AcceptHistory(Decide),
     /// Let a server lose what `server show` says it would lose
@@ -82,6 +86,28 @@ pub(crate) struct Describe {
     guard: Guard,
     #[command(flatten)]
     change: Change,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    /// How long the controller has to confirm a change, 10s to 1h, or `off`
+    #[arg(value_name = "DURATION|off", value_parser = window)]
+    within: Window,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// How long a confirmation may take; `None` if there is to be none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window(Option<Duration>);
+
+fn window(typed: &str) -> Result<Window, String> {
+    if typed == "off" { Ok(Window(None)) } else { duration::parse(typed).map(|within| Window(Some(within))) }
 }
 
 #[derive(Debug, Args)]
@@ -142,7 +168,11 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Manage(Manage { server, guard, change, wait }) => {
             let server = send(api, management(&server, Management::Managed, &guard, change, request_id())).await?;
             let name = server.name.clone();
-            then_show(api, screen, (wait, change), &name, server, |_, _| {}).await
+            let now = async || {
+                let request = v1::GetServerRequest { name: name.clone() };
+                api.call(request, async |request| api.servers().get_server(request).await).await
+            };
+            then_show_anew(api, screen, (wait, change), &name, server, now).await
         }
         Command::Unmanage(Unmanage { server, guard, change }) => {
             let request = management(&server, Management::Unmanaged, &guard, change, request_id());
@@ -151,6 +181,10 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Describe(describe) => {
             let server = send(api, describe.request(request_id())).await?;
             screen.changed(&server, describe.change.validate_only)
+        }
+        Command::Confirm(confirm) => {
+            let server = send(api, confirm.request(request_id())).await?;
+            screen.changed(&server, confirm.change.validate_only)
         }
         Command::AcceptHistory(decide) => {
             let request = decide!(decide, v1::AcceptHistoryRequest);
@@ -230,6 +264,23 @@ impl Describe {
     }
 }
 
+impl Confirm {
+    fn request(&self, request_id: String) -> v1::UpdateServerRequest {
+        let seconds = self.within.0.map_or(0, |within| within.as_secs());
+        v1::UpdateServerRequest {
+            server: Some(v1::Server {
+                name: self.server.to_string(),
+                confirm_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+                etag: self.guard.text(),
+                ..Default::default()
+            }),
+            update_mask: mask(vec!["confirm_seconds"]),
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+}
+
 impl Overwrite {
     fn request(&self, action: Action, request_id: String) -> v1::DecideDriftRequest {
         v1::DecideDriftRequest {
@@ -288,6 +339,10 @@ impl Shown for v1::Server {
             ("version", self.version.clone()),
             ("management", word(self.management().as_str_name(), "MANAGEMENT_")),
             ("description", self.description.clone()),
+            (
+                "confirm",
+                if self.confirm_seconds > 0 { format!("within {} s", self.confirm_seconds) } else { String::new() },
+            ),
             ("connected", yes(status.connected)),
             ("seen", time(status.seen_time.as_ref())),
             ("sync", sync(self.management(), &status)),
@@ -373,6 +428,19 @@ mod tests {
                 validate_only: false,
             }
         );
+    }
+
+    #[test]
+    fn a_confirmation_is_asked_for_or_not() {
+        let request = |typed: &str| match testing::parse(&format!("server confirm berlin-1/kea4 {typed}")) {
+            Noun::Server(Command::Confirm(confirm)) => confirm.request("id".into()),
+            other => panic!("{other:?}"),
+        };
+        for (typed, seconds) in [("off", 0), ("60s", 60), ("2m", 120)] {
+            let request = request(typed);
+            assert_eq!(request.server.expect("a server").confirm_seconds, seconds);
+            assert_eq!(request.update_mask, mask(vec!["confirm_seconds"]));
+        }
     }
 
     #[test]

@@ -34,13 +34,16 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 fn update(message: &UpdateServerRequest) -> Result<(ServerName, Command), Refusal> {
     let given = message.server.as_ref().ok_or_else(|| missing("server"))?;
     let fixed = ["name", "kind", "version", "foreign_subnets", "status"];
-    let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description"], &fixed)?;
+    let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description", "confirm_seconds"], &fixed)?;
     let parse = || {
         let name: ServerName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
         let patch = ServerPatch {
             management: mask.take("management", given.management != 0, || parse_management(given.management))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+            confirm_seconds: mask.take("confirm_seconds", given.confirm_seconds != 0, || {
+                Ok((given.confirm_seconds > 0).then_some(given.confirm_seconds))
+            })?,
         };
         let etag = parse_etag(&given.etag)?;
         Ok((name.clone(), Command::UpdateServer { name, etag, patch }))

@@ -20,12 +20,14 @@ pub struct Wanted {
     pub committed: Timestamp,
     /// The server refused just this bundle as a whole: it is not sent again.
     pub refused: bool,
+    /// Within how many seconds of its apply it is confirmed, or undoes itself (P14); 0 if it need not be.
+    pub confirm_seconds: u32,
 }
 
 /// The bundle that `server` should run at this state, committed at `committed`: all that is desired without
 /// what is in quarantine in its refused form (P10). `None` for a server that Freehold does not manage.
 pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Option<Wanted> {
-    state.server(server).filter(|server| server.management == Management::Managed)?;
+    let record = state.server(server).filter(|server| server.management == Management::Managed)?;
     let bundle = desired_bundle(state, server);
     let digest = bundle.digest();
     let refused = state.status(server).and_then(|status| status.refused.as_ref());
@@ -35,5 +37,6 @@ pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Optio
         revision: state.revision(),
         committed,
         refused: refused.is_some_and(|refused| refused.digest == digest),
+        confirm_seconds: record.confirm_seconds.unwrap_or_default(),
     })
 }

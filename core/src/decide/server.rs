@@ -34,6 +34,7 @@ pub(super) fn report(
             management: Management::Unmanaged,
             foreign_subnets,
             description: Text::default(),
+            confirm_seconds: None,
             stamp: at.made(),
         };
         return Ok(vec![Change::made(Record::Server(Arc::new(server)))]);
@@ -58,10 +59,15 @@ pub(super) fn update(
     let mut after = Server {
         management: patch.management.unwrap_or(before.management),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        confirm_seconds: patch.confirm_seconds.unwrap_or(before.confirm_seconds),
         ..Server::clone(&before)
     };
     if after == *before {
         return Ok(Vec::new());
+    }
+    if let Some(seconds) = after.confirm_seconds.filter(|seconds| !Server::CONFIRM_SECONDS.contains(seconds)) {
+        let message = format!("{seconds} seconds: a confirmation is awaited for 10 to 3600 seconds, or not at all (0)");
+        return Err(Refusal::new(Reason::InvalidValue, message).at("confirm_seconds"));
     }
     if after.management == Management::Managed && before.management != Management::Managed {
         plan_leaves_its_own_alone(state, &after)?;
@@ -123,6 +129,8 @@ pub(super) fn record_rejected(
         status.quarantine.extend(rejections.iter().map(|(key, rejection)| (key.clone(), rejection.clone())));
         error.clone_into(&mut status.last_error);
         if let Some(bundle) = bundle {
+            // It ran, and was undone because nobody confirmed it: what was proven is not so any more.
+            status.applied = status.applied.take().filter(|applied| applied.digest != bundle.digest);
             status.refused = Some(bundle.clone());
         }
     })

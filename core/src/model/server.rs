@@ -46,11 +46,16 @@ pub struct Server {
     pub foreign_subnets: Vec<ForeignSubnet>,
     /// What it is for.
     pub description: Text,
+    /// Within how many seconds a change of it must be confirmed, or undoes itself (P14); `None` if it need not be.
+    pub confirm_seconds: Option<u32>,
     /// When it was made and changed.
     pub stamp: Stamp,
 }
 
 impl Server {
+    /// How long a server may be given to hear a confirmation, in seconds.
+    pub const CONFIRM_SECONDS: std::ops::RangeInclusive<u32> = 10..=3600;
+
     /// A foreign subnet of it that shares addresses, or the id, with `scope`: it could not serve both.
     pub fn foreign_subnet_against(&self, scope: &Scope) -> Option<&ForeignSubnet> {
         let against =

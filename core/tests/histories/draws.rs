@@ -310,8 +310,9 @@ fn host_commands() -> BoxedStrategy<Command> {
             version,
             foreign_subnets
         }),
-        4 => (servers(), option::of(management), option::of(texts())).prop_map(|(name, management, description)| {
-            Command::UpdateServer { name, etag: None, patch: ServerPatch { management, description } }
+        4 => (servers(), option::of(management), option::of(texts()), option::of(select(&[None, Some(5), Some(60)][..])))
+            .prop_map(|(name, management, description, confirm_seconds)| {
+            Command::UpdateServer { name, etag: None, patch: ServerPatch { management, description, confirm_seconds } }
         }),
         1 => servers().prop_map(|name| Command::DeleteServer { name, etag: None }),
         2 => (servers(), 0u8..3).prop_map(|(server, n)| Command::RecordApplied {

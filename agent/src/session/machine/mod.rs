@@ -5,7 +5,8 @@
 //!   controller is behind what this agent obeyed, nothing is, until its incarnation rises (P3).
 //! - A change is staged whole and durably, its digest recomputed, and only then handed on to be applied (P9, P12).
 //!   Applying is somebody else's job; what it read back is answered.
-//! - While nobody answers, what was last applied stays: there is no time-to-live (P15).
+//! - While nobody answers, what was last applied stays: there is no time-to-live (P15). Only a change that asked to be
+//!   confirmed, and was not, is undone (P14).
 
 //!
 //! - [`words`]: what goes in and comes out
@@ -36,10 +37,11 @@ pub const PROTOCOL: u32 = 1;
 pub const WELCOME_MS: u64 = 60_000;
 /// First wait for a connection that broke off, at most, in milliseconds (P25).
 const FIRST_MS_MAX: u64 = 30_000;
-/// Longest wait between tries, in milliseconds (P25).
-const RETRY_MS_MAX: u64 = 120_000;
+/// Longest wait between tries, in milliseconds (P25). With a try that is under way when a line heals, and one that
+/// succeeds, it fits into the 60 s in which everything must be as it should be (I5).
+pub const RETRY_MS_MAX: u64 = 45_000;
 
-/// How long to wait before dialling, in milliseconds (P25): after a session up to 30 s, then 1 s to 120 s doubling, all
+/// How long to wait before dialling, in milliseconds (P25): after a session up to 30 s, then 1 s to 45 s doubling, all
 /// of it jitter; in addition to what the controller asked for. `failures` counts tries since the last welcome.
 pub fn reconnect_ms(failures: u32, retry_after_ms: u32, random: u64) -> u64 {
     let most = match failures {
@@ -68,6 +70,8 @@ struct Server {
     /// A change set whose remaining parts are not wanted.
     dropped: Option<u64>,
     applying: Option<Applying>,
+    /// When what runs is undone unless it is confirmed, in ticks.
+    confirm_by: Option<u64>,
     /// What the controller was told it is, on this connection.
     told: Option<ServerReport>,
     reported_drift: Option<Digest>,
@@ -127,11 +131,12 @@ impl Machine {
 
     /// When to call [`Machine::tick`], in ticks.
     pub fn deadline(&self) -> Option<u64> {
-        match self.link {
+        let line = match self.link {
             Link::Down(at) | Link::Dialling(at) => Some(at),
             Link::Up { next_heartbeat, .. } => Some(next_heartbeat),
             Link::Closing => None,
-        }
+        };
+        line.into_iter().chain(self.undoes_at()).min()
     }
 
     /// What is known durably, once everything that was put out is done.
@@ -160,13 +165,21 @@ impl Machine {
         }
     }
 
+    /// When the next change is undone unless it is confirmed, in ticks.
+    pub fn undoes_at(&self) -> Option<u64> {
+        self.servers.values().filter_map(|server| server.confirm_by).min()
+    }
+
     /// A server was found or looked at. A change that was staged when the agent last stopped goes on.
-    pub fn observe(&mut self, id: &str, facts: Facts) {
+    pub fn observe(&mut self, now: Now, id: &str, facts: Facts) {
         let first = !self.servers.contains_key(id);
         let server = self.servers.entry(id.to_owned()).or_default();
         server.facts = facts;
-        if first && let Some(staged) = self.memory.servers.get(id).and_then(|memory| memory.staged.clone()) {
-            self.apply(id, staged, None);
+        if first && let Some(memory) = self.memory.servers.get(id) {
+            server.confirm_by = memory.probation.as_ref().map(|probation| now.ticks + probation.ms());
+            if let Some(staged) = memory.staged.clone() {
+                self.apply(id, staged, None);
+            }
         }
         if self.is_up() {
             self.report(id);
@@ -214,6 +227,10 @@ impl Machine {
 
     /// The time has come for something.
     pub fn tick(&mut self, now: Now) {
+        let overdue = |server: &Server| server.confirm_by.is_some_and(|by| now.ticks >= by);
+        let late: Vec<_> =
+            self.servers.iter().filter(|(_, server)| overdue(server)).map(|(id, _)| id.clone()).collect();
+        late.iter().for_each(|id| self.undo(id));
         match self.link {
             Link::Down(at) if now.ticks >= at => {
                 self.link = Link::Dialling(now.ticks + WELCOME_MS);

@@ -1,9 +1,10 @@
 //! Change sets: whether they are obeyed, staged, handed on, and what came of them.
 
 use super::{Alarm, Apply, Applying, Machine, Outcome, Output};
-use crate::session::memory::Held;
+use crate::session::memory::{Held, Probation};
 use crate::session::staging::{Part, Staging};
-use freehold_core::time::StorePoint;
+use freehold_core::bundle::Bundle;
+use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle::parse_digest;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
@@ -11,9 +12,12 @@ use freehold_proto::sync::{
 };
 use std::sync::Arc;
 
+/// When an undoing that failed is tried again, in milliseconds.
+const UNDO_AGAIN_MS: u64 = 5000;
+
 impl Machine {
     /// What came of an [`Output::Apply`].
-    pub fn outcome(&mut self, id: &str, outcome: Outcome) {
+    pub fn outcome(&mut self, now: Now, id: &str, outcome: Outcome) {
         let Some(server) = self.servers.get_mut(id) else { return };
         let Some(Applying { answer, held }) = server.applying.take() else { return };
         let mut ack = ChangeAck { server_id: id.to_owned(), ..ChangeAck::default() };
@@ -21,12 +25,15 @@ impl Machine {
         let before = memory.clone();
         memory.staged = None;
         server.state = ApplyState::Idle;
+        let digest = held.digest;
+        let applied = matches!(outcome, Outcome::Applied { .. });
         match outcome {
             Outcome::Applied { digest, lease_seq, server_ms } => {
                 server.facts.observed = Some(digest);
                 server.facts.spool_last_seq = server.facts.spool_last_seq.max(lease_seq);
                 if digest == held.digest {
                     memory.applied = Some(held);
+                    memory.unconfirmed = None;
                 }
                 ack.set_phase(Phase::Applied);
                 ack.digest = digest.0.to_vec();
@@ -48,6 +55,28 @@ impl Machine {
             }
             Outcome::Busy => ack.set_phase(Phase::Busy),
         }
+        let undone = match &memory.probation {
+            Some(probation) if probation.before.digest == digest && applied => {
+                (server.confirm_by, server.state) = (None, ApplyState::RolledBack);
+                memory.unconfirmed = Some(probation.to);
+                memory.probation = None;
+                memory.unconfirmed
+            }
+            Some(probation) if probation.before.digest == digest => {
+                server.confirm_by = Some(now.ticks + UNDO_AGAIN_MS);
+                None
+            }
+            Some(probation) if applied => {
+                server.confirm_by = Some(now.ticks + probation.ms());
+                None
+            }
+            // It was never changed, or is what it was before already.
+            Some(_) => {
+                (memory.probation, server.confirm_by) = (None, None);
+                None
+            }
+            None => None,
+        };
         if *memory != before {
             self.persist_server(id);
         }
@@ -56,6 +85,34 @@ impl Machine {
             && self.is_up()
         {
             self.send(session_request::Message::Ack(ChangeAck { change_id, ..ack }));
+        }
+        if let Some(digest) = undone.filter(|_| self.is_up()) {
+            let mut ack = ChangeAck { server_id: id.to_owned(), digest: digest.0.to_vec(), ..ChangeAck::default() };
+            ack.set_phase(Phase::FailedRolledBack);
+            self.send(session_request::Message::Ack(ack));
+        }
+    }
+
+    /// Nobody confirmed what was applied: what ran before is put back, however often that takes.
+    pub(super) fn undo(&mut self, id: &str) {
+        let Some(server) = self.servers.get_mut(id).filter(|server| server.applying.is_none()) else { return };
+        server.confirm_by = None;
+        let Some(memory) = self.memory.servers.get_mut(id) else { return };
+        let Some(probation) = memory.probation.clone().filter(|_| self.rules.undo_unconfirmed) else { return };
+        memory.staged = Some(probation.before.clone());
+        self.out.push_back(Output::Alarm(Alarm::Unconfirmed { server: id.to_owned(), digest: probation.to }));
+        self.persist_server(id);
+        self.apply(id, probation.before, None);
+    }
+
+    /// The controller answered since a change was applied: it stays. An undoing that is under way is not stopped.
+    fn confirm(&mut self, id: &str) {
+        let idle = self.servers.get_mut(id).filter(|server| server.applying.is_none());
+        if let (Some(server), Some(memory)) = (idle, self.memory.servers.get_mut(id))
+            && memory.probation.take().is_some()
+        {
+            server.confirm_by = None;
+            self.persist_server(id);
         }
     }
 
@@ -124,10 +181,18 @@ impl Machine {
                 self.answer(change, Phase::Rejected, |ack| ack.results = results);
             }
             Part::Whole(held) => {
-                server.staging = None;
+                let seconds = server.staging.take().map_or(0, |staging| staging.confirm_seconds);
+                server.confirm_by = None;
                 let answer = Some((self.connection, change.change_id));
                 self.obey(id, target);
-                self.memory.servers.entry(id.to_owned()).or_default().staged = Some(held.clone());
+                let memory = self.memory.servers.entry(id.to_owned()).or_default();
+                let before = memory.applied.clone().unwrap_or_else(|| Held::new(Bundle::default()));
+                memory.staged = Some(held.clone());
+                memory.probation = (seconds > 0 && before.digest != held.digest).then(|| Probation {
+                    before,
+                    to: held.digest,
+                    seconds,
+                });
                 self.persist_server(id);
                 self.answer(change, Phase::Staged, |ack| ack.digest = held.digest.0.to_vec());
                 self.apply(id, held, answer);
@@ -171,6 +236,7 @@ impl Machine {
         let ours = applied.is_some_and(|held| bookmark.digest == held.digest.0);
         if ours && self.may_obey(id, at, floor) {
             self.obey(id, at);
+            self.confirm(id);
         }
     }
 

@@ -23,6 +23,13 @@ impl Machine {
             state: state.into(),
             spool_epoch: server.facts.spool_epoch.clone(),
             spool_last_seq: server.facts.spool_last_seq,
+            unconfirmed_digest: self
+                .memory
+                .servers
+                .get(id)
+                .and_then(|memory| memory.unconfirmed)
+                .map(|digest| digest.0.to_vec())
+                .unwrap_or_default(),
         }
     }
 

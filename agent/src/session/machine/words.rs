@@ -18,11 +18,13 @@ pub struct Rules {
     pub check_revision: bool,
     /// P12: only a whole change set of the right digest is applied.
     pub verify_stage: bool,
+    /// P14: what is not confirmed is undone.
+    pub undo_unconfirmed: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { check_fence: true, check_store: true, check_revision: true, verify_stage: true }
+        Self { check_fence: true, check_store: true, check_revision: true, verify_stage: true, undo_unconfirmed: true }
     }
 }
 
@@ -126,6 +128,13 @@ pub enum Alarm {
         now: StorePoint,
         /// What was obeyed.
         obeyed: StorePoint,
+    },
+    /// Nobody confirmed a change in time; it is undone (P14).
+    Unconfirmed {
+        /// Which server.
+        server: String,
+        /// The digest of what is undone.
+        digest: Digest,
     },
     /// The controller ended the session.
     SentAway {

@@ -108,6 +108,8 @@ pub(super) struct Follower {
     /// The digest that was bookmarked, and for which point.
     told: Option<(Digest, StorePoint)>,
     lease_seq: u64,
+    /// What its agent undid last because nobody confirmed it.
+    unconfirmed: Option<Digest>,
 }
 
 impl Follower {
@@ -121,6 +123,7 @@ impl Follower {
             obeyed: hello.obeyed.as_ref().and_then(point::parse),
             observed: parse_digest(&hello.observed_digest),
             lease_seq: hello.spool_last_seq,
+            unconfirmed: parse_digest(&hello.unconfirmed_digest),
             held,
             ..Self::found(name, edition)
         }
@@ -145,6 +148,7 @@ impl Follower {
             removals_released: false,
             told: None,
             lease_seq: 0,
+            unconfirmed: None,
         }
     }
 
@@ -218,7 +222,11 @@ impl Follower {
         matches!(&self.step, Step::InFlight(flight) if now.ticks >= flight.sent_at + ANSWER_MS)
     }
 
-    pub(super) fn follow(&mut self, followed: Followed) {
+    pub(super) fn follow(&mut self, cx: &mut Context, now: Now, followed: Followed) {
+        let news = followed.wanted.as_ref().filter(|wanted| Some(wanted.digest) == self.unconfirmed && !wanted.refused);
+        if let Some(digest) = news.map(|wanted| wanted.digest) {
+            self.undone(cx, now, digest);
+        }
         self.recorded = followed.recorded;
         self.wanted = followed.wanted;
         if let (Some(ancestor), Held::Something(Some(digest))) = (followed.ancestor, &self.held)
@@ -334,15 +342,19 @@ impl Follower {
         if self.told.is_none_or(|(digest, _)| digest != wanted.digest) || moved {
             self.told = Some((wanted.digest, at));
             self.obeyed = Some(at);
-            cx.send(Message::Bookmark(Bookmark {
-                server_id: self.name.daemon().to_owned(),
-                at: Some(point::message(&at)),
-                digest: wanted.digest.0.to_vec(),
-            }));
+            self.bookmark(cx, wanted.digest, at);
         }
         if self.recorded != Some(wanted.digest) && !self.drifted() {
             self.record(cx, now, wanted, self.lease_seq);
         }
+    }
+
+    fn bookmark(&self, cx: &mut Context, digest: Digest, at: StorePoint) {
+        cx.send(Message::Bookmark(Bookmark {
+            server_id: self.name.daemon().to_owned(),
+            at: Some(point::message(&at)),
+            digest: digest.0.to_vec(),
+        }));
     }
 
     fn push(&mut self, cx: &mut Context, now: Now, wanted: Wanted, target: StorePoint) {
@@ -363,7 +375,14 @@ impl Follower {
         }
         let change_id = cx.next_change;
         cx.next_change += 1;
-        let header = push::Header { server: &self.name, change_id, fence: cx.fence, target, to: wanted.digest };
+        let header = push::Header {
+            server: &self.name,
+            change_id,
+            fence: cx.fence,
+            target,
+            to: wanted.digest,
+            confirm_seconds: wanted.confirm_seconds,
+        };
         let parts = match &self.held {
             Held::Hashes(hashes) if !snapshot => push::from_inventory(&header, hashes, &wanted.bundle),
             Held::Bundle(from, bundle) if !snapshot => push::from_bundle(&header, *from, bundle, &wanted.bundle),
@@ -455,12 +474,22 @@ impl Follower {
         self.failures = 0;
         self.needs_snapshot = false;
         self.lease_seq = ack.lease_seq;
+        if flight.wanted.confirm_seconds > 0 {
+            // P14: it was heard of over this very line, so the change did not cut it.
+            self.bookmark(cx, flight.wanted.digest, flight.target);
+        }
         self.record(cx, now, &flight.wanted, ack.lease_seq);
     }
 
-    /// What came of an overwrite that an operator decided on: the agent puts back what was last proven.
-    pub(super) fn overwritten(&mut self, cx: &mut Context, ack: &ChangeAck) {
+    /// What came of something that the agent did without a change set: an overwrite that an operator decided on, which puts back
+    /// what was last proven, or an undoing of what nobody confirmed.
+    pub(super) fn answered_by_itself(&mut self, cx: &mut Context, now: Now, ack: &ChangeAck) {
         match (ack.phase(), parse_digest(&ack.digest)) {
+            (Phase::FailedRolledBack, Some(unconfirmed)) => {
+                self.undone(cx, now, unconfirmed);
+                self.held = Held::Something(None);
+                self.recorded = None;
+            }
             (Phase::Applied, digest) => self.observed(digest, ""),
             (Phase::Busy, _) => {
                 self.reject(cx, BTreeMap::new(), "the server cannot be changed now; decide again", None)
@@ -468,6 +497,14 @@ impl Follower {
             (Phase::Staged, _) => {}
             _ => self.reject(cx, BTreeMap::new(), &ack.server_error, None),
         }
+    }
+
+    /// P14: the agent undid a bundle that nobody confirmed: it cut the agent off, and is not sent again by itself.
+    fn undone(&mut self, cx: &mut Context, now: Now, digest: Digest) {
+        self.refused.insert(digest);
+        let message = "with it the agent lost the controller, and undid it when the time to confirm it was over";
+        let bundle = RefusedBundle { digest, edition: self.edition, message: message.to_owned(), at: now.wall };
+        self.reject(cx, BTreeMap::new(), message, Some(bundle));
     }
 
     fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, lease_seq: u64) {

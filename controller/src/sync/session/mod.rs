@@ -371,8 +371,9 @@ impl Session {
 
     /// What a server should run, for the first time; answers [`Output::Follow`].
     pub fn follow(&mut self, now: Now, server: &ServerName, followed: Followed) {
-        if let Some(follower) = self.follower(server) {
-            follower.follow(followed);
+        let follower = self.followers.get_mut(server.daemon()).filter(|follower| follower.name() == server);
+        if let Some(follower) = follower {
+            follower.follow(&mut self.context, now, followed);
             self.advance(now, server);
         }
     }
@@ -541,7 +542,7 @@ impl Session {
     fn ack(&mut self, now: Now, ack: &ChangeAck) {
         if let Some(follower) = self.followers.get_mut(&ack.server_id) {
             if ack.change_id == 0 {
-                follower.overwritten(&mut self.context, ack);
+                follower.answered_by_itself(&mut self.context, now, ack);
             } else {
                 follower.answered(&mut self.context, now, ack);
             }

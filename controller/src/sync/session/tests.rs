@@ -39,6 +39,7 @@ fn wish(bundle: &Bundle, revision: u64) -> Wanted {
         revision: Revision(revision),
         committed: Timestamp(1_000_000),
         refused: false,
+        confirm_seconds: 0,
     }
 }
 
@@ -460,6 +461,51 @@ fn p12_a_large_bundle_goes_in_parts_of_a_mebibyte() {
     );
     assert!(parts.iter().all(|part| prost::Message::encoded_len(part) <= 1 << 20 && part.change_id == 1));
     assert_eq!(said(&bench.ack(1, Phase::Staged, |_| {})), ["slot free"]);
+}
+
+#[test]
+fn p14_a_change_that_is_to_be_confirmed_is_confirmed_as_soon_as_it_is_applied() {
+    let wanted = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    let wish = Wanted { confirm_seconds: 60, ..wish(&wanted, 8) };
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(wish), ..Followed::default() });
+    let [change] = changes(&bench.all()).try_into().expect("one part");
+    assert_eq!(change.confirm_within_seconds, 60);
+    assert_eq!(said(&bench.applied(1, &wanted)), ["bookmark", "applied!", "slot free"]);
+}
+
+#[test]
+fn p14_what_nobody_confirmed_counts_as_refused() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let refusal = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| match output {
+            Output::Submit(Command::RecordRejected { bundle, .. }) => bundle.as_ref().map(|bundle| bundle.digest),
+            _ => None,
+        })
+    };
+    // Told on the line that held after all.
+    let (mut bench, _) = Bench::following(Some(&held), &wanted, Some(&held));
+    bench.applied(1, &wanted);
+    let outputs = bench.ack(0, Phase::FailedRolledBack, |ack| ack.digest = wanted.digest().0.to_vec());
+    assert_eq!(refusal(&outputs), Some(wanted.digest()));
+    assert_eq!(said(&outputs), ["rejected!"], "and it is not sent again");
+
+    // Told in a greeting.
+    for refused in [false, true] {
+        let mut bench =
+            Bench { session: Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0), slots: true };
+        let mut hello = hello(Some(&held), Some(point(1, 3)));
+        hello.servers[0].unconfirmed_digest = wanted.digest().0.to_vec();
+        bench.say(0, Up::Hello(hello));
+        bench.session.opened(at(10), FENCE, point(1, 9));
+        bench.all();
+        let wanted = Wanted { refused, ..wish(&wanted, 8) };
+        let digest = wanted.digest;
+        bench.session.follow(at(11), &server(), Followed { wanted: Some(wanted), ..Followed::default() });
+        let outputs = bench.all();
+        assert_eq!(refusal(&outputs), (!refused).then_some(digest), "on record once");
+        assert!(changes(&outputs).is_empty());
+    }
 }
 
 #[test]
