@@ -478,8 +478,8 @@ pub enum Command {
         /// The edition that answers now: only refusals that hang on another one are lifted. `None` lifts all.
         edition: Option<Hash>,
     },
-    /// Put on record what a person decided about a server; its session carries it out.
-    RecordDecision {
+    /// Put on record what a person decided about a server; its session carries it out. Each time is a decision of its own.
+    NoteDecision {
         /// Which.
         server: ServerName,
         /// What was decided, in words.

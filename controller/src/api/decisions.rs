@@ -132,7 +132,7 @@ impl Api {
             actor,
             method: mutation.method.to_owned(),
             request,
-            command: Command::RecordDecision { server: name.clone(), what },
+            command: Command::NoteDecision { server: name.clone(), what },
             reincarnate_above: reincarnate_above(&found),
         };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;

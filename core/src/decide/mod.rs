@@ -102,7 +102,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             server::record_rejected(state, at, server, rejections, error, bundle.as_ref())
         }
         Command::LiftRefusals { server, edition } => server::lift_refusals(state, at, server, *edition),
-        Command::RecordDecision { server, what } => server::record_decision(state, at, server, what),
+        Command::NoteDecision { server, what } => server::note_decision(state, at, server, what),
         Command::CreateToken { name, agent, secret, expires } => {
             agent::create_token(state, at, name, agent, *secret, *expires)
         }

@@ -169,12 +169,7 @@ fn lifted(rejection: &Rejection, edition: Option<Hash>) -> bool {
     }
 }
 
-pub(super) fn record_decision(
-    state: &State,
-    at: Moment,
-    name: &ServerName,
-    what: &str,
-) -> Result<Vec<Change>, Refusal> {
+pub(super) fn note_decision(state: &State, at: Moment, name: &ServerName, what: &str) -> Result<Vec<Change>, Refusal> {
     change_status(state, at, name, |status| {
         // The same decision twice in a millisecond is two decisions.
         status.stamp = at.changed(status.stamp);

@@ -336,7 +336,7 @@ fn host_commands() -> BoxedStrategy<Command> {
                 at: Timestamp(0),
             }),
         }),
-        1 => servers().prop_map(|server| Command::RecordDecision { server, what: "let it go".to_owned() }),
+        1 => servers().prop_map(|server| Command::NoteDecision { server, what: "let it go".to_owned() }),
         1 => (servers(), option::of(0u8..2)).prop_map(|(server, n)| Command::LiftRefusals {
             server,
             edition: n.map(|n| Hash([n; 16])),

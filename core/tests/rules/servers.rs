@@ -82,7 +82,7 @@ fn what_was_refused_for_another_edition_is_tried_again_and_nothing_else() {
 
 #[test]
 fn a_decision_is_on_record_each_time() {
-    let decide = || Command::RecordDecision { server: word("servers/a/kea4"), what: "let them go".to_owned() };
+    let decide = || Command::NoteDecision { server: word("servers/a/kea4"), what: "let them go".to_owned() };
     let once = after(state(), &decide(), NOW);
     let twice = after(once.clone(), &decide(), NOW);
     let decided = |state: &State| state.status(&word("servers/a/kea4")).expect("a status").decided.clone();

@@ -188,7 +188,7 @@ impl Machine {
                 let memory = self.memory.servers.entry(id.to_owned()).or_default();
                 let before = memory.applied.clone().unwrap_or_else(|| Held::new(Bundle::default()));
                 memory.staged = Some(held.clone());
-                memory.probation = (seconds > 0 && before.digest != held.digest).then(|| Probation {
+                memory.probation = (seconds > 0 && before.digest != held.digest).then_some(Probation {
                     before,
                     to: held.digest,
                     seconds,

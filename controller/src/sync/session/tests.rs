@@ -609,7 +609,7 @@ fn a_drift_waits_until_it_is_decided_on_or_over() {
     let (mut bench, _) = Bench::following(Some(&bundle), &bundle, None);
     report(&mut bench, [1; 32]);
     let drift = Wait::Drift { observed: Digest([1; 32]), difference: "a pool is gone".into() };
-    assert_eq!(bench.waits(), [drift.clone()]);
+    assert_eq!(bench.waits(), std::slice::from_ref(&drift));
     bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([2; 32])));
     assert_eq!(bench.all(), [], "another drift than the one that is there");
     bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([1; 32])));

@@ -133,7 +133,7 @@ fn absent() -> Vec<Case> {
         case("a server of no agent", server("servers/none/kea4", &[]), Reason::AgentNotFound, "name"),
         case(
             "a decision about a server that is not there",
-            Command::RecordDecision { server: word("servers/a/none"), what: "x".into() },
+            Command::NoteDecision { server: word("servers/a/none"), what: "x".into() },
             Reason::ServerNotFound,
             "name",
         ),
