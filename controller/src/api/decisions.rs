@@ -21,6 +21,9 @@ use freehold_proto::v1::waiting::Kind;
 use prost::Message;
 use tonic::Status;
 
+/// Characters of a decision that are put on record.
+const WORDS_MAX: usize = 2000;
+
 /// What waits at a server, the most pressing first.
 pub(super) fn waiting(state: &State, api: &Api, server: &ServerName) -> Vec<v1::Waiting> {
     let live = api.presence.server(server);
@@ -132,7 +135,7 @@ impl Api {
             actor,
             method: mutation.method.to_owned(),
             request,
-            command: Command::NoteDecision { server: name.clone(), what },
+            command: Command::NoteDecision { server: name.clone(), what: what.chars().take(WORDS_MAX).collect() },
             reincarnate_above: reincarnate_above(&found),
         };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
