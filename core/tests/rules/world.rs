@@ -104,7 +104,7 @@ pub(crate) fn allocation(place: Place) -> Allocation {
 
 /// The same, with `servers/a/kea4` managed.
 pub(crate) fn managed(state: State) -> State {
-    let patch = ServerPatch { management: Some(Management::Managed), description: None };
+    let patch = ServerPatch { management: Some(Management::Managed), description: None, confirm_seconds: None };
     after(state, &Command::UpdateServer { name: word("servers/a/kea4"), etag: None, patch }, NOW)
 }
 
