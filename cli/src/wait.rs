@@ -52,6 +52,24 @@ pub async fn then_show<T: Shown>(
     outcome
 }
 
+/// The same for what says itself how far it has come: after the wait it is read once more.
+pub async fn then_show_anew<T: Shown>(
+    api: &Api,
+    screen: &mut Screen<'_>,
+    (wait, change): (Wait, Change),
+    resource: &str,
+    item: T,
+    now: impl AsyncFnOnce() -> Result<T, Failure>,
+) -> Result<(), Failure> {
+    if !wait.wait {
+        return screen.changed(&item, change.validate_only);
+    }
+    let awaited = Awaited { change_of: resource, resource, revision: 0 };
+    let (_, outcome) = applied(api, screen, wait, awaited).await?;
+    screen.one(&now().await?)?;
+    outcome
+}
+
 /// Deletes something with `gone`, and with `--wait` waits until its servers run a configuration without it.
 ///
 /// A deletion's answer has no revision to wait for. It is learnt from the watch, which is open before the deletion is sent.

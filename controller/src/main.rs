@@ -151,11 +151,17 @@ fn back_up(args: BackupArgs) -> anyhow::Result<()> {
 }
 
 fn restore(args: RestoreArgs) -> anyhow::Result<()> {
-    let identity = backup::restore(&args.from, &args.data)?;
+    let identity = backup::restore(&args.from, &args.data, clock::now())?;
     println!("restored: {}, incarnation {}", args.data.display(), identity.incarnation);
+    eprintln!("warning: {UNDONE}");
     println!("next: freehold-controller run --data {}", args.data.display());
     Ok(())
 }
+
+/// What a restore takes back that somebody has to do again.
+const UNDONE: &str = "whatever was changed after the backup is undone, revocations too: an agent or an operator's certificate that was \
+revoked since then is let in again. Before agents and operators reach this controller, repeat each: `freehold agent revoke AGENT`, \
+`freehold operator certificate revoke OPERATOR SERIAL`";
 
 fn check(args: CheckArgs) -> anyhow::Result<()> {
     let report = backup::check(&DataDir::new(args.data))?;

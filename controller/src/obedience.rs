@@ -3,7 +3,7 @@
 use crate::presence::Presence;
 use freehold_core::bundle::{Bundle, ResourceKey};
 use freehold_core::desired::desired;
-use freehold_core::model::{Management, Scope, ScopeStatus, ServerStatus};
+use freehold_core::model::{Management, RefusedBundle, Scope, ScopeStatus, ServerStatus};
 use freehold_core::name::ServerName;
 use freehold_core::{Revision, State};
 use freehold_proto::bundle::{bundle, reservation_resource, scope_resource};
@@ -25,6 +25,12 @@ pub fn recorded(state: &State, server: &ServerName) -> Option<ServerStatus> {
     let mut status = ServerStatus::clone(state.status(server)?);
     status.quarantine.retain(|key, refused| desired.resources().get(key).is_some_and(|now| now.hash() == refused.hash));
     Some(status)
+}
+
+/// The refusal of the bundle that `server` should run now, if it was refused as a whole.
+pub fn refused_bundle<'a>(state: &'a State, server: &ServerName) -> Option<&'a RefusedBundle> {
+    let refused = state.status(server)?.refused.as_ref()?;
+    (refused.digest == desired_bundle(state, server).digest()).then_some(refused)
 }
 
 /// How far a scope has come.
@@ -57,6 +63,8 @@ pub fn of_server(state: &State, presence: &Presence, server: &ServerName, revisi
         sync_status::State::Unmanaged
     } else if runs(state, server, status, revision) {
         sync_status::State::Applied
+    } else if refused_bundle(state, server).is_some() {
+        sync_status::State::Rejected
     } else if presence.connected(server.agent()) {
         sync_status::State::Pending
     } else {

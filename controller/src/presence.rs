@@ -1,8 +1,8 @@
 //! Who is connected, and what they last said of themselves. Known only while the controller runs; a
 //! restart forgets it, and the agents' next Hello says it again.
 
+use crate::sync::waits::Wait;
 use freehold_core::Timestamp;
-use freehold_core::bundle::Digest;
 use freehold_core::name::{AgentName, ServerName};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,8 +21,10 @@ pub struct AgentPresence {
 pub struct ServerPresence {
     /// Gauges by name, as its agent reports them.
     pub gauges: BTreeMap<String, String>,
-    /// What it was seen to run when that differed from what it was last proven to run.
-    pub drift: Option<Digest>,
+    /// What waits for a person, as its session last said.
+    pub waits: Vec<Wait>,
+    /// The listing of its leases that waits for a person.
+    pub listing: Option<Wait>,
 }
 
 #[derive(Debug, Default)]
@@ -57,9 +59,43 @@ impl Presence {
         self.write(|known| known.servers.entry(server.clone()).or_default().gauges = gauges);
     }
 
-    /// Takes note that a server runs something else than it was last proven to, or no longer does.
-    pub fn drift(&self, server: &ServerName, observed: Option<Digest>) {
-        self.write(|known| known.servers.entry(server.clone()).or_default().drift = observed);
+    /// Takes note of what waits for a person at a server.
+    pub fn waits(&self, server: &ServerName, waits: Vec<Wait>) {
+        self.write(|known| known.servers.entry(server.clone()).or_default().waits = waits);
+    }
+
+    /// Takes note of the listing of a server's leases that waits for a person, or that none does.
+    pub fn listing(&self, server: &ServerName, wait: Option<Wait>) {
+        self.write(|known| known.servers.entry(server.clone()).or_default().listing = wait);
+    }
+
+    /// Takes what `settles` picks off what waits at a server: somebody decided on it.
+    pub fn settled(&self, server: &ServerName, settles: impl Fn(&Wait) -> bool) {
+        self.write(|known| {
+            if let Some(server) = known.servers.get_mut(server) {
+                server.waits.retain(|wait| !settles(wait));
+                server.listing = server.listing.take().filter(|wait| !settles(wait));
+            }
+        });
+    }
+
+    /// The store's history is the truth now: no server waits for that any more.
+    pub fn history_accepted(&self) {
+        self.write(|known| {
+            for server in known.servers.values_mut() {
+                server.waits.retain(|wait| !matches!(wait, Wait::History { .. }));
+            }
+        });
+    }
+
+    /// The highest incarnation that an agent obeyed of a history that goes further than the store's; `None` if there is none.
+    pub fn ahead(&self) -> Option<u64> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = known.servers.values().flat_map(|server| &server.waits).filter_map(|wait| match wait {
+            Wait::History { held, .. } => Some(held.incarnation),
+            _ => None,
+        });
+        held.max()
     }
 
     /// What is known of an agent.

@@ -178,6 +178,7 @@ fn routes(context: &Arc<Context>, leases: LeaseKeeper, presence: Presence, sync:
         presence,
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),
+        sync: sync.clone(),
     };
     let routes = api
         .routes()

@@ -48,6 +48,8 @@ permissions! {
     ServersRead = "servers.read";
     /// Manage, unmanage and remove servers.
     ServersWrite = "servers.write";
+    /// Decide that the history of a store that went backwards is the truth.
+    StoreWrite = "store.write";
     /// See agents.
     AgentsRead = "agents.read";
     /// Enrol, revoke and remove agents.

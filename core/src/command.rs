@@ -6,11 +6,11 @@ mod address;
 pub use address::{AddressDetails, Allocation, AssignmentPatch, Choice, LeaseConversion, Outcome, Place, Purpose};
 
 use crate::access::Role;
-use crate::bundle::ResourceKey;
+use crate::bundle::{Hash, ResourceKey};
 use crate::client::ClientIdentity;
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, Rejection, ScopeStatus,
-    SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, RefusedBundle, Rejection,
+    ScopeStatus, SecretHash, ServerKind,
 };
 use crate::name::{
     AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -108,6 +108,8 @@ pub struct ServerPatch {
     pub management: Option<Management>,
     /// What it is for.
     pub description: Option<Text>,
+    /// Within how many seconds a change must be confirmed, or none.
+    pub confirm_seconds: Option<Option<u32>>,
 }
 
 /// Fields of an operator to change.
@@ -344,6 +346,22 @@ pub enum Command {
         rejections: BTreeMap<ResourceKey, Rejection>,
         /// Why the whole apply failed; empty if it did not.
         error: String,
+        /// The bundle, if it was refused and no resource is at fault by itself.
+        bundle: Option<RefusedBundle>,
+    },
+    /// Forget refusals of a server, so that it is asked again.
+    LiftRefusals {
+        /// Which.
+        server: ServerName,
+        /// The edition that answers now: only refusals that hang on another one are lifted. `None` lifts all.
+        edition: Option<Hash>,
+    },
+    /// Put on record what a person decided about a server; its session carries it out. Each time is a decision of its own.
+    NoteDecision {
+        /// Which.
+        server: ServerName,
+        /// What was decided, in words.
+        what: String,
     },
     /// Give the right to enrol one agent.
     CreateToken {

@@ -22,6 +22,8 @@ pub enum Class {
     Denied,
     /// A limit is reached (RESOURCE_EXHAUSTED).
     Exhausted,
+    /// This version does not do that (UNIMPLEMENTED).
+    Unimplemented,
 }
 
 macro_rules! reasons {
@@ -169,6 +171,12 @@ reasons! {
     RequestIdReused = "REQUEST_ID_REUSED", Precondition;
     /// The last administrator cannot be removed.
     LastAdministrator = "LAST_ADMINISTRATOR", Precondition;
+    /// Nothing waits for the decision that was made, or something else by now.
+    NothingToDecide = "NOTHING_TO_DECIDE", Precondition;
+    /// The store went backwards, and that has to be decided on first.
+    StoreWentBackwards = "STORE_WENT_BACKWARDS", Precondition;
+    /// The agent is not connected, and nobody else can carry it out.
+    AgentNotConnected = "AGENT_NOT_CONNECTED", Precondition;
     /// The history asked for is not kept any more, or not there yet.
     RevisionOutOfRange = "REVISION_OUT_OF_RANGE", Precondition;
 
@@ -194,6 +202,9 @@ reasons! {
 
     /// Not enough addresses are free where they were asked for.
     NoFreeAddress = "NO_FREE_ADDRESS", Exhausted;
+    /// This version cannot do it.
+    NotImplemented = "NOT_IMPLEMENTED", Unimplemented;
+
     /// No subnet id is left.
     SubnetIdsExhausted = "SUBNET_IDS_EXHAUSTED", Exhausted;
 }

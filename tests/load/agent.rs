@@ -54,7 +54,7 @@ impl Session {
             ..ServerReport::default()
         };
         let observed = Some(Bundle::default().digest());
-        machine.observe(SERVER, Facts { report, observed, ..Facts::default() });
+        machine.observe(clock::now(), SERVER, Facts { report, observed, ..Facts::default() });
         Self { machine, number, applied }
     }
 
@@ -90,7 +90,7 @@ impl Session {
                 Output::Apply(apply) => {
                     self.applied.send(Applied { agent: self.number, at: Instant::now() }).await?;
                     let outcome = Outcome::Applied { digest: apply.digest, lease_seq: 0, server_ms: 0 };
-                    self.machine.outcome(&apply.server, outcome);
+                    self.machine.outcome(clock::now(), &apply.server, outcome);
                 }
                 Output::Dial | Output::Persist(_) | Output::Trust(_) => {}
                 Output::Alarm(alarm) => bail!("agent {}: {alarm:?}", self.number),

@@ -16,6 +16,8 @@ pub(crate) enum Bug {
     SkipFence,
     /// An agent obeys any store.
     AnyStore,
+    /// A change that cuts the agent off is never undone.
+    KeepUnconfirmed,
     /// An agent applies a change of which only some parts arrived.
     PartialStage,
     /// A server's configuration is changed in two steps, with a mix between them.
@@ -26,6 +28,8 @@ pub(crate) enum Bug {
     CachedRevocation,
     /// What a server refused is sent again unchanged.
     ResendRejected,
+    /// What a server refused as a whole is sent again after every reconnect.
+    ForgetRefusal,
     /// An incomplete listing closes leases.
     SweepIncomplete,
     /// A listing closes any number of leases.
@@ -51,10 +55,12 @@ impl Bug {
         Bug::SkipFence,
         Bug::AnyStore,
         Bug::PartialStage,
+        Bug::KeepUnconfirmed,
         Bug::HalfApply,
         Bug::NeedlessApply,
         Bug::CachedRevocation,
         Bug::ResendRejected,
+        Bug::ForgetRefusal,
         Bug::SweepIncomplete,
         Bug::SweepUnguarded,
         Bug::IgnoreRegression,
@@ -72,6 +78,7 @@ pub(crate) fn agent_rules(bug: Option<Bug>) -> machine::Rules {
         Some(Bug::SkipFence) => rules.check_fence = false,
         Some(Bug::AnyStore) => rules.check_store = false,
         Some(Bug::PartialStage) => rules.verify_stage = false,
+        Some(Bug::KeepUnconfirmed) => rules.undo_unconfirmed = false,
         _ => {}
     }
     rules
@@ -82,6 +89,7 @@ pub(crate) fn session_rules(bug: Option<Bug>) -> session::Rules {
     let mut rules = session::Rules::default();
     match bug {
         Some(Bug::ResendRejected) => rules.remember_refusals = false,
+        Some(Bug::ForgetRefusal) => rules.recall_refusals = false,
         Some(Bug::IgnoreRegression) => rules.stop_on_regression = false,
         Some(Bug::RemoveAfterRestore) => rules.hold_removals = false,
         Some(Bug::TwoInFlight) => rules.one_in_flight = false,

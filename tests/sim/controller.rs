@@ -9,6 +9,7 @@ use freehold_controller::sync::ancestry::Ancestry;
 use freehold_controller::sync::lease_upload::{self, LeaseUpload};
 use freehold_controller::sync::registry::Registry;
 use freehold_controller::sync::session::{self, Alarm, Ending, Followed, Session};
+use freehold_controller::sync::waits::Decision;
 use freehold_controller::sync::wanted::wanted;
 use freehold_core::bundle::Digest;
 use freehold_core::lease::LeaseCursor;
@@ -40,7 +41,7 @@ pub(crate) struct Live {
     pub(crate) agent: AgentName,
     pub(crate) machine: Session,
     /// What was last told of each server.
-    followed: BTreeMap<ServerName, Option<Digest>>,
+    followed: BTreeMap<ServerName, Option<(Digest, bool)>>,
     armed: u64,
     /// Its agent is known to have obeyed a later state.
     pub(crate) behind: bool,
@@ -191,7 +192,7 @@ impl World {
                     if let Some(wish) = &wish {
                         self.oracle.complete(&server, wish.digest);
                     }
-                    live.followed.insert(server.clone(), wish.as_ref().map(|wish| wish.digest));
+                    live.followed.insert(server.clone(), wish.as_ref().map(|wish| (wish.digest, wish.refused)));
                     let status = state.status(&server).and_then(|status| status.applied.as_ref());
                     let followed = Followed {
                         wanted: wish,
@@ -347,10 +348,10 @@ impl World {
             }
             for (server, told) in &mut live.followed {
                 let wish = wanted(state, server, committed);
-                let digest = wish.as_ref().map(|wish| wish.digest);
-                if digest != *told {
-                    *told = digest;
-                    digest.into_iter().for_each(|digest| self.oracle.complete(server, digest));
+                let news = wish.as_ref().map(|wish| (wish.digest, wish.refused));
+                if news != *told {
+                    *told = news;
+                    news.into_iter().for_each(|(digest, _)| self.oracle.complete(server, digest));
                     live.machine.wanted(now, server, wish);
                 }
             }
@@ -437,7 +438,7 @@ impl World {
                 let lines: Vec<_> = self.controllers[0].sessions.keys().copied().collect();
                 for line in lines {
                     if let Some(live) = self.controllers[0].sessions.get_mut(&line) {
-                        live.machine.release_removals(now, &server);
+                        live.machine.decided(now, &server, &Decision::ReleaseRemovals);
                     }
                     self.serve(0, line);
                 }

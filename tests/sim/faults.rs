@@ -3,7 +3,7 @@
 use crate::controller::Controller;
 use crate::engine::{Engine, Job, Ledgers, Reply};
 use crate::host::Host;
-use crate::kea::{REFUSED, Spooled};
+use crate::kea::{CONFIRMED, REFUSED, Spooled};
 use crate::world::{Event, Restart, World};
 use freehold_core::Command;
 use freehold_core::Timestamp;
@@ -353,7 +353,12 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
     let version = Text::parse("2.2.0").expect("a text");
     let kind = ServerKind::KeaDhcp4;
     engine.set_up(Command::ReportServer { name: server.clone(), kind, version, foreign_subnets: Vec::new() });
-    let patch = ServerPatch { management: Some(Management::Managed), description: None };
+    let (confirmed, seconds) = CONFIRMED;
+    let patch = ServerPatch {
+        management: Some(Management::Managed),
+        confirm_seconds: (host == confirmed).then_some(Some(seconds)),
+        ..ServerPatch::default()
+    };
     engine.set_up(Command::UpdateServer { name: server.clone(), etag: None, patch });
     if !planned {
         return;

@@ -167,9 +167,9 @@ impl World {
 
     /// Looks at the server: what it runs, and what is new in its lease file.
     pub(crate) fn look(&mut self, host: usize, life: u64) {
-        let facts = self.hosts[host].facts();
+        let (now, facts) = (self.host_now(host), self.hosts[host].facts());
         let Some(process) = self.alive(host, life) else { return };
-        process.machine.observe(SERVER, facts);
+        process.machine.observe(now, SERVER, facts);
         self.carry_out(host);
         self.open_upload(host);
         self.follow_leases(host);
@@ -243,7 +243,7 @@ impl World {
     }
 
     pub(crate) fn dialled(&mut self, host: usize, life: u64, controller: usize) {
-        let reachable = self.hosts[host].link_up && self.controllers[controller].up;
+        let reachable = self.hosts[host].link_up && !self.hosts[host].kea.cuts_off() && self.controllers[controller].up;
         let (now, random) = (self.host_now(host), self.rng.draw());
         let Some(process) = self.alive(host, life).filter(|process| process.dialling) else { return };
         process.dialling = false;
@@ -461,7 +461,7 @@ impl World {
 
     pub(crate) fn apply_step(&mut self, host: usize, life: u64) {
         let broken = Breakage { half: self.has_bug(Bug::HalfApply), needless: self.has_bug(Bug::NeedlessApply) };
-        let delay = self.rng.between(1, 120);
+        let (now, delay) = (self.host_now(host), self.rng.between(1, 120));
         let entry = &mut self.hosts[host];
         let Some(process) = entry.process.as_mut().filter(|_| entry.life == life) else { return };
         let Some(applying) = &mut process.applying else { return };
@@ -472,9 +472,12 @@ impl World {
             None => self.later(delay, Event::ApplyStep { host, life }),
             Some(outcome) => {
                 process.applying = None;
-                process.machine.outcome(SERVER, outcome);
+                process.machine.outcome(now, SERVER, outcome);
                 self.carry_out(host);
             }
+        }
+        if self.hosts[host].kea.cuts_off() {
+            self.cut_all_of(|line| line.host == host);
         }
         if let Some(left) = self.hosts[host].dies_in.filter(|_| self.hosts[host].process.is_some()) {
             // A step of an apply is something that a crash may come before, too.

@@ -6,7 +6,7 @@ use freehold_agent::session::upload::Spool;
 use freehold_core::Timestamp;
 use freehold_core::bundle::{Bundle, Digest, Resource, ResourceKey, ResourceKind};
 use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_proto::sync::{ReservationResource, ResourceResult, resource_result::Code};
+use freehold_proto::sync::{ReservationResource, ResourceResult, ScopeResource, resource_result::Code};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +14,13 @@ use std::sync::Arc;
 
 /// Host names that begin like this are refused by the server.
 pub(crate) const REFUSED: &str = "refused";
+/// A lease time that the server does not like, without saying where it met it.
+const DISLIKED_SECONDS: u32 = 603;
+/// A lease time with which the host loses the controller, in this scope.
+const CUTTING_SECONDS: u32 = 604;
+const CONFIRMED_SCOPE: &str = "lan-2";
+/// The host whose changes are to be confirmed, and within how many seconds.
+pub(crate) const CONFIRMED: (usize, u32) = (2, 60);
 
 /// A running server and its disk.
 #[derive(Debug, Clone)]
@@ -56,6 +63,25 @@ impl Kea {
             .filter(|(key, resource)| refuses(key, resource))
             .map(|(key, _)| refusal(key))
             .collect()
+    }
+
+    /// Whether what it runs keeps its host from the controller: a lease time that stands for a wrong route or filter. Only where
+    /// changes are to be confirmed: elsewhere nothing could heal it.
+    pub(crate) fn cuts_off(&self) -> bool {
+        self.running.bundle.resources().iter().any(|(key, resource)| {
+            key.kind == ResourceKind::Scope
+                && key.id == CONFIRMED_SCOPE
+                && ScopeResource::decode(resource.body()).is_ok_and(|body| body.valid_seconds == CUTTING_SECONDS)
+        })
+    }
+
+    /// Whether its own test refuses all of it without naming anything.
+    fn dislikes(&self, bundle: &Bundle) -> bool {
+        let disliked = |(key, resource): (&ResourceKey, &Resource)| {
+            key.kind == ResourceKind::Scope
+                && ScopeResource::decode(resource.body()).is_ok_and(|body| body.valid_seconds == DISLIKED_SECONDS)
+        };
+        bundle.resources().iter().any(disliked)
     }
 
     /// A client came, stayed or went.
@@ -208,6 +234,10 @@ impl Applying {
                 if !results.is_empty() {
                     *intent = None;
                     return Some(Outcome::Rejected { results, error: "the configuration is refused".into() });
+                }
+                if kea.dislikes(to) {
+                    *intent = None;
+                    return Some(Outcome::Rejected { results: Vec::new(), error: "somewhere a time is wrong".into() });
                 }
                 Step::Set
             }

@@ -28,7 +28,8 @@ pub(crate) struct Oracle {
     complete: BTreeMap<ServerName, BTreeSet<Digest>>,
     /// Entries that somebody was told of (I2).
     confirmed: BTreeMap<u64, Entry>,
-    /// Digests that a server was recorded to have refused, and nothing was edited since (P10).
+    /// Digests that a server refused, and nothing was edited since (P10): for naming a resource, and as a whole once that
+    /// is on record.
     refused: BTreeMap<ServerName, BTreeSet<Digest>>,
     flown: BTreeMap<(u64, u64), (ServerName, Digest)>,
     in_flight: BTreeMap<(u64, String), u64>,
@@ -105,6 +106,7 @@ impl Oracle {
             }
         }
         if ack.phase() == Phase::Rejected
+            && !ack.results.is_empty()
             && let Some((server, digest)) = self.flown.get(&(line, ack.change_id))
         {
             self.refused.entry(server.clone()).or_default().insert(*digest);
@@ -137,6 +139,11 @@ impl Oracle {
             match change.after().or(change.before()) {
                 Some(Record::Agent(agent)) if agent.state == AgentState::Revoked => {
                     self.revoked.entry(agent.name.clone()).or_insert(now);
+                }
+                Some(Record::ServerStatus(status)) => {
+                    if let Some(refused) = &status.refused {
+                        self.refused.entry(status.server.clone()).or_default().insert(refused.digest);
+                    }
                 }
                 // An edit lifts what was refused.
                 Some(Record::Scope(_) | Record::Reservation(_)) => self.refused.clear(),
@@ -271,16 +278,21 @@ impl World {
     pub(crate) fn converged(&mut self) -> bool {
         let Some(ended) = self.faults_ended else { return false };
         let waiting = self.waiting_for();
+        // A change that cuts its host off is a fault of its own, and heals when it is undone (P14).
+        let undoing = self.hosts.iter().filter_map(|host| host.process.as_ref()?.machine.undoes_at()).max();
+        if let Some(undone) = undoing {
+            self.settle_by = self.settle_by.max(undone + CONVERGE_MS);
+        }
         if waiting.is_none() && self.now > ended + 8_000 {
             return true;
         }
         if self.now <= ended + CONVERGE_MS {
-            // Waits that either side has begun by then may be as long as P25 allows.
+            // Other waits that either side has begun by then may take their time; not dialling (P25).
             let retries = self.controllers[0].sessions.values().filter_map(|live| live.machine.next_retry());
             let processes = self.hosts.iter().filter_map(|host| host.process.as_ref());
             let agents = processes.flat_map(|process| {
                 let relist = process.upload.as_ref().and_then(|(_, upload)| upload.relists_at());
-                [process.machine.dials_at(), relist]
+                [relist]
             });
             let last = retries.chain(agents.flatten()).max().unwrap_or(0);
             self.settle_by = self.settle_by.max(last.max(ended) + CONVERGE_MS);
@@ -298,12 +310,13 @@ impl World {
             let state = &controller.engine.state;
             let Some(wish) = wanted(state, &server, Timestamp(0)) else { continue };
             let runs = host.kea.running.digest;
-            if runs != wish.digest {
+            if runs != wish.digest && !wish.refused {
                 return Some(format!("{server} runs something else than it should"));
             }
             let status = state.status(&server);
-            if status.and_then(|status: &std::sync::Arc<ServerStatus>| Some(status.applied.as_ref()?.digest))
-                != Some(runs)
+            if !wish.refused
+                && status.and_then(|status: &std::sync::Arc<ServerStatus>| Some(status.applied.as_ref()?.digest))
+                    != Some(runs)
             {
                 return Some(format!("what {server} runs is not recorded"));
             }

@@ -132,8 +132,8 @@ impl Line {
             };
             match happened {
                 Happened::Stop | Happened::Said(None) => return self.close(connection).await,
-                Happened::Said(Some(Said::Facts(id, facts))) => self.machine.observe(&id, *facts),
-                Happened::Said(Some(Said::Outcome(id, outcome))) => self.machine.outcome(&id, outcome),
+                Happened::Said(Some(Said::Facts(id, facts))) => self.machine.observe(clock::now(), &id, *facts),
+                Happened::Said(Some(Said::Outcome(id, outcome))) => self.machine.outcome(clock::now(), &id, outcome),
                 Happened::Tick => self.machine.tick(clock::now()),
                 Happened::Sent => {}
                 Happened::Dialled(Ok(channel)) => connection = self.greet(channel),
@@ -216,7 +216,7 @@ impl Line {
                 Output::Apply(apply) => match self.wishes.get(&apply.server) {
                     // The machine has one apply under way per server, so there is always a place.
                     Some(keeper) if keeper.try_send(apply.clone()).is_ok() => {}
-                    _ => self.machine.outcome(&apply.server, super::machine::Outcome::Busy),
+                    _ => self.machine.outcome(clock::now(), &apply.server, super::machine::Outcome::Busy),
                 },
                 Output::Trust(roots) => self.trust(&roots)?,
                 Output::Alarm(alarm) => error!(?alarm, "the controller cannot be obeyed"),

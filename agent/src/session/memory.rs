@@ -7,7 +7,7 @@
 
 use freehold_core::bundle::{Bundle, Digest, ResourceKey};
 use freehold_core::time::StorePoint;
-use freehold_proto::bundle::{Untakeable, parse_wire, wire};
+use freehold_proto::bundle::{Untakeable, parse_digest, parse_wire, wire};
 use freehold_proto::convert::point;
 use freehold_proto::sync;
 use prost::Message;
@@ -42,6 +42,28 @@ pub struct ServerMemory {
     pub applied: Option<Held>,
     /// A bundle that was received whole and is to run next.
     pub staged: Option<Held>,
+    /// A change that nobody has confirmed yet (P14).
+    pub probation: Option<Probation>,
+    /// The digest of what was undone last because nobody confirmed it; forgotten when something else is applied.
+    pub unconfirmed: Option<Digest>,
+}
+
+/// A change that undoes itself unless it is confirmed. It is noted before it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probation {
+    /// What ran before, and will again.
+    pub before: Held,
+    /// The digest that is to be confirmed.
+    pub to: Digest,
+    /// How long that may take from the apply on, or from the agent's start if it was started since; in seconds.
+    pub seconds: u32,
+}
+
+impl Probation {
+    /// How long the confirmation may take, in milliseconds.
+    pub fn ms(&self) -> u64 {
+        u64::from(self.seconds) * 1000
+    }
 }
 
 /// A bundle and its digest.
@@ -114,6 +136,20 @@ struct ServerRecord {
     applied: Option<BundleRecord>,
     #[prost(message, optional, tag = "2")]
     staged: Option<BundleRecord>,
+    #[prost(message, optional, tag = "3")]
+    probation: Option<ProbationRecord>,
+    #[prost(bytes = "vec", tag = "4")]
+    unconfirmed: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ProbationRecord {
+    #[prost(message, optional, tag = "1")]
+    before: Option<BundleRecord>,
+    #[prost(bytes = "vec", tag = "2")]
+    to: Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    seconds: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -174,6 +210,15 @@ impl Memory {
         let record = ServerRecord {
             applied: server.and_then(|server| server.applied.as_ref()).map(bundle),
             staged: server.and_then(|server| server.staged.as_ref()).map(bundle),
+            probation: server.and_then(|server| server.probation.as_ref()).map(|probation| ProbationRecord {
+                before: Some(bundle(&probation.before)),
+                to: probation.to.0.to_vec(),
+                seconds: probation.seconds,
+            }),
+            unconfirmed: server
+                .and_then(|server| server.unconfirmed)
+                .map(|digest| digest.0.to_vec())
+                .unwrap_or_default(),
         };
         seal(format!("{SERVER_PREFIX}{id}{SUFFIX}"), &record)
     }
@@ -195,7 +240,23 @@ fn load_server(name: &str, bytes: &[u8]) -> Result<ServerMemory, MemoryError> {
         Ok(Held::new(Bundle::new(resources)))
     };
     let record: ServerRecord = open(name, bytes)?;
-    Ok(ServerMemory { applied: record.applied.map(held).transpose()?, staged: record.staged.map(held).transpose()? })
+    let damaged = || MemoryError::Damaged(name.to_owned());
+    let probation = |record: ProbationRecord| {
+        Ok(Probation {
+            before: held(record.before.ok_or_else(damaged)?)?,
+            to: parse_digest(&record.to).ok_or_else(damaged)?,
+            seconds: record.seconds,
+        })
+    };
+    Ok(ServerMemory {
+        applied: record.applied.map(held).transpose()?,
+        staged: record.staged.map(held).transpose()?,
+        probation: record.probation.map(probation).transpose()?,
+        unconfirmed: match record.unconfirmed.as_slice() {
+            [] => None,
+            digest => Some(parse_digest(digest).ok_or_else(damaged)?),
+        },
+    })
 }
 
 fn seal(name: String, record: &impl Message) -> Write {

@@ -19,6 +19,8 @@ pub(super) struct Staging {
     parts: u32,
     difference: Difference,
     unsupported: Vec<ResourceResult>,
+    /// Within how many seconds it must be confirmed; 0 if it need not be.
+    pub(super) confirm_seconds: u32,
 }
 
 /// What became of a part.
@@ -53,6 +55,7 @@ impl Staging {
             parts: first.parts,
             difference: Difference::default(),
             unsupported: Vec::new(),
+            confirm_seconds: first.confirm_within_seconds,
         })
     }
 

@@ -1,5 +1,5 @@
 use super::machine::{Alarm, Apply, Facts, Machine, Outcome, Output, reconnect_ms};
-use super::memory::{Held, Memory, MemoryError, ServerMemory};
+use super::memory::{Held, Memory, MemoryError, Probation, ServerMemory};
 use freehold_core::bundle::{Bundle, Resource, ResourceKey, ResourceKind};
 use freehold_core::time::{Now, Revision, StorePoint, Timestamp};
 use freehold_proto::bundle::{wire, wire_ref};
@@ -14,6 +14,8 @@ use freehold_proto::sync::{
 };
 use proptest::prelude::*;
 use std::sync::Arc;
+
+mod confirm;
 
 const STORE: [u8; 16] = [7; 16];
 const BOOT: [u8; 16] = [3; 16];
@@ -42,7 +44,7 @@ fn memory_of(bundle: Option<&Bundle>) -> Memory {
         store: Some(STORE),
         max_fence: 4,
         obeyed: [("kea4".to_owned(), store_point(1, 10))].into(),
-        servers: [("kea4".to_owned(), ServerMemory { applied, staged: None })].into(),
+        servers: [("kea4".to_owned(), ServerMemory { applied, staged: None, ..ServerMemory::default() })].into(),
     }
 }
 
@@ -54,7 +56,7 @@ impl Bench {
         let observed = machine.memory().servers.get("kea4").and_then(|server| server.applied.as_ref());
         let observed = Some(observed.map_or(Bundle::default().digest(), |held| held.digest));
         let report = ServerReport { server_id: "kea4".into(), kind: "kea-dhcp4".into(), ..ServerReport::default() };
-        machine.observe("kea4", Facts { report, observed, spool_last_seq: 12, ..Facts::default() });
+        machine.observe(at(0), "kea4", Facts { report, observed, spool_last_seq: 12, ..Facts::default() });
         Self(machine)
     }
 
@@ -78,7 +80,7 @@ impl Bench {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Vec<Output> {
-        self.0.outcome("kea4", outcome);
+        self.0.outcome(at(20), "kea4", outcome);
         self.all()
     }
 }
@@ -101,6 +103,7 @@ fn change(change_id: u64, from: Option<&Bundle>, to: &Bundle) -> ChangeSet {
         removes: difference.removes.iter().map(wire_ref).collect(),
         part: 0,
         parts: 1,
+        confirm_within_seconds: 0,
     }
 }
 
@@ -221,7 +224,7 @@ fn p9_a_change_is_durable_before_it_is_staged_and_proven_before_it_is_applied() 
     let outputs = bench.outcome(applied(&wanted));
     assert_eq!(words(&outputs), ["server-kea4.memory", "Applied"]);
     assert_eq!((&ack(&outputs[1]).digest[..], ack(&outputs[1]).lease_seq), (&wanted.digest().0[..], 77));
-    let expected = ServerMemory { applied: Some(Held::new(wanted)), staged: None };
+    let expected = ServerMemory { applied: Some(Held::new(wanted)), staged: None, ..ServerMemory::default() };
     assert_eq!(bench.0.memory().servers["kea4"], expected);
     assert_eq!(bench.0.memory().obeyed["kea4"], store_point(1, 11));
 }
@@ -347,7 +350,7 @@ fn failures_are_told_and_leave_what_was_applied() {
         bench.hear(Down::Change(change(1, Some(&held), &wanted)));
         let outputs = bench.outcome(outcome);
         assert_eq!((ack(&outputs[1]).phase(), ack(&outputs[1]).server_error.as_str()), (phase, "no"));
-        let expected = ServerMemory { applied: Some(Held::new(held.clone())), staged: None };
+        let expected = ServerMemory { applied: Some(Held::new(held.clone())), staged: None, ..ServerMemory::default() };
         assert_eq!(bench.0.memory().servers["kea4"], expected);
     }
 }
@@ -402,9 +405,9 @@ fn a_drift_is_told_once_and_overwritten_only_when_decided() {
         observed: Some(other.digest()),
         ..Facts::default()
     };
-    bench.0.observe("kea4", drifted());
+    bench.0.observe(at(10), "kea4", drifted());
     assert_eq!(words(&bench.all()), ["Drift"]);
-    bench.0.observe("kea4", drifted());
+    bench.0.observe(at(10), "kea4", drifted());
     assert_eq!(bench.all(), []);
     let decide = |action: drift_decision::Action, observed: &Bundle| {
         let observed_digest = observed.digest().0.to_vec();
@@ -413,6 +416,18 @@ fn a_drift_is_told_once_and_overwritten_only_when_decided() {
     assert_eq!(bench.hear(decide(drift_decision::Action::Hold, &other)), []);
     assert_eq!(bench.hear(decide(drift_decision::Action::Overwrite, &held)), [], "decided about another drift");
     assert_eq!(bench.hear(decide(drift_decision::Action::Overwrite, &other)), [apply(&held)]);
+    let outputs = bench.outcome(applied(&held));
+    assert_eq!(
+        (ack(&outputs[0]).change_id, ack(&outputs[0]).phase()),
+        (0, Phase::Applied),
+        "whoever decided hears of it"
+    );
+    bench.0.observe(at(10), "kea4", Facts { observed: Some(held.digest()), ..drifted() });
+    assert_eq!(words(&bench.all()), ["Drift"], "it is over");
+    bench.0.observe(at(10), "kea4", drifted());
+    bench.all();
+    bench.0.observe(at(10), "kea4", Facts { observed: None, ..drifted() });
+    assert_eq!(bench.all(), [], "a server that does not answer may still run it");
 }
 
 #[test]
@@ -437,10 +452,17 @@ fn p15_p25_when_the_controller_is_gone_the_agent_waits_and_keeps_what_it_has() {
 proptest! {
     #[test]
     fn p25_waits_are_all_jitter_and_bounded(failures in 0u32..100, retry_after in 0u32..100_000, random: u64) {
-        let most = match failures { 0 => 30_000, n => (1000u64 << (n - 1).min(20)).min(120_000) };
+        let most = match failures { 0 => 30_000, n => (1000u64 << (n - 1).min(20)).min(45_000) };
         let wait = reconnect_ms(failures, retry_after, random);
         prop_assert!(wait >= u64::from(retry_after) && wait <= u64::from(retry_after) + most);
         prop_assert_eq!(reconnect_ms(failures, retry_after, most), u64::from(retry_after) + most);
+    }
+
+    /// P25 and I5: whatever an agent was waiting for when the line healed, it is back within a minute.
+    #[test]
+    fn p25_a_line_that_healed_is_used_again_within_a_minute(failures in 1u32..100, random: u64) {
+        let try_under_way = 10_000;
+        prop_assert!(try_under_way + reconnect_ms(failures, 0, random) < 60_000);
     }
 
     #[test]
@@ -450,7 +472,14 @@ proptest! {
         let mut memory = memory_of(Some(&bundle));
         memory.max_fence = fence;
         memory.obeyed.insert("kea4".into(), store_point(2, revision));
-        memory.servers.entry("kea4".into()).or_default().staged = Some(Held::new(Bundle::default()));
+        let server = memory.servers.entry("kea4".into()).or_default();
+        server.staged = Some(Held::new(Bundle::default()));
+        server.unconfirmed = (fence % 2 == 0).then(|| bundle.digest());
+        server.probation = (fence % 3 == 0).then(|| Probation {
+            before: Held::new(bundle.clone()),
+            to: Bundle::default().digest(),
+            seconds: 30,
+        });
         let files = [memory.write_self(), memory.write_server("kea4")];
         let read = Memory::load(files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())));
         prop_assert_eq!(read, Ok(memory));

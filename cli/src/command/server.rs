@@ -3,15 +3,19 @@
 use super::{Change, Guard, mask};
 use crate::call::request_id;
 use crate::connect::Api;
+use crate::duration;
 use crate::error::Failure;
 use crate::names;
 use crate::output::{Screen, Shown, time, word, yes};
 use crate::page::{Limit, all};
-use crate::wait::{Wait, then_show};
+use crate::wait::{Wait, then_show_anew};
 use clap::{Args, Subcommand};
 use freehold_core::name::ServerName;
 use freehold_proto::v1;
+use freehold_proto::v1::decide_drift_request::Action;
 use freehold_proto::v1::server::Management;
+use freehold_proto::v1::waiting::Kind;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -29,6 +33,20 @@ pub(crate) enum Command {
     Unmanage(Unmanage),
     /// Change what a server is described as
     Describe(Describe),
+    /// Have each change undone that cuts the agent off from the controller
+    Confirm(Confirm),
+    /// Accept the store as it is after it went backwards: agents that obeyed a later state obey again
+    AcceptHistory(Decide),
+    /// Let a server lose what `server show` says it would lose
+    ReleaseRemovals(Decide),
+    /// Undo what somebody else changed on a server: put back what it was last proven to run
+    Overwrite(Overwrite),
+    /// Take what somebody else changed on a server into the plan
+    Adopt(Overwrite),
+    /// Close the leases that a full listing of a server's leases lacks
+    AllowListing(Decide),
+    /// Send a server again what it refused
+    Retry(Decide),
     /// Forget a server that serves no scope
     Delete(Delete),
 }
@@ -71,6 +89,46 @@ pub(crate) struct Describe {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    /// How long the controller has to confirm a change, 10s to 1h, or `off`
+    #[arg(value_name = "DURATION|off", value_parser = window)]
+    within: Window,
+    #[command(flatten)]
+    guard: Guard,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// How long a confirmation may take; `None` if there is to be none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window(Option<Duration>);
+
+fn window(typed: &str) -> Result<Window, String> {
+    if typed == "off" { Ok(Window(None)) } else { duration::parse(typed).map(|within| Window(Some(within))) }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// Which, such as berlin-1/kea4
+    #[arg(value_parser = names::server)]
+    server: ServerName,
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Overwrite {
+    #[command(flatten)]
+    decide: Decide,
+    /// Only if the server runs just this, a digest that `server show --output json` has
+    #[arg(long, value_name = "DIGEST", default_value = "")]
+    observed: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Delete {
     /// Which, such as berlin-1/kea4
     #[arg(value_parser = names::server)]
@@ -79,6 +137,18 @@ pub(crate) struct Delete {
     guard: Guard,
     #[command(flatten)]
     change: Change,
+}
+
+/// The request of a decision about a server.
+macro_rules! decide {
+    ($decide:expr, $request:path) => {{
+        type Request = $request;
+        Request {
+            name: $decide.server.to_string(),
+            request_id: request_id(),
+            validate_only: $decide.change.validate_only,
+        }
+    }};
 }
 
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
@@ -98,7 +168,11 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Manage(Manage { server, guard, change, wait }) => {
             let server = send(api, management(&server, Management::Managed, &guard, change, request_id())).await?;
             let name = server.name.clone();
-            then_show(api, screen, (wait, change), &name, server, |_, _| {}).await
+            let now = async || {
+                let request = v1::GetServerRequest { name: name.clone() };
+                api.call(request, async |request| api.servers().get_server(request).await).await
+            };
+            then_show_anew(api, screen, (wait, change), &name, server, now).await
         }
         Command::Unmanage(Unmanage { server, guard, change }) => {
             let request = management(&server, Management::Unmanaged, &guard, change, request_id());
@@ -107,6 +181,40 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Describe(describe) => {
             let server = send(api, describe.request(request_id())).await?;
             screen.changed(&server, describe.change.validate_only)
+        }
+        Command::Confirm(confirm) => {
+            let server = send(api, confirm.request(request_id())).await?;
+            screen.changed(&server, confirm.change.validate_only)
+        }
+        Command::AcceptHistory(decide) => {
+            let request = decide!(decide, v1::AcceptHistoryRequest);
+            let server = api.call(request, async |request| api.servers().accept_history(request).await).await?;
+            screen.changed(&server, decide.change.validate_only)
+        }
+        Command::ReleaseRemovals(decide) => {
+            let request = decide!(decide, v1::ReleaseRemovalsRequest);
+            let server = api.call(request, async |request| api.servers().release_removals(request).await).await?;
+            screen.changed(&server, decide.change.validate_only)
+        }
+        Command::Overwrite(overwrite) => {
+            let request = overwrite.request(Action::Overwrite, request_id());
+            let server = api.call(request, async |request| api.servers().decide_drift(request).await).await?;
+            screen.changed(&server, overwrite.decide.change.validate_only)
+        }
+        Command::Adopt(adopt) => {
+            let request = adopt.request(Action::Adopt, request_id());
+            let server = api.call(request, async |request| api.servers().decide_drift(request).await).await?;
+            screen.changed(&server, adopt.decide.change.validate_only)
+        }
+        Command::AllowListing(decide) => {
+            let request = decide!(decide, v1::AllowListingRequest);
+            let server = api.call(request, async |request| api.servers().allow_listing(request).await).await?;
+            screen.changed(&server, decide.change.validate_only)
+        }
+        Command::Retry(decide) => {
+            let request = decide!(decide, v1::RetryRefusedRequest);
+            let server = api.call(request, async |request| api.servers().retry_refused(request).await).await?;
+            screen.changed(&server, decide.change.validate_only)
         }
         Command::Delete(delete) => {
             let request = delete.request(request_id());
@@ -152,6 +260,35 @@ impl Describe {
             update_mask: mask(vec!["description"]),
             request_id,
             validate_only: self.change.validate_only,
+        }
+    }
+}
+
+impl Confirm {
+    fn request(&self, request_id: String) -> v1::UpdateServerRequest {
+        let seconds = self.within.0.map_or(0, |within| within.as_secs());
+        v1::UpdateServerRequest {
+            server: Some(v1::Server {
+                name: self.server.to_string(),
+                confirm_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+                etag: self.guard.text(),
+                ..Default::default()
+            }),
+            update_mask: mask(vec!["confirm_seconds"]),
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+}
+
+impl Overwrite {
+    fn request(&self, action: Action, request_id: String) -> v1::DecideDriftRequest {
+        v1::DecideDriftRequest {
+            name: self.decide.server.to_string(),
+            action: action.into(),
+            observed_digest: self.observed.clone(),
+            request_id,
+            validate_only: self.decide.change.validate_only,
         }
     }
 }
@@ -202,9 +339,17 @@ impl Shown for v1::Server {
             ("version", self.version.clone()),
             ("management", word(self.management().as_str_name(), "MANAGEMENT_")),
             ("description", self.description.clone()),
+            (
+                "confirm",
+                if self.confirm_seconds > 0 { format!("within {} s", self.confirm_seconds) } else { String::new() },
+            ),
             ("connected", yes(status.connected)),
             ("seen", time(status.seen_time.as_ref())),
             ("sync", sync(self.management(), &status)),
+            (
+                "waits for you",
+                status.waiting.iter().map(|waiting| waits(&self.name, waiting)).collect::<Vec<_>>().join("\n"),
+            ),
             ("proven to run", proven),
             ("refused", status.rejected.iter().map(rejected).collect::<Vec<_>>().join("\n")),
             ("last error", status.last_error.clone()),
@@ -225,12 +370,31 @@ fn sync(management: Management, status: &v1::ServerStatus) -> String {
     }
     let settled = !status.desired_digest.is_empty() && status.applied_digest == status.desired_digest;
     match status.rejected.len() {
+        _ if status.waiting.iter().any(|waiting| !matches!(waiting.kind(), Kind::Drift | Kind::Listing)) => {
+            "waits for a decision".to_owned()
+        }
         0 if status.drifted => "drifted: somebody else changed it".to_owned(),
         0 if !status.last_error.is_empty() && !settled => "failing".to_owned(),
         0 if settled => "applied".to_owned(),
         0 => "pending".to_owned(),
         refused => format!("refused {refused}"),
     }
+}
+
+/// What waits for a decision, in words, and what to type.
+fn waits(server: &str, waiting: &v1::Waiting) -> String {
+    let server = names::short(server);
+    let commands = match waiting.kind() {
+        Kind::Unspecified => Vec::new(),
+        Kind::History => vec![format!("freehold server accept-history {server}")],
+        Kind::Removals => vec![format!("freehold server release-removals {server}")],
+        Kind::Drift => vec![format!("freehold server overwrite {server}")],
+        Kind::Listing => vec![format!("freehold server allow-listing {server}")],
+        Kind::Refused => vec![format!("freehold server retry {server}")],
+    };
+    let resources = waiting.resources.iter().map(|resource| format!("  {resource}"));
+    let commands = commands.into_iter().map(|command| format!("  $ {command}"));
+    std::iter::once(waiting.message.clone()).chain(resources).chain(commands).collect::<Vec<_>>().join("\n")
 }
 
 fn rejected(resource: &v1::RejectedResource) -> String {
@@ -260,6 +424,56 @@ mod tests {
                     ..Default::default()
                 }),
                 update_mask: mask(vec!["management"]),
+                request_id: "id".into(),
+                validate_only: false,
+            }
+        );
+    }
+
+    #[test]
+    fn a_confirmation_is_asked_for_or_not() {
+        let request = |typed: &str| match testing::parse(&format!("server confirm berlin-1/kea4 {typed}")) {
+            Noun::Server(Command::Confirm(confirm)) => confirm.request("id".into()),
+            other => panic!("{other:?}"),
+        };
+        for (typed, seconds) in [("off", 0), ("60s", 60), ("2m", 120)] {
+            let request = request(typed);
+            assert_eq!(request.server.expect("a server").confirm_seconds, seconds);
+            assert_eq!(request.update_mask, mask(vec!["confirm_seconds"]));
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_decision_says_what_to_type() {
+        let waiting = v1::Waiting {
+            kind: Kind::Removals.into(),
+            message: "it runs 1 resource that the store does not know".into(),
+            resources: vec!["scopes/gone".into()],
+            ..Default::default()
+        };
+        let status = v1::ServerStatus { waiting: vec![waiting.clone()], ..Default::default() };
+        assert_eq!(sync(Management::Managed, &status), "waits for a decision");
+        assert_eq!(
+            waits("servers/berlin-1/kea4", &waiting),
+            "it runs 1 resource that the store does not know\n  scopes/gone\n  $ freehold server release-removals berlin-1/kea4"
+        );
+        let typed = |what: &str| match testing::parse(what) {
+            Noun::Server(command) => command,
+            other => panic!("{other:?}"),
+        };
+        for kind in [Kind::History, Kind::Removals, Kind::Drift, Kind::Listing, Kind::Refused] {
+            let waiting = v1::Waiting { kind: kind.into(), ..Default::default() };
+            let says = waits("servers/berlin-1/kea4", &waiting);
+            let (_, command) = says.split_once("$ freehold ").expect("a command");
+            typed(command);
+        }
+        let Command::Overwrite(overwrite) = typed("server overwrite berlin-1/kea4 --observed 07") else { panic!() };
+        assert_eq!(
+            overwrite.request(Action::Overwrite, "id".into()),
+            v1::DecideDriftRequest {
+                name: "servers/berlin-1/kea4".into(),
+                action: Action::Overwrite.into(),
+                observed_digest: "07".into(),
                 request_id: "id".into(),
                 validate_only: false,
             }

@@ -20,6 +20,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 #[derive(Default)]
 pub(crate) struct Peer {
     pub(crate) scopes: Mutex<VecDeque<Result<Scope, Status>>>,
+    pub(crate) servers: Mutex<VecDeque<Server>>,
     pub(crate) pages: Mutex<VecDeque<ListScopesResponse>>,
     pub(crate) waits: Mutex<VecDeque<WaitAppliedResponse>>,
     pub(crate) changes: Mutex<Vec<WatchResponse>>,
@@ -76,6 +77,12 @@ impl Peer {
     }
 }
 
+impl Peer {
+    fn next_server(&self) -> Result<Response<Server>, Status> {
+        Ok(Response::new(self.servers.lock().unwrap().pop_front().expect("a scripted answer")))
+    }
+}
+
 /// A refusal as the controller sends it.
 pub(crate) fn refusal(code: tonic::Code, reason: &str, message: &str) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, "freehold.dev", []))
@@ -118,7 +125,7 @@ impl ScopeService for Peer {
 #[tonic::async_trait]
 impl ServerService for Peer {
     async fn get_server(&self, _: Request<GetServerRequest>) -> Result<Response<Server>, Status> {
-        Err(Status::unimplemented("not scripted"))
+        self.next_server()
     }
 
     async fn list_servers(&self, _: Request<ListServersRequest>) -> Result<Response<ListServersResponse>, Status> {
@@ -126,7 +133,27 @@ impl ServerService for Peer {
     }
 
     async fn update_server(&self, _: Request<UpdateServerRequest>) -> Result<Response<Server>, Status> {
-        Err(Status::unimplemented("not scripted"))
+        self.next_server()
+    }
+
+    async fn accept_history(&self, _: Request<AcceptHistoryRequest>) -> Result<Response<Server>, Status> {
+        self.next_server()
+    }
+
+    async fn release_removals(&self, _: Request<ReleaseRemovalsRequest>) -> Result<Response<Server>, Status> {
+        self.next_server()
+    }
+
+    async fn decide_drift(&self, _: Request<DecideDriftRequest>) -> Result<Response<Server>, Status> {
+        self.next_server()
+    }
+
+    async fn allow_listing(&self, _: Request<AllowListingRequest>) -> Result<Response<Server>, Status> {
+        self.next_server()
+    }
+
+    async fn retry_refused(&self, _: Request<RetryRefusedRequest>) -> Result<Response<Server>, Status> {
+        self.next_server()
     }
 
     async fn delete_server(&self, _: Request<DeleteServerRequest>) -> Result<Response<()>, Status> {

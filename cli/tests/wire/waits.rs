@@ -4,7 +4,9 @@ use crate::freehold;
 use crate::peer::Peer;
 use crate::tls::Ca;
 use freehold_proto::v1::sync_status::State;
-use freehold_proto::v1::{ResourceChange, Scope, Snapshot, SyncStatus, WaitAppliedResponse, WatchResponse};
+use freehold_proto::v1::{
+    ResourceChange, Scope, Server, ServerStatus, Snapshot, SyncStatus, WaitAppliedResponse, WatchResponse, server,
+};
 
 const SERVER: &str = "servers/berlin-1/kea4";
 
@@ -110,4 +112,20 @@ async fn a_scope_that_moves_waits_for_both_servers() {
     let asked = serving.peer.awaited.lock().unwrap().clone();
     let asked: Vec<_> = asked.iter().map(|r| (r.resource.as_str(), r.revision)).collect();
     assert_eq!(asked, [(SERVER, 12), ("scopes/voice", 0)]);
+}
+
+#[tokio::test]
+async fn a_managed_server_is_shown_as_it_is_after_the_wait() {
+    let ca = Ca::new();
+    let server = |digest: &str| {
+        let status = ServerStatus { desired_digest: "07".into(), applied_digest: digest.into(), ..Default::default() };
+        let management = server::Management::Managed.into();
+        Server { name: SERVER.into(), management, status: Some(status), ..Default::default() }
+    };
+    let peer = peer([at(State::Pending, ""), at(State::Applied, "")]);
+    peer.servers.lock().unwrap().extend([server(""), server("07")]);
+    let serving = peer.serve(ca.acceptor()).await;
+    let ran = freehold(&serving.endpoint, &ca.identity("alice"), "server manage berlin-1/kea4 --wait").await;
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.contains("sync        applied"), "{}", ran.out);
 }

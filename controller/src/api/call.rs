@@ -62,13 +62,14 @@ impl Api {
         if mutation.validate_only {
             return self.engine.plan(&command).map(Arc::new).map_err(refuse);
         }
-        let call = Call { actor, method: mutation.method.to_owned(), request, command };
+        let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
         Ok(committed.state)
     }
 }
 
-fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Status> {
+/// The mark of a request that may be repeated, if it has an id.
+pub(super) fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Status> {
     let id = mutation.request_id;
     if id.is_empty() {
         return Ok(None);

@@ -6,6 +6,7 @@
 
 mod agents;
 mod call;
+mod decisions;
 mod events;
 mod leases;
 mod mask;
@@ -22,6 +23,7 @@ mod watch;
 use crate::engine::Engine;
 use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
+use crate::sync::service::Sync;
 use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
@@ -50,6 +52,8 @@ pub struct Api {
     pub authority: Arc<Authority>,
     /// Where agents reach this controller.
     pub endpoint: Endpoint,
+    /// Where decisions about servers are carried out.
+    pub sync: Sync,
 }
 
 impl Api {

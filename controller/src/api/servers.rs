@@ -1,22 +1,26 @@
 use super::Api;
 use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
+use super::decisions::{self, away, nothing};
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
+use crate::sync::waits::{Decision, Wait};
 use freehold_core::command::ServerPatch;
 use freehold_core::model::Server as CoreServer;
 use freehold_core::name::{ReservationName, ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
 use freehold_core::{Command, Revision, State};
-use freehold_proto::convert::hosts::{parse_management, server_message, status_message};
+use freehold_proto::convert::hosts::{parse_management, resource_name, server_message, status_message};
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::{self, parse_etag};
+use freehold_proto::v1::decide_drift_request::Action;
 use freehold_proto::v1::server_service_server::ServerService;
 use freehold_proto::v1::sync_status::State as Sync;
 use freehold_proto::v1::{
-    DeleteServerRequest, GetServerRequest, ListServersRequest, ListServersResponse, Server, ServerStatus, SyncStatus,
-    UpdateServerRequest, WaitAppliedRequest, WaitAppliedResponse,
+    AcceptHistoryRequest, AllowListingRequest, DecideDriftRequest, DeleteServerRequest, GetServerRequest,
+    ListServersRequest, ListServersResponse, ReleaseRemovalsRequest, RetryRefusedRequest, Server, ServerStatus,
+    SyncStatus, UpdateServerRequest, WaitAppliedRequest, WaitAppliedResponse,
 };
 use std::ops::Bound;
 use std::time::Duration;
@@ -30,13 +34,16 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 fn update(message: &UpdateServerRequest) -> Result<(ServerName, Command), Refusal> {
     let given = message.server.as_ref().ok_or_else(|| missing("server"))?;
     let fixed = ["name", "kind", "version", "foreign_subnets", "status"];
-    let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description"], &fixed)?;
+    let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description", "confirm_seconds"], &fixed)?;
     let parse = || {
         let name: ServerName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
         let patch = ServerPatch {
             management: mask.take("management", given.management != 0, || parse_management(given.management))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+            confirm_seconds: mask.take("confirm_seconds", given.confirm_seconds != 0, || {
+                Ok((given.confirm_seconds > 0).then_some(given.confirm_seconds))
+            })?,
         };
         let etag = parse_etag(&given.etag)?;
         Ok((name.clone(), Command::UpdateServer { name, etag, patch }))
@@ -87,10 +94,22 @@ impl Api {
             leases: leases.map(|leases| leases.leases.len() as u64).unwrap_or_default(),
             gauges: live.gauges.into_iter().collect(),
             seen_time: agent.map(|agent| time::message(agent.seen)),
-            drifted: live.drift.is_some(),
+            drifted: live.waits.iter().any(|wait| matches!(wait, Wait::Drift { .. })),
+            waiting: decisions::waiting(state, self, &core.name),
             ..recorded
         };
         Server { status: Some(status), ..server_message(core) }
+    }
+
+    /// A server as it is now.
+    fn shown_now(&self, name: &ServerName) -> Result<Response<Server>, Status> {
+        let state = self.engine.state();
+        Ok(Response::new(self.shown_server(&state, &*there(state.server(name))?)))
+    }
+
+    /// Whether the server's agent can carry a decision out.
+    fn there(&self, name: &ServerName) -> Result<(), Refusal> {
+        if self.presence.connected(name.agent()) { Ok(()) } else { Err(away(name)) }
     }
 
     /// How far the servers of a resource are from `revision`; none if it does not exist and has no server.
@@ -119,6 +138,22 @@ impl Api {
             status = obedience::of_server(&state, &self.presence, &server, revision);
         }
         Ok(status)
+    }
+}
+
+/// A drift that is to be decided on: to be undone, since nothing else is built.
+fn overwrite(message: &DecideDriftRequest) -> Result<(), Refusal> {
+    match message.action() {
+        Action::Overwrite => Ok(()),
+        Action::Adopt => Err(Refusal::new(
+            Reason::NotImplemented,
+            "taking what somebody else changed into the plan needs the import of a server's configuration, which this version does \
+             not have; change the plan by hand to what the server runs, or overwrite it",
+        )
+        .at("action")),
+        Action::Unspecified => {
+            Err(Refusal::new(Reason::FieldRequired, "say ACTION_OVERWRITE, or ACTION_ADOPT").at("action"))
+        }
     }
 }
 
@@ -163,6 +198,101 @@ impl ServerService for Api {
         let mutation = mutation!("/freehold.v1.ServerService/DeleteServer", message);
         self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(()))
+    }
+
+    async fn accept_history(&self, request: Request<AcceptHistoryRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let name: ServerName = named(&message.name)?;
+        let check = || {
+            let above = self.presence.ahead();
+            let above = above.ok_or_else(|| nothing(&name, "no agent obeyed a later state than the store has"))?;
+            Ok((above, format!("the store's history is the truth, above incarnation {above}")))
+        };
+        let mutation = mutation!("/freehold.v1.ServerService/AcceptHistory", message);
+        if self.record(actor, mutation, &name, check, |above| Some(*above)).await?.is_some() {
+            self.presence.history_accepted();
+        }
+        self.shown_now(&name)
+    }
+
+    async fn release_removals(&self, request: Request<ReleaseRemovalsRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let name: ServerName = named(&message.name)?;
+        let waits = |wait: &Wait| matches!(wait, Wait::Removals { .. });
+        let check = || {
+            if self.presence.ahead().is_some() {
+                let message = "the store went backwards; decide first whether it is accepted as it is (AcceptHistory)";
+                return Err(Refusal::new(Reason::StoreWentBackwards, message).at("name").about(&name));
+            }
+            let removes = |wait: &Wait| match wait {
+                Wait::Removals { removes } => Some(removes.iter().map(resource_name).collect::<Vec<_>>().join(", ")),
+                _ => None,
+            };
+            let removes = self.waits_for(&name, removes).ok_or_else(|| nothing(&name, "no removal waits"))?;
+            self.there(&name).map(|()| ((), format!("it may lose {removes}")))
+        };
+        let mutation = mutation!("/freehold.v1.ServerService/ReleaseRemovals", message);
+        if self.record(actor, mutation, &name, check, |()| None).await?.is_some() {
+            self.carry_out_decision(&name, Decision::ReleaseRemovals, waits)?;
+        }
+        self.shown_now(&name)
+    }
+
+    async fn decide_drift(&self, request: Request<DecideDriftRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let name: ServerName = named(&message.name)?;
+        overwrite(&message).map_err(refuse)?;
+        let check = || {
+            let drift = |wait: &Wait| match wait {
+                Wait::Drift { observed, .. } => Some(*observed),
+                _ => None,
+            };
+            let observed = self.waits_for(&name, drift).ok_or_else(|| nothing(&name, "no drift waits"))?;
+            if !message.observed_digest.is_empty() && message.observed_digest != observed.to_string() {
+                return Err(nothing(&name, "the drift is another by now").at("observed_digest"));
+            }
+            self.there(&name).map(|()| (observed, format!("the drift to {observed} is undone")))
+        };
+        let mutation = mutation!("/freehold.v1.ServerService/DecideDrift", message);
+        if let Some(observed) = self.record(actor, mutation, &name, check, |_| None).await? {
+            self.carry_out_decision(&name, Decision::Overwrite(observed), |_| false)?;
+        }
+        self.shown_now(&name)
+    }
+
+    async fn allow_listing(&self, request: Request<AllowListingRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let name: ServerName = named(&message.name)?;
+        let listing = |wait: &Wait| match wait {
+            Wait::Listing { resync_id, would_remove } => Some((*resync_id, *would_remove)),
+            _ => None,
+        };
+        let check = || {
+            let found = self.waits_for(&name, listing);
+            let (id, leases) = found.ok_or_else(|| nothing(&name, "no listing of leases waits"))?;
+            self.there(&name).map(|()| (id, format!("listing {id} closes {leases} leases that it lacks")))
+        };
+        let mutation = mutation!("/freehold.v1.ServerService/AllowListing", message);
+        if let Some(id) = self.record(actor, mutation, &name, check, |_| None).await? {
+            self.presence.settled(&name, |wait| matches!(wait, Wait::Listing { .. }));
+            if !self.sync.allow_listing(&name, id) {
+                return Err(refuse(away(&name)));
+            }
+        }
+        self.shown_now(&name)
+    }
+
+    async fn retry_refused(&self, request: Request<RetryRefusedRequest>) -> Result<Response<Server>, Status> {
+        let (actor, message) = open(request)?;
+        let name: ServerName = named(&message.name)?;
+        let command = Command::LiftRefusals { server: name.clone(), edition: None };
+        let mutation = mutation!("/freehold.v1.ServerService/RetryRefused", message);
+        let state = self.carry_out(actor, mutation, command).await?;
+        if !message.validate_only {
+            // An agent that is away is sent everything when it is back.
+            self.sync.decide(&name, Decision::Retry);
+        }
+        Ok(Response::new(self.shown_server(&state, &*there(state.server(&name))?)))
     }
 
     async fn wait_applied(

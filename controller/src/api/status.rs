@@ -23,6 +23,7 @@ fn code(class: Class) -> Code {
         Class::Conflict => Code::Aborted,
         Class::Denied => Code::PermissionDenied,
         Class::Exhausted => Code::ResourceExhausted,
+        Class::Unimplemented => Code::Unimplemented,
     }
 }
 

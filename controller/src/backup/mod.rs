@@ -5,8 +5,8 @@
 //! interrupted is none. It is as secret as the CA: whoever has it can issue certificates.
 //!
 //! [`take`] works while the controller runs, because ledgers only grow: it reads the segment files and stops at a group boundary.
-//! [`restore`] makes a data directory out of a backup that verifies to the last byte, with the incarnation one higher, so that agents
-//! notice. The store is not in a backup; it is made anew at the first start. [`check`] reads everything and states each invariant again.
+//! [`restore`] makes a data directory out of a backup that verifies to the last byte, with a higher incarnation, one that no other restore
+//! of the same backup has, so that agents notice. The store is not in a backup; it is made anew at the first start. [`check`] reads everything and states each invariant again.
 
 mod check;
 mod files;

@@ -9,15 +9,16 @@ use super::take::{load_identity, store_identity};
 use super::{BackupError, files, scan};
 use crate::ledger::Identity;
 use crate::recover::DataDir;
+use freehold_core::Timestamp;
 
-/// Makes the data directory `root`, which is empty or not there yet, out of a backup; returns who it is now.
+/// Makes the data directory `root`, which is empty or not there yet, out of a backup at the time `now`; returns who it is now.
 ///
 /// Everything is verified first, and the directory gets its name last: a crash leaves it as it was, and a folder
 /// `<root>.restoring` that the next try replaces.
 ///
 /// # Errors
 /// See [`BackupError`]; then there is no new data directory.
-pub fn restore(backup: &Path, root: &Path) -> Result<Identity, BackupError> {
+pub fn restore(backup: &Path, root: &Path, now: Timestamp) -> Result<Identity, BackupError> {
     let manifest = Manifest::load(backup)?;
     let was_there = is_there_and_empty(root)?;
     let from = DataDir::new(backup.to_owned());
@@ -35,7 +36,7 @@ pub fn restore(backup: &Path, root: &Path) -> Result<Identity, BackupError> {
     for file in &manifest.files {
         files::copy(&backup.join(&file.path), &restoring.join(&file.path))?;
     }
-    let identity = Identity { incarnation: identity.incarnation + 1, ..identity };
+    let identity = identity.reborn(now);
     store_identity(&to.leases(), identity)?;
     store_identity(&to.ledger(), identity)?;
     files::sync_folders(&restoring)?;

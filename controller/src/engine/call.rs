@@ -15,13 +15,16 @@ pub struct Call {
     pub request: Option<RequestMark>,
     /// What is asked.
     pub command: Command,
+    /// Set if the call decides that this store's history is the truth: the highest incarnation known of. The store's rises
+    /// above it.
+    pub reincarnate_above: Option<u64>,
 }
 
 impl Call {
     /// A call of Freehold itself, such as taking note of what a server was proven to run.
     pub fn internal(principal: impl Into<String>, method: &str, command: Command) -> Self {
         let actor = Actor { principal: principal.into(), ..Actor::default() };
-        Self { actor, method: method.to_owned(), request: None, command }
+        Self { actor, method: method.to_owned(), request: None, command, reincarnate_above: None }
     }
 }
 

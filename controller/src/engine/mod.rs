@@ -62,7 +62,7 @@ struct Shared {
     recent: ArcSwap<Recent>,
     revisions: watch::Sender<Revision>,
     history: Arc<dyn History>,
-    identity: Identity,
+    identity: watch::Sender<Identity>,
     clock: Clock,
 }
 
@@ -106,7 +106,7 @@ impl Engine {
             recent: ArcSwap::from_pointee(Recent::starting_after(revision)),
             revisions: watch::Sender::new(revision),
             history: ledger.history(),
-            identity: ledger.identity(),
+            identity: watch::Sender::new(ledger.identity()),
             clock,
         });
         let writer = Writer::new(ledger, Arc::clone(&shared), views);
@@ -179,7 +179,12 @@ impl Engine {
 
     /// Which store this is.
     pub fn identity(&self) -> Identity {
-        self.shared.identity
+        *self.shared.identity.borrow()
+    }
+
+    /// Follows which store this is: its incarnation may rise.
+    pub fn identities(&self) -> watch::Receiver<Identity> {
+        self.shared.identity.subscribe()
     }
 
     /// The time, as the engine sees it.

@@ -25,6 +25,25 @@ fn create(id: &str, request: Option<&str>) -> Call {
 }
 
 #[tokio::test]
+async fn a_call_that_decides_on_the_history_raises_the_incarnation_once() {
+    let (engine, running, _durable) = start();
+    let mut identities = engine.identities();
+    let decides = |id: &str, above| Call { reincarnate_above: Some(above), ..create(id, Some(id)) };
+    engine.commit(create("a", Some("a"))).await.expect("committed");
+    assert_eq!(engine.identity().incarnation, 1);
+    assert!(!identities.has_changed().expect("open"));
+    engine.commit(decides("b", 41)).await.expect("committed");
+    engine.commit(decides("b", 41)).await.expect("a repetition");
+    assert_eq!(identities.borrow_and_update().incarnation, 42);
+    engine.commit(Call { request: None, ..decides("b", 41) }).await.expect_err("there is one");
+    assert_eq!(engine.identity().incarnation, 42, "a refused call decides nothing");
+    engine.commit(decides("c", 1)).await.expect("committed");
+    assert_eq!(engine.identity(), Identity { store_id: [1; 16], incarnation: 43 });
+    drop(engine);
+    running.join().expect("a clean end");
+}
+
+#[tokio::test]
 async fn a_commit_is_in_the_snapshot_the_ledger_and_the_views_when_it_returns() {
     let (engine, running, mut durable) = start();
     let committed = engine.commit(create("a", None)).await.expect("committed");

@@ -5,6 +5,7 @@ use super::{Durable, Shared};
 use crate::ledger::{Append, Ledger, LedgerError};
 use freehold_core::change::{Actor, Outcome, RequestMark};
 use freehold_core::refusal::Reason;
+use freehold_core::state::RememberedRequest;
 use freehold_core::{Change, Entry, Refusal, State, Timestamp, decide};
 use freehold_proto::convert::stored;
 use std::sync::Arc;
@@ -74,28 +75,36 @@ impl Writer {
     /// Works until every handle is gone, or the ledger fails.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) -> Result<(), LedgerError> {
         while let Some(job) = queue.blocking_recv() {
-            let mut frame = Frame::default();
-            self.decide(job, &mut frame);
-            while !frame.is_full()
-                && let Ok(job) = queue.try_recv()
-            {
-                self.decide(job, &mut frame);
+            match self.gather(job, &mut queue) {
+                Ok(frame) => self.publish(frame),
+                Err(failure) => {
+                    error!(error = %failure, "the ledger cannot be written to; the controller ends");
+                    return Err(failure);
+                }
             }
-            if let Err(failure) = self.make_durable(&frame) {
-                error!(error = %failure, "the ledger cannot be appended to; the controller ends");
-                return Err(failure);
-            }
-            self.publish(frame);
         }
         Ok(())
     }
 
-    fn decide(&mut self, job: Job, frame: &mut Frame) {
+    /// Decides on `job` and on whatever else waits, and makes that durable as one frame.
+    fn gather(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) -> Result<Frame, LedgerError> {
+        let mut frame = Frame::default();
+        self.decide(job, &mut frame)?;
+        while !frame.is_full()
+            && let Ok(job) = queue.try_recv()
+        {
+            self.decide(job, &mut frame)?;
+        }
+        self.make_durable(&frame)?;
+        Ok(frame)
+    }
+
+    fn decide(&mut self, job: Job, frame: &mut Frame) -> Result<(), LedgerError> {
         // A clock that is set back never makes an entry older than the one before.
         self.last_time = (self.shared.clock)().max(self.last_time);
         match job {
             Job::Commit { call, answer } => {
-                let decided = self.decide_call(*call, frame);
+                let decided = self.decide_call(*call, frame)?;
                 frame.answers.push(Answer::Commit(answer, decided));
             }
             Job::Denied { actor, method, reason, message, answer } => {
@@ -106,29 +115,49 @@ impl Writer {
                 frame.answers.push(Answer::Denied(answer));
             }
         }
+        Ok(())
     }
 
-    fn decide_call(&mut self, call: Call, frame: &mut Frame) -> Result<Decided, Refusal> {
-        if let Some(request) = &call.request
-            && let Some(before) = self.state.request(&call.actor.principal, &request.id)
-        {
-            if before.fingerprint != request.fingerprint {
-                return Err(Refusal::new(
-                    Reason::RequestIdReused,
-                    format!("the request id {:?} was used for another request; use a new one", request.id),
-                )
-                .at("request_id"));
-            }
-            return Ok(Decided { revision: before.revision, changes: Arc::new([]), about: before.about.clone() });
+    /// What this request came to when it was carried out before, if it was.
+    fn repetition(&self, actor: &Actor, request: Option<&RequestMark>) -> Result<Option<&RememberedRequest>, Refusal> {
+        let before = request.and_then(|request| Some((request, self.state.request(&actor.principal, &request.id)?)));
+        match before {
+            Some((request, before)) if before.fingerprint != request.fingerprint => Err(Refusal::new(
+                Reason::RequestIdReused,
+                format!("the request id {:?} was used for another request; use a new one", request.id),
+            )
+            .at("request_id")),
+            before => Ok(before.map(|(_, before)| before)),
+        }
+    }
+
+    fn decide_call(&mut self, call: Call, frame: &mut Frame) -> Result<Result<Decided, Refusal>, LedgerError> {
+        let changes = match self.decide_changes(&call) {
+            Ok(Ok(changes)) => changes,
+            Ok(Err(before)) => return Ok(Ok(before)),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let about = changes.first().map(Change::key);
+        let shown: Arc<[Change]> = changes.as_slice().into();
+        if let Some(known) = call.reincarnate_above {
+            // First, so that what is on record did happen: after a crash in between the caller asks again.
+            self.ledger.reincarnate(self.ledger.identity().reborn_above(known, self.last_time))?;
+        }
+        let entered = self.enter(call.actor, call.method, call.request, Outcome::Done(changes), frame);
+        Ok(entered.map(|()| Decided { revision: self.state.revision(), changes: shown, about }))
+    }
+
+    /// The changes that a call makes, or what it comes to without any.
+    fn decide_changes(&self, call: &Call) -> Result<Result<Vec<Change>, Decided>, Refusal> {
+        if let Some(before) = self.repetition(&call.actor, call.request.as_ref())? {
+            let (revision, about) = (before.revision, before.about.clone());
+            return Ok(Err(Decided { revision, changes: Arc::new([]), about }));
         }
         let changes = decide(&self.state, &call.command, self.last_time)?;
         if changes.is_empty() {
-            return Ok(Decided { revision: self.state.revision(), changes: Arc::new([]), about: None });
+            return Ok(Err(Decided { revision: self.state.revision(), changes: Arc::new([]), about: None }));
         }
-        let about = changes.first().map(Change::key);
-        let shown: Arc<[Change]> = changes.as_slice().into();
-        self.enter(call.actor, call.method, call.request, Outcome::Done(changes), frame)?;
-        Ok(Decided { revision: self.state.revision(), changes: shown, about })
+        Ok(Ok(changes))
     }
 
     fn enter(
@@ -171,6 +200,8 @@ impl Writer {
 
     fn publish(&mut self, frame: Frame) {
         let Frame { entries, answers, bytes: _ } = frame;
+        let identity = self.ledger.identity();
+        self.shared.identity.send_if_modified(|known| std::mem::replace(known, identity) != identity);
         let state = Arc::new(self.state.clone());
         if !entries.is_empty() {
             let entries: Arc<[Arc<Entry>]> = entries.into();

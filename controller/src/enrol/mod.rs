@@ -96,7 +96,10 @@ async fn renewed(
     let issued = context.authority.issue_agent(key, Uuid::from_bytes(id), context.now())?;
     let shown = actor.certificate_serial.clone();
     let command = Command::RenewAgent { name: name.clone(), shown, certificate: record_of(&issued.leaf) };
-    context.engine.commit(Call { actor, method: method.to_owned(), request: None, command }).await?;
+    context
+        .engine
+        .commit(Call { actor, method: method.to_owned(), request: None, command, reincarnate_above: None })
+        .await?;
     Ok(issued)
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use freehold_core::Timestamp;
 use freehold_journal::{Access, Disk, write_atomically};
 
 use super::LedgerError;
@@ -18,7 +19,7 @@ const BYTES: usize = 36;
 pub struct Identity {
     /// Random, made once.
     pub store_id: [u8; 16],
-    /// One more with every restore, never on a plain restart. Starts at 1.
+    /// Starts at 1; higher with every restore, by as much as it takes to be the second of that, since 1970. Never on a plain restart.
     pub incarnation: u64,
 }
 
@@ -45,6 +46,22 @@ impl Identity {
     pub fn store(&self, disk: &dyn Disk) -> Result<(), LedgerError> {
         write_atomically(disk, FILE, &self.encode(), Access::Private)
             .map_err(|source| LedgerError::Identity { action: "write", source })
+    }
+
+    /// The identity of a history that begins at the time `now` where one of this identity ends.
+    ///
+    /// Two restores of one backup are two histories and neither knows of the other; only the clock can tell them apart. A
+    /// clock that is behind still gives the next incarnation.
+    #[must_use]
+    pub fn reborn(self, now: Timestamp) -> Self {
+        self.reborn_above(self.incarnation, now)
+    }
+
+    /// The same, above an incarnation that is known of elsewhere.
+    #[must_use]
+    pub fn reborn_above(self, known: u64, now: Timestamp) -> Self {
+        let second = u64::try_from(now.0 / 1000).unwrap_or(0);
+        Self { incarnation: (self.incarnation.max(known) + 1).max(second), ..self }
     }
 
     fn encode(self) -> [u8; BYTES] {

@@ -87,6 +87,11 @@ impl Ledger for MemoryLedger {
     fn identity(&self) -> Identity {
         self.identity
     }
+
+    fn reincarnate(&mut self, identity: Identity) -> Result<(), LedgerError> {
+        self.identity = identity;
+        Ok(())
+    }
 }
 
 impl History for MemoryHistory {

@@ -47,6 +47,12 @@ pub trait Ledger: Debug + Send {
 
     /// Which ledger this is.
     fn identity(&self) -> Identity;
+
+    /// Takes an identity of a higher incarnation, durably: what agents obeyed of another history ends here.
+    ///
+    /// # Errors
+    /// [`LedgerError::Identity`]; the old identity or the new one is then the ledger's, which its next start tells.
+    fn reincarnate(&mut self, identity: Identity) -> Result<(), LedgerError>;
 }
 
 /// What became of an append.

@@ -14,6 +14,7 @@ use super::{Append, Frames, History, Identity, Ledger, LedgerError, RESTORE};
 /// A ledger in segment files.
 #[derive(Debug)]
 pub struct SegmentLedger {
+    disk: Arc<dyn Disk>,
     journal: Journal,
     identity: Identity,
     heads: watch::Sender<u64>,
@@ -41,7 +42,7 @@ impl SegmentLedger {
         }
         let identity = Identity { store_id, incarnation: 1 };
         identity.store(&*disk)?;
-        Ok(Self::new(journal, identity))
+        Ok(Self::new(disk, journal, identity))
     }
 
     /// Opens a ledger that was made before.
@@ -58,9 +59,9 @@ impl SegmentLedger {
             }
             (None, _) => return Err(LedgerError::Missing),
         };
-        let journal = Journal::open(disk, options(segment_bytes))?;
+        let journal = Journal::open(Arc::clone(&disk), options(segment_bytes))?;
         match journal.reader().first_seq() {
-            1 => Ok(Self::new(journal, identity)),
+            1 => Ok(Self::new(disk, journal, identity)),
             first => Err(LedgerError::Beheaded { first }),
         }
     }
@@ -71,10 +72,10 @@ impl SegmentLedger {
         self.journal.recovery()
     }
 
-    fn new(journal: Journal, identity: Identity) -> Self {
+    fn new(disk: Arc<dyn Disk>, journal: Journal, identity: Identity) -> Self {
         let (heads, receiver) = watch::channel(journal.head().0);
         let history = Arc::new(SegmentHistory { reader: journal.reader(), heads: receiver });
-        Self { journal, identity, heads, history }
+        Self { disk, journal, identity, heads, history }
     }
 }
 
@@ -99,6 +100,12 @@ impl Ledger for SegmentLedger {
 
     fn identity(&self) -> Identity {
         self.identity
+    }
+
+    fn reincarnate(&mut self, identity: Identity) -> Result<(), LedgerError> {
+        identity.store(&*self.disk)?;
+        self.identity = identity;
+        Ok(())
     }
 }
 

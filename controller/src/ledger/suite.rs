@@ -158,10 +158,13 @@ fn a_ledger_is_made_once_and_kept() {
     ledger.append(1, b"one").expect("a sound disk");
     drop(ledger);
     assert!(matches!(create(&disk), Err(LedgerError::Exists)));
-    let restored = Identity { incarnation: 2, ..IDENTITY };
-    restored.store(&disk).expect("a sound disk");
+    let reborn = Identity { incarnation: 2, ..IDENTITY };
+    let mut ledger = open(&disk).expect("a sound disk");
+    ledger.reincarnate(reborn).expect("a sound disk");
+    assert_eq!(ledger.identity(), reborn);
+    drop(ledger);
     let ledger = open(&disk).expect("a sound disk");
-    assert_eq!((ledger.identity(), read(&ledger, 1)), (restored, chain(&[b"one".to_vec()])));
+    assert_eq!((ledger.identity(), read(&ledger, 1)), (reborn, chain(&[b"one".to_vec()])));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Who has to hear of a change: from an entry of the ledger to the servers whose bundle it may alter, and from there to
 //! their sessions. A commit wakes the sessions that it concerns and no others.
 
+use super::waits::Decision;
 use crate::engine::{Engine, HistoryError};
 use freehold_core::name::ServerName;
 use freehold_core::{Change, Entry, Record, State, Timestamp};
@@ -30,6 +31,12 @@ pub(super) struct Heard {
     pub(super) superseded: bool,
     /// Some agent proved that the store went backwards.
     pub(super) regressed: bool,
+    /// The store's incarnation has risen.
+    pub(super) reincarnated: bool,
+    /// What a person decided about servers, in order.
+    pub(super) decisions: Vec<(ServerName, Decision)>,
+    /// Listings of leases that a person allowed.
+    pub(super) allowed: Vec<u64>,
 }
 
 impl Signal {
@@ -46,7 +53,7 @@ impl Signal {
     }
 }
 
-/// Which session follows which server.
+/// Which session follows which server, or which stream of lease events is of it.
 #[derive(Debug, Default)]
 pub(super) struct Dispatch(Mutex<BTreeMap<ServerName, Arc<Signal>>>);
 
@@ -67,11 +74,6 @@ impl Dispatch {
     /// The session that follows `server`.
     pub(super) fn signal(&self, server: &ServerName) -> Option<Arc<Signal>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(server).cloned()
-    }
-
-    /// Every session that follows a server.
-    pub(super) fn all(&self) -> Vec<Arc<Signal>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Follows the engine until `stop`.
@@ -118,8 +120,10 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         Record::Reservation(reservation) => state.scope(&reservation.name.scope)?.server.clone(),
         Record::Address(assignment) => state.scope_at(&assignment.name.space, assignment.name.address)?.server.clone(),
         Record::Server(server) => Some(server.name.clone()),
-        // What a server refused is left out of its bundle; what it was proven to run is not news to it.
-        Record::ServerStatus(status) => (!status.quarantine.is_empty()).then(|| status.server.clone()),
+        // What a server refused is left out of its bundle, or not sent at all; what it was proven to run is not news to it.
+        Record::ServerStatus(status) => {
+            (!status.quarantine.is_empty() || status.refused.is_some()).then(|| status.server.clone())
+        }
         Record::Space(_)
         | Record::Prefix(_)
         | Record::Agent(_)

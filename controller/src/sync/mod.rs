@@ -12,6 +12,7 @@
 //! - [`admission`]: how many may come in at once
 //! - [`ancestry`]: bundles that agents may still hold, so that they are sent differences
 //! - [`wanted`]: what a server should run, less what it refused
+//! - [`waits`]: what only a person can decide
 //!
 //! A crash leaves nothing: sessions are rebuilt from the agents' greetings. Only the numbers of change sets
 //! are lost, and those mean nothing outside their stream.
@@ -23,4 +24,5 @@ pub mod lease_upload;
 pub mod registry;
 pub mod service;
 pub mod session;
+pub mod waits;
 pub mod wanted;

@@ -9,8 +9,9 @@ mod drive_upload;
 
 use super::admission::{Handshakes, Snapshots};
 use super::ancestry::Ancestry;
-use super::dispatch::{Dispatch, Signal};
+use super::dispatch::{Dispatch, Heard, Signal};
 use super::registry::Registry;
+use super::waits::Decision;
 use crate::engine::HistoryError;
 use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
@@ -44,6 +45,8 @@ struct Shared {
     leases: LeaseKeeper,
     presence: Presence,
     dispatch: Dispatch,
+    /// The streams of lease events.
+    uploads: Dispatch,
     registry: Mutex<Registry>,
     sessions: Mutex<BTreeMap<u64, Arc<Signal>>>,
     ancestry: Mutex<Ancestry>,
@@ -67,6 +70,7 @@ impl Sync {
             leases,
             presence,
             dispatch: Dispatch::default(),
+            uploads: Dispatch::default(),
             registry: Mutex::default(),
             sessions: Mutex::default(),
             ancestry: Mutex::default(),
@@ -84,12 +88,33 @@ impl Sync {
         AgentControlServiceServer::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// Tells sessions what was committed, until the service stops.
+    /// Tells sessions what was committed and that the store's incarnation has risen, until the service stops.
     ///
     /// # Errors
     /// If the ledger cannot be read.
     pub async fn dispatch(&self) -> Result<(), HistoryError> {
-        self.0.dispatch.run(self.0.context.engine.clone(), self.0.stop.clone()).await
+        let mut identities = self.0.context.engine.identities();
+        let mut commits = std::pin::pin!(self.0.dispatch.run(self.0.context.engine.clone(), self.0.stop.clone()));
+        loop {
+            tokio::select! {
+                ended = commits.as_mut() => return ended,
+                Ok(()) = identities.changed() => self.0.reincarnated(),
+            }
+        }
+    }
+
+    /// Tells the session of a server what a person decided; `false` if there is none.
+    pub fn decide(&self, server: &ServerName, decision: Decision) -> bool {
+        let Some(signal) = self.0.dispatch.signal(server) else { return false };
+        signal.say(|heard| heard.decisions.push((server.clone(), decision)));
+        true
+    }
+
+    /// Tells the stream of a server's lease events that a person allows what this listing would close; `false` if there is none.
+    pub fn allow_listing(&self, server: &ServerName, resync_id: u64) -> bool {
+        let Some(signal) = self.0.uploads.signal(server) else { return false };
+        signal.say(|heard| heard.allowed.push(resync_id));
+        true
     }
 
     fn next_number(&self) -> u64 {
@@ -121,8 +146,19 @@ impl Shared {
     /// Some agent proved that the store went backwards: no session removes anything from now on (P3).
     fn store_went_backwards(&self) {
         if !self.regressed.swap(true, Ordering::AcqRel) {
-            self.dispatch.all().iter().for_each(|signal| signal.say(|heard| heard.regressed = true));
+            self.tell_all(|heard| heard.regressed = true);
         }
+    }
+
+    /// The store's history is the truth from now on: what waited for that goes on.
+    fn reincarnated(&self) {
+        self.regressed.store(false, Ordering::Release);
+        self.tell_all(|heard| heard.reincarnated = true);
+    }
+
+    fn tell_all(&self, say: impl Fn(&mut Heard)) {
+        let sessions: Vec<_> = lock(&self.sessions).values().cloned().collect();
+        sessions.iter().for_each(|signal| signal.say(&say));
     }
 }
 

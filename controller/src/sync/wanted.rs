@@ -18,12 +18,25 @@ pub struct Wanted {
     pub revision: Revision,
     /// When that revision was committed.
     pub committed: Timestamp,
+    /// The server refused just this bundle as a whole: it is not sent again.
+    pub refused: bool,
+    /// Within how many seconds of its apply it is confirmed, or undoes itself (P14); 0 if it need not be.
+    pub confirm_seconds: u32,
 }
 
 /// The bundle that `server` should run at this state, committed at `committed`: all that is desired without
 /// what is in quarantine in its refused form (P10). `None` for a server that Freehold does not manage.
 pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Option<Wanted> {
-    state.server(server).filter(|server| server.management == Management::Managed)?;
+    let record = state.server(server).filter(|server| server.management == Management::Managed)?;
     let bundle = desired_bundle(state, server);
-    Some(Wanted { digest: bundle.digest(), bundle: Arc::new(bundle), revision: state.revision(), committed })
+    let digest = bundle.digest();
+    let refused = state.status(server).and_then(|status| status.refused.as_ref());
+    Some(Wanted {
+        digest,
+        bundle: Arc::new(bundle),
+        revision: state.revision(),
+        committed,
+        refused: refused.is_some_and(|refused| refused.digest == digest),
+        confirm_seconds: record.confirm_seconds.unwrap_or_default(),
+    })
 }

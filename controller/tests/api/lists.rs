@@ -51,7 +51,7 @@ async fn every_list_comes_in_pages_that_leave_nothing_out() {
     }
     let mut agents = Vec::new();
     for id in ["e", "f", "g"] {
-        agents.push(crate::waiting::Agent::connect(&house, id).await);
+        agents.push(crate::agent::Agent::connect(&house, id).await);
     }
 
     let names = pages!(spaces, list_spaces, ListSpacesRequest::default(), spaces);
@@ -138,7 +138,7 @@ async fn a_list_that_changes_between_pages_shows_what_was_there_all_along_once()
 #[tokio::test]
 async fn scopes_are_filtered_by_their_server() {
     let house = House::furnished().await;
-    let agent = crate::waiting::Agent::connect(&house, "berlin-1").await;
+    let agent = crate::agent::Agent::connect(&house, "berlin-1").await;
     house
         .scopes()
         .create_scope(create_scope("shed", Scope { server: agent.server.clone(), ..shed() }))

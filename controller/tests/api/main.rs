@@ -1,6 +1,8 @@
 //! The API of a whole controller, over real TLS on the loopback: what it refuses, what it repeats, what it shows to whom.
 
+mod agent;
 mod bad_input;
+mod decisions;
 mod events;
 mod house;
 mod lists;

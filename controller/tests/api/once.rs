@@ -60,7 +60,7 @@ async fn a_repeated_delete_succeeds_and_a_repeated_create_of_what_is_gone_says_s
 #[tokio::test]
 async fn a_repeated_call_with_a_map_in_it_is_the_same_call() {
     let house = House::furnished().await;
-    let agent = crate::waiting::Agent::connect(&house, "berlin-1").await;
+    let agent = crate::agent::Agent::connect(&house, "berlin-1").await;
     let gauges = (0..50).map(|i| (format!("gauge-{i}"), i.to_string())).collect();
     let status = Some(ServerStatus { gauges, ..ServerStatus::default() });
     let server = Server { name: agent.server.clone(), description: "x".to_owned(), status, ..Server::default() };

@@ -1,109 +1,14 @@
 //! WaitApplied: what it answers at once, what it waits for, and when it gives up.
 
+use crate::agent::{Agent, manage, serve};
 use crate::house::*;
-use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
-use freehold_proto::sync::{
-    ChangeAck, ChangeSet, Hello, ServerHello, ServerReport, SessionRequest, SessionResponse, change_ack,
-    session_request, session_response,
-};
 use freehold_proto::v1::sync_status::State;
 use freehold_proto::v1::*;
 use prost_types::Duration as Span;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// An agent with one server that does as a test says.
-pub(crate) struct Agent {
-    /// The server's name.
-    pub(crate) server: String,
-    up: mpsc::Sender<SessionRequest>,
-    down: Streaming<SessionResponse>,
-}
-
-impl Agent {
-    /// Enrols, connects, reports `kea4`, and waits until the controller knows it.
-    pub(crate) async fn connect(house: &House, id: &str) -> Self {
-        let identity = house.agent(id).await;
-        let mut client = AgentControlServiceClient::new(house.channel(Some(&identity)).await);
-        let (up, requests) = mpsc::channel(8);
-        let report = ServerReport {
-            server_id: "kea4".to_owned(),
-            kind: "kea-dhcp4".to_owned(),
-            version: "2.2.0".to_owned(),
-            running: true,
-            ..ServerReport::default()
-        };
-        let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
-            features: freehold_proto::bundle::FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
-            boot_id: vec![1; 16],
-            servers: vec![ServerHello { report: Some(report), spool_epoch: vec![2; 16], ..ServerHello::default() }],
-            ..Hello::default()
-        };
-        let hello = SessionRequest { message: Some(session_request::Message::Hello(hello)) };
-        up.send(hello).await.expect("open");
-        let down = client.session(ReceiverStream::new(requests)).await.expect("a session").into_inner();
-        let agent = Self { server: format!("servers/{id}/kea4"), up, down };
-        let get = || GetServerRequest { name: agent.server.clone() };
-        let known = async {
-            while house.servers().get_server(get()).await.is_err() {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(LIMIT, known).await.expect("the server is known in time");
-        agent
-    }
-
-    /// The next change that the controller wants.
-    async fn change(&mut self) -> ChangeSet {
-        let wanted = async {
-            loop {
-                match self.down.message().await.expect("open").expect("open").message {
-                    Some(session_response::Message::Change(change)) => return change,
-                    Some(session_response::Message::InventoryRequest(_)) => panic!("nothing was ever held"),
-                    _ => {}
-                }
-            }
-        };
-        timeout(LIMIT, wanted).await.expect("a change in time")
-    }
-
-    async fn ack(&self, change: &ChangeSet, phase: change_ack::Phase) {
-        let ack = ChangeAck {
-            server_id: "kea4".to_owned(),
-            change_id: change.change_id,
-            phase: phase.into(),
-            digest: change.to_digest.clone(),
-            ..ChangeAck::default()
-        };
-        self.up.send(SessionRequest { message: Some(session_request::Message::Ack(ack)) }).await.expect("open");
-    }
-
-    /// Says that the server runs what the change makes.
-    async fn applies(&self, change: &ChangeSet) {
-        self.ack(change, change_ack::Phase::Staged).await;
-        self.ack(change, change_ack::Phase::Applied).await;
-    }
-}
-
-async fn manage(house: &House, server: &str) {
-    let server =
-        Server { name: server.to_owned(), management: server::Management::Managed.into(), ..Server::default() };
-    let update = UpdateServerRequest { server: Some(server), ..UpdateServerRequest::default() };
-    house.servers().update_server(update).await.expect("managed");
-}
-
-async fn serve(house: &House, server: &str) {
-    let scope = Scope { name: "scopes/yard".to_owned(), server: server.to_owned(), ..Scope::default() };
-    let update = UpdateScopeRequest { scope: Some(scope), ..UpdateScopeRequest::default() };
-    house.scopes().update_scope(update).await.expect("served");
-}
 
 /// What a wait of `limit` for a resource answers: whether it is applied, how far it is, and how long that took.
 async fn wait(house: &House, resource: &str, limit: Duration) -> (bool, State, Duration) {

@@ -14,6 +14,9 @@ use freehold_journal::sim::SimRng;
 use crate::world::{Truth, World, copy, data, files};
 use crate::{Every, assert_is, folder};
 
+/// When the backups here are restored.
+const RESTORED: Timestamp = Timestamp(1_700_000_000_999);
+
 /// The parts of a data directory that are no ledger.
 fn furnish(root: &Path) {
     fs::create_dir(root.join("ca")).unwrap();
@@ -65,7 +68,7 @@ fn a_backup_beside_a_writer_is_a_prefix() {
     world.end();
     for round in 0..25 {
         let (backup, restored) = (backups.path().join(round.to_string()), backups.path().join(format!("r{round}")));
-        restore(&backup, &restored).unwrap();
+        restore(&backup, &restored, RESTORED).unwrap();
         let memory = recover::open(&data(&restored)).unwrap();
         let (state, book) = (memory.state.at.seq, memory.book.at.seq);
         // Before the first growth there was the beginning.
@@ -81,14 +84,14 @@ fn a_backup_beside_a_writer_is_a_prefix() {
 }
 
 #[test]
-fn a_restored_controller_is_the_same_one_incarnation_later() {
+fn a_restored_controller_is_the_same_store_in_a_later_incarnation() {
     let (folder, other) = (folder(), folder());
     let (backup, restored) = (other.path().join("backup"), other.path().join("restored"));
     let truth = backup_of(folder.path(), &backup);
     // What was taken is of use without the original.
     fs::remove_dir_all(folder.path()).unwrap();
-    let identity = restore(&backup, &restored).unwrap();
-    assert_eq!(identity.incarnation, 2);
+    let identity = restore(&backup, &restored, RESTORED).unwrap();
+    assert_eq!(identity.incarnation, 1_700_000_000, "the second of the restore");
     let memory = recover::open(&data(&restored)).unwrap();
     assert!(memory.state.from.seq > 1, "from the checkpoint");
     assert_is(&memory, &truth);
@@ -103,7 +106,19 @@ fn a_restored_controller_is_the_same_one_incarnation_later() {
     backed_up(&restored, &again).unwrap();
     let third = other.path().join("third");
     fs::create_dir(&third).unwrap();
-    assert_eq!(restore(&again, &third).unwrap().incarnation, 3, "into an empty folder");
+    let after = restore(&again, &third, RESTORED).unwrap().incarnation;
+    assert_eq!(after, 1_700_000_001, "into an empty folder, by a clock that stands still");
+}
+
+#[test]
+fn two_restores_of_one_backup_are_two_histories() {
+    let (folder, other) = (folder(), folder());
+    let backup = other.path().join("backup");
+    backup_of(folder.path(), &backup);
+    let at = |name: &str, now| restore(&backup, &other.path().join(name), now).unwrap().incarnation;
+    let first = at("first", RESTORED);
+    assert_eq!(at("second", RESTORED.plus_seconds(60)), first + 60);
+    assert_eq!(at("third", Timestamp(-1)), 2, "a clock before 1970 still gives the next one");
 }
 
 #[test]
@@ -112,7 +127,7 @@ fn nothing_is_overwritten() {
     let backup = other.path().join("backup");
     backup_of(folder.path(), &backup);
     assert!(matches!(backed_up(folder.path(), &backup), Err(BackupError::NotEmpty(_))));
-    assert!(matches!(restore(&backup, folder.path()), Err(BackupError::NotEmpty(_))));
+    assert!(matches!(restore(&backup, folder.path(), RESTORED), Err(BackupError::NotEmpty(_))));
 }
 
 #[test]
@@ -131,7 +146,7 @@ fn a_backup_that_is_not_as_it_was_is_refused() {
                 _ => changed[rng.below(bytes.len() as u64) as usize] ^= 1 << rng.below(8),
             }
             fs::write(&file, &changed).unwrap();
-            let refused = restore(&backup, &other.path().join("restored"));
+            let refused = restore(&backup, &other.path().join("restored"), RESTORED);
             // Whitespace, the time and the like in the manifest matter to nobody.
             if !(refused.is_ok() && file.ends_with("backup.toml")) {
                 let error = refused.expect_err(&file.display().to_string());
@@ -142,11 +157,11 @@ fn a_backup_that_is_not_as_it_was_is_refused() {
             }
         }
         fs::remove_file(&file).unwrap();
-        assert!(restore(&backup, &other.path().join("restored")).is_err(), "without {}", file.display());
+        assert!(restore(&backup, &other.path().join("restored"), RESTORED).is_err(), "without {}", file.display());
         fs::write(&file, bytes).unwrap();
     }
     assert!(damaged > 5, "{damaged}");
-    restore(&backup, &other.path().join("restored")).unwrap();
+    restore(&backup, &other.path().join("restored"), RESTORED).unwrap();
 }
 
 #[test]
@@ -203,7 +218,7 @@ fn a_controller_that_never_ran_can_be_backed_up() {
     let truth = World::new(folder.path(), 0).end();
     fs::remove_dir_all(folder.path().join("leases")).unwrap();
     backed_up(folder.path(), &other.path().join("backup")).unwrap();
-    restore(&other.path().join("backup"), &other.path().join("restored")).unwrap();
+    restore(&other.path().join("backup"), &other.path().join("restored"), RESTORED).unwrap();
     assert_is(&recover::open(&data(&other.path().join("restored"))).unwrap(), &truth);
 }
 

@@ -98,9 +98,11 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         }
         Command::DeleteServer { name, etag } => server::delete(state, name, *etag),
         Command::RecordApplied { server, applied } => server::record_applied(state, at, server, applied),
-        Command::RecordRejected { server, rejections, error } => {
-            server::record_rejected(state, at, server, rejections, error)
+        Command::RecordRejected { server, rejections, error, bundle } => {
+            server::record_rejected(state, at, server, rejections, error, bundle.as_ref())
         }
+        Command::LiftRefusals { server, edition } => server::lift_refusals(state, at, server, *edition),
+        Command::NoteDecision { server, what } => server::note_decision(state, at, server, what),
         Command::CreateToken { name, agent, secret, expires } => {
             agent::create_token(state, at, name, agent, *secret, *expires)
         }

@@ -1,9 +1,12 @@
 use super::Moment;
 use super::lookup::{self, USERS_NAMED, etag_matches, in_use};
-use crate::bundle::ResourceKey;
+use crate::bundle::{Hash, ResourceKey};
 use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
-use crate::model::{Applied, ForeignSubnet, Management, Rejection, ScopeStatus, Server, ServerKind, ServerStatus};
+use crate::model::{
+    Applied, Decided, ForeignSubnet, Management, RefusedBundle, Rejection, ScopeStatus, Server, ServerKind,
+    ServerStatus,
+};
 use crate::name::ServerName;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -31,6 +34,7 @@ pub(super) fn report(
             management: Management::Unmanaged,
             foreign_subnets,
             description: Text::default(),
+            confirm_seconds: None,
             stamp: at.made(),
         };
         return Ok(vec![Change::made(Record::Server(Arc::new(server)))]);
@@ -55,10 +59,15 @@ pub(super) fn update(
     let mut after = Server {
         management: patch.management.unwrap_or(before.management),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        confirm_seconds: patch.confirm_seconds.unwrap_or(before.confirm_seconds),
         ..Server::clone(&before)
     };
     if after == *before {
         return Ok(Vec::new());
+    }
+    if let Some(seconds) = after.confirm_seconds.filter(|seconds| !Server::CONFIRM_SECONDS.contains(seconds)) {
+        let message = format!("{seconds} seconds: a confirmation is awaited for 10 to 3600 seconds, or not at all (0)");
+        return Err(Refusal::new(Reason::InvalidValue, message).at("confirm_seconds"));
     }
     if after.management == Management::Managed && before.management != Management::Managed {
         plan_leaves_its_own_alone(state, &after)?;
@@ -114,10 +123,57 @@ pub(super) fn record_rejected(
     name: &ServerName,
     rejections: &BTreeMap<ResourceKey, Rejection>,
     error: &str,
+    bundle: Option<&RefusedBundle>,
 ) -> Result<Vec<Change>, Refusal> {
     change_status(state, at, name, |status| {
         status.quarantine.extend(rejections.iter().map(|(key, rejection)| (key.clone(), rejection.clone())));
         error.clone_into(&mut status.last_error);
+        if let Some(bundle) = bundle {
+            // It ran, and was undone because nobody confirmed it: what was proven is not so any more.
+            status.applied = status.applied.take().filter(|applied| applied.digest != bundle.digest);
+            status.refused = Some(bundle.clone());
+        }
+    })
+}
+
+/// Only what is refused is changed: a server without a status gets none by this.
+pub(super) fn lift_refusals(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    edition: Option<Hash>,
+) -> Result<Vec<Change>, Refusal> {
+    let stays = |of: Hash| edition.is_some_and(|now| now == of);
+    let before = state.status(name).map(AsRef::as_ref);
+    let lifts = |status: &ServerStatus| {
+        status.refused.as_ref().is_some_and(|refused| !stays(refused.edition))
+            || status.quarantine.values().any(|rejection| lifted(rejection, edition))
+    };
+    if !before.is_some_and(lifts) {
+        lookup::server(state, name)?;
+        return Ok(Vec::new());
+    }
+    change_status(state, at, name, |status| {
+        status.refused = status.refused.take().filter(|refused| stays(refused.edition));
+        status.quarantine.retain(|_, rejection| !lifted(rejection, edition));
+        status.last_error.clear();
+    })
+}
+
+/// Whether a rejection is not held against the resource any more.
+fn lifted(rejection: &Rejection, edition: Option<Hash>) -> bool {
+    match (rejection.lacking, edition) {
+        (_, None) => true,
+        (Some(lacking), Some(now)) => lacking != now,
+        (None, Some(_)) => false,
+    }
+}
+
+pub(super) fn note_decision(state: &State, at: Moment, name: &ServerName, what: &str) -> Result<Vec<Change>, Refusal> {
+    change_status(state, at, name, |status| {
+        // The same decision twice in a millisecond is two decisions.
+        status.stamp = at.changed(status.stamp);
+        status.decided = Some(Decided { what: what.to_owned(), at: at.now });
     })
 }
 
@@ -134,7 +190,9 @@ fn change_status(
         server: name.clone(),
         applied: None,
         quarantine: BTreeMap::new(),
+        refused: None,
         last_error: String::new(),
+        decided: None,
         stamp: at.made(),
     });
     change(&mut after);

@@ -16,7 +16,9 @@ pub use operator::Operator;
 pub use prefix::{Prefix, PrefixKind};
 pub use reservation::Reservation;
 pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
-pub use server::{Applied, ForeignSubnet, Management, Rejection, Server, ServerKind, ServerStatus};
+pub use server::{
+    Applied, Decided, ForeignSubnet, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
+};
 pub use space::Space;
 
 use crate::time::{Revision, Timestamp};

@@ -46,11 +46,16 @@ pub struct Server {
     pub foreign_subnets: Vec<ForeignSubnet>,
     /// What it is for.
     pub description: Text,
+    /// Within how many seconds a change of it must be confirmed, or undoes itself (P14); `None` if it need not be.
+    pub confirm_seconds: Option<u32>,
     /// When it was made and changed.
     pub stamp: Stamp,
 }
 
 impl Server {
+    /// How long a server may be given to hear a confirmation, in seconds.
+    pub const CONFIRM_SECONDS: std::ops::RangeInclusive<u32> = 10..=3600;
+
     /// A foreign subnet of it that shares addresses, or the id, with `scope`: it could not serve both.
     pub fn foreign_subnet_against(&self, scope: &Scope) -> Option<&ForeignSubnet> {
         let against =
@@ -85,6 +90,30 @@ pub struct Rejection {
     pub message: String,
     /// When.
     pub at: Timestamp,
+    /// Set if what refused it lacks a feature that it needs: the edition that does. Another edition is tried.
+    pub lacking: Option<Hash>,
+}
+
+/// A bundle that a server refused as a whole: no resource of it is at fault by itself, as far as anybody can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedBundle {
+    /// The digest of the bundle; any other bundle is tried.
+    pub digest: Digest,
+    /// The edition of the agent and the server that refused it: a hash of their versions and features. Another one is tried.
+    pub edition: Hash,
+    /// The server's own message.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a person decided about a server that its sessions could not decide, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// What, in words.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What is known of a server's obedience.
@@ -96,8 +125,12 @@ pub struct ServerStatus {
     pub applied: Option<Applied>,
     /// What it refused. A rejection whose hash is not that of the resource's present form is history.
     pub quarantine: BTreeMap<ResourceKey, Rejection>,
+    /// The bundle that it last refused as a whole. If it is not what the server should run now, it is history.
+    pub refused: Option<RefusedBundle>,
     /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
     pub last_error: String,
+    /// What a person last decided about it.
+    pub decided: Option<Decided>,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

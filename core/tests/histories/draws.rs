@@ -9,8 +9,8 @@ use freehold_core::command::{
     Command, NewScope, OperatorPatch, PrefixPatch, ReservationPatch, ScopePatch, ServerPatch, SpacePatch,
 };
 use freehold_core::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, Rejection, ScopeStatus,
-    SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, RefusedBundle, Rejection,
+    ScopeStatus, SecretHash, ServerKind,
 };
 use freehold_core::name::{
     AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -205,6 +205,7 @@ fn rejections() -> BoxedStrategy<BTreeMap<ResourceKey, Rejection>> {
         field: Text::default(),
         message: "no".to_owned(),
         at: Timestamp(0),
+        lacking: (n == 1).then_some(Hash([n; 16])),
     });
     proptest::collection::btree_map(key, rejection, 0..3).boxed()
 }
@@ -312,8 +313,9 @@ fn host_commands() -> BoxedStrategy<Command> {
             version,
             foreign_subnets
         }),
-        4 => (servers(), option::of(management), option::of(texts())).prop_map(|(name, management, description)| {
-            Command::UpdateServer { name, etag: None, patch: ServerPatch { management, description } }
+        4 => (servers(), option::of(management), option::of(texts()), option::of(select(&[None, Some(5), Some(60)][..])))
+            .prop_map(|(name, management, description, confirm_seconds)| {
+            Command::UpdateServer { name, etag: None, patch: ServerPatch { management, description, confirm_seconds } }
         }),
         1 => servers().prop_map(|name| Command::DeleteServer { name, etag: None }),
         2 => (servers(), 0u8..3).prop_map(|(server, n)| Command::RecordApplied {
@@ -326,10 +328,21 @@ fn host_commands() -> BoxedStrategy<Command> {
                 lease_seq: 0
             }
         }),
-        2 => (servers(), rejections()).prop_map(|(server, rejections)| Command::RecordRejected {
+        2 => (servers(), rejections(), option::of(0u8..2)).prop_map(|(server, rejections, n)| Command::RecordRejected {
             server,
             rejections,
-            error: "no".to_owned()
+            error: "no".to_owned(),
+            bundle: n.map(|n| RefusedBundle {
+                digest: Digest([n; 32]),
+                edition: Hash([n; 16]),
+                message: "no".to_owned(),
+                at: Timestamp(0),
+            }),
+        }),
+        1 => servers().prop_map(|server| Command::NoteDecision { server, what: "let it go".to_owned() }),
+        1 => (servers(), option::of(0u8..2)).prop_map(|(server, n)| Command::LiftRefusals {
+            server,
+            edition: n.map(|n| Hash([n; 16])),
         }),
         4 => (tokens(), agents(), secrets(), select(&[-1i64, 3600, 3600, 86_400, 8 * 86_400][..])).prop_map(
             |(name, agent, secret, seconds)| Command::CreateToken {

@@ -279,11 +279,13 @@ fn a_refused_claim_is_still_the_servers_to_run() {
         field: freehold_core::text::Text::default(),
         message: "no".to_owned(),
         at: NOW,
+        lacking: None,
     };
     let refuse = Command::RecordRejected {
         server: word("servers/a/kea4"),
         rejections: [(key.clone(), rejection)].into(),
         error: String::new(),
+        bundle: None,
     };
     let state = after(state, &refuse, NOW);
     let status = state.status(&word("servers/a/kea4")).expect("a status");

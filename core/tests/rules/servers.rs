@@ -3,17 +3,19 @@
 use crate::world::{NOW, after, reservation, state, word};
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::command::Command;
-use freehold_core::model::{Applied, Rejection};
+use freehold_core::model::{Applied, Decided, RefusedBundle, Rejection};
 use freehold_core::text::Text;
 use freehold_core::{Revision, State};
 
 fn rejected(keys: &[(ResourceKind, &str)]) -> Command {
-    let rejection = Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW };
+    let rejection =
+        Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW, lacking: None };
     let key = |(kind, id): &(ResourceKind, &str)| ResourceKey { kind: *kind, id: (*id).to_owned() };
     Command::RecordRejected {
         server: word("servers/a/kea4"),
         rejections: keys.iter().map(|k| (key(k), rejection.clone())).collect(),
         error: "the server's words".to_owned(),
+        bundle: None,
     }
 }
 
@@ -44,6 +46,48 @@ fn what_a_server_refused_is_kept_while_it_is_the_servers_to_run() {
     let gone = Command::DeleteReservation { name: word("scopes/hall/reservations/10.0.0.50"), etag: None };
     let state = after(after(state, &gone, NOW), &applied(6), NOW);
     assert_eq!(known(&state), (vec!["scope hall".to_owned()], String::new(), Some(Digest([6; 32]))));
+}
+
+#[test]
+fn what_was_refused_for_another_edition_is_tried_again_and_nothing_else() {
+    let (old, new) = (Hash([1; 16]), Hash([2; 16]));
+    let rejection =
+        |lacking| Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW, lacking };
+    let key = |kind, id: &str| ResourceKey { kind, id: id.to_owned() };
+    let (hall, seat) = (key(ResourceKind::Scope, "hall"), key(ResourceKind::Reservation, "hall/10.0.0.50"));
+    let bundle = RefusedBundle { digest: Digest([3; 32]), edition: old, message: "no".to_owned(), at: NOW };
+    let server = || word("servers/a/kea4");
+    let refused = Command::RecordRejected {
+        server: server(),
+        rejections: [(hall.clone(), rejection(Some(old))), (seat.clone(), rejection(None))].into(),
+        error: "no".to_owned(),
+        bundle: Some(bundle.clone()),
+    };
+    let left = |edition| {
+        let state = after(after(state(), &refused, NOW), &Command::LiftRefusals { server: server(), edition }, NOW);
+        let status = state.status(&server()).expect("a status").clone();
+        (status.quarantine.keys().cloned().collect::<Vec<_>>(), status.refused.clone(), status.last_error.clone())
+    };
+    assert_eq!(
+        left(Some(old)),
+        (vec![hall, seat.clone()], Some(bundle), "no".to_owned()),
+        "it would refuse them again"
+    );
+    assert_eq!(left(Some(new)), (vec![seat], None, String::new()));
+    assert_eq!(left(None), (vec![], None, String::new()), "an operator wants to know");
+
+    let untouched = after(state(), &Command::LiftRefusals { server: server(), edition: None }, NOW);
+    assert_eq!(untouched.status(&server()), None, "nothing is made of nothing");
+}
+
+#[test]
+fn a_decision_is_on_record_each_time() {
+    let decide = || Command::NoteDecision { server: word("servers/a/kea4"), what: "let them go".to_owned() };
+    let once = after(state(), &decide(), NOW);
+    let twice = after(once.clone(), &decide(), NOW);
+    let decided = |state: &State| state.status(&word("servers/a/kea4")).expect("a status").decided.clone();
+    assert_eq!(decided(&once), Some(Decided { what: "let them go".to_owned(), at: NOW }));
+    assert_eq!((decided(&twice), twice.revision()), (decided(&once), once.revision().next()));
 }
 
 #[test]

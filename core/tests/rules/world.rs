@@ -104,7 +104,7 @@ pub(crate) fn allocation(place: Place) -> Allocation {
 
 /// The same, with `servers/a/kea4` managed.
 pub(crate) fn managed(state: State) -> State {
-    let patch = ServerPatch { management: Some(Management::Managed), description: None };
+    let patch = ServerPatch { management: Some(Management::Managed), description: None, confirm_seconds: None };
     after(state, &Command::UpdateServer { name: word("servers/a/kea4"), etag: None, patch }, NOW)
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn state() -> State {
     let managed = Command::UpdateServer {
         name: word("servers/a/kea4"),
         etag: None,
-        patch: ServerPatch { management: Some(Management::Managed), description: None },
+        patch: ServerPatch { management: Some(Management::Managed), description: None, confirm_seconds: None },
     };
     let network = |name: &str| prefix(&format!("spaces/default/prefixes/{name}"), PrefixKind::Network);
     let yesterday = [
@@ -272,7 +272,7 @@ pub(crate) fn with_drift(state: State) -> State {
     let unmanaged = Command::UpdateServer {
         name: word("servers/a/kea4"),
         etag: None,
-        patch: ServerPatch { management: Some(Management::Unmanaged), description: None },
+        patch: ServerPatch { management: Some(Management::Unmanaged), description: None, confirm_seconds: None },
     };
     after(after(state, &unmanaged, NOW), &server("servers/a/kea4", &[("10.0.0.128/25", 3)]), NOW)
 }

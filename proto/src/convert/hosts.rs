@@ -35,6 +35,7 @@ pub fn server_message(server: &Server) -> v1::Server {
         create_time: Some(time::message(server.stamp.created)),
         update_time: Some(time::message(server.stamp.updated)),
         etag: time::etag(server.stamp.revision),
+        confirm_seconds: server.confirm_seconds.unwrap_or_default(),
     }
 }
 
@@ -65,6 +66,7 @@ pub fn parse_server(message: &v1::Server) -> Result<Server, Refusal> {
             .collect::<Result<_, Refusal>>()
             .map_err(|refusal| refusal.at("foreign_subnets"))?,
         description: text(&message.description, "description")?,
+        confirm_seconds: (message.confirm_seconds > 0).then_some(message.confirm_seconds),
         stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
     })
 }

@@ -9,8 +9,8 @@ use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
 use freehold_core::lease::LeaseEvent;
 use freehold_core::model::{
-    Agent, AgentState, Applied, CertificateRecord, EnrolmentToken, Operator, Rejection, SecretHash, ServerStatus,
-    Stamp, SubnetId, TokenUse,
+    Agent, AgentState, Applied, CertificateRecord, Decided, EnrolmentToken, Operator, RefusedBundle, Rejection,
+    SecretHash, ServerStatus, Stamp, SubnetId, TokenUse,
 };
 use freehold_core::name::ServerName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -192,6 +192,7 @@ fn status_message(status: &ServerStatus) -> stored::ServerStatus {
         field: rejection.field.to_string(),
         message: rejection.message.clone(),
         at_ms: rejection.at.0,
+        lacking: rejection.lacking.map(|edition| edition.0.to_vec()).unwrap_or_default(),
     };
     stored::ServerStatus {
         server: status.server.to_string(),
@@ -203,6 +204,16 @@ fn status_message(status: &ServerStatus) -> stored::ServerStatus {
             lease_seq: applied.lease_seq,
         }),
         quarantine: status.quarantine.iter().map(rejection).collect(),
+        refused: status.refused.as_ref().map(|refused| stored::RefusedBundle {
+            digest: refused.digest.0.to_vec(),
+            edition: refused.edition.0.to_vec(),
+            message: refused.message.clone(),
+            at_ms: refused.at.0,
+        }),
+        decided: status
+            .decided
+            .as_ref()
+            .map(|decided| stored::Decided { what: decided.what.clone(), at_ms: decided.at.0 }),
         last_error: status.last_error.clone(),
         stamp: stamp_message(status.stamp),
     }
@@ -227,13 +238,30 @@ fn parse_status(message: &stored::ServerStatus) -> Result<ServerStatus, Unreadab
             field: Text::parse(&rejection.field)?,
             message: rejection.message.clone(),
             at: Timestamp(rejection.at_ms),
+            lacking: match rejection.lacking.as_slice() {
+                [] => None,
+                edition => Some(Hash(bytes("lacking", edition)?)),
+            },
         };
         Ok::<_, Unreadable>((key, value))
+    };
+    let refused = |refused: &stored::RefusedBundle| {
+        Ok::<_, Unreadable>(RefusedBundle {
+            digest: Digest(bytes("digest", &refused.digest)?),
+            edition: Hash(bytes("edition", &refused.edition)?),
+            message: refused.message.clone(),
+            at: Timestamp(refused.at_ms),
+        })
     };
     Ok(ServerStatus {
         server: message.server.parse::<ServerName>()?,
         applied: message.applied.as_ref().map(applied).transpose()?,
         quarantine: message.quarantine.iter().map(rejection).collect::<Result<_, _>>()?,
+        refused: message.refused.as_ref().map(refused).transpose()?,
+        decided: message
+            .decided
+            .as_ref()
+            .map(|decided| Decided { what: decided.what.clone(), at: Timestamp(decided.at_ms) }),
         last_error: message.last_error.clone(),
         stamp: parse_stamp(message.stamp.as_ref())?,
     })

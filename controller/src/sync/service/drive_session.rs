@@ -1,7 +1,8 @@
 //! Drives one agent's session.
 
-use super::super::dispatch::Signal;
+use super::super::dispatch::{Heard, Signal};
 use super::super::session::{Alarm, Ending, Followed, Output, Session};
+use super::super::waits::Wait;
 use super::super::wanted::wanted;
 use super::{Sync, lock, random};
 use crate::engine::{Call, CommitError};
@@ -11,7 +12,7 @@ use freehold_core::name::{AgentName, ServerName};
 use freehold_core::time::StorePoint;
 use freehold_core::{Record, State};
 use freehold_proto::sync::{Health, SessionRequest, SessionResponse};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(super) struct Driver {
     inbound: Streaming<SessionRequest>,
     signal: Arc<Signal>,
     followed: BTreeSet<ServerName>,
+    /// What was last published of what waits for a person.
+    waits: BTreeMap<ServerName, Vec<Wait>>,
     out: VecDeque<SessionResponse>,
     /// How long this handshake waits for its turn, in milliseconds.
     wait_ms: u64,
@@ -49,6 +52,7 @@ impl Driver {
             inbound,
             signal,
             followed: BTreeSet::new(),
+            waits: BTreeMap::new(),
             out: VecDeque::new(),
             wait_ms,
             over: false,
@@ -65,6 +69,7 @@ impl Driver {
             while let Some(output) = self.machine.poll() {
                 self.carry_out(output).await;
             }
+            self.publish_waits();
             if let Some(message) = self.out.pop_front() {
                 return Some(Ok(message));
             }
@@ -86,25 +91,47 @@ impl Driver {
                         return None;
                     }
                 },
-                heard = self.signal.hear() => {
-                    let state = shared.context.engine.state();
-                    if heard.regressed {
-                        self.machine.store_went_backwards();
-                    }
-                    for (server, since) in heard.changed {
-                        self.machine.wanted(shared.now(), &server, wanted(&state, &server, since));
-                    }
-                    for server in heard.granted {
-                        self.machine.snapshot_granted(shared.now(), &server);
-                    }
-                    if heard.superseded {
-                        self.machine.end(Ending::Superseded);
-                    }
-                }
+                heard = self.signal.hear() => self.hear(heard),
                 () = tokio::time::sleep_until(shared.instant(deadline.unwrap_or_default())), if deadline.is_some() => {
                     self.machine.tick(shared.now());
                 }
                 () = shared.stop.cancelled() => self.machine.end(Ending::Draining),
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        let shared = Arc::clone(&self.sync.0);
+        let state = shared.context.engine.state();
+        if heard.regressed {
+            self.machine.store_went_backwards();
+        }
+        if heard.reincarnated {
+            self.machine.moved(shared.now(), self.point(&state));
+            self.waits.clear();
+        }
+        for (server, since) in heard.changed {
+            self.machine.wanted(shared.now(), &server, wanted(&state, &server, since));
+        }
+        for server in heard.granted {
+            self.machine.snapshot_granted(shared.now(), &server);
+        }
+        for (server, decision) in heard.decisions {
+            self.machine.decided(shared.now(), &server, &decision);
+            // Whoever decided took what waits off the list: if it still waits, it is put back.
+            self.waits.remove(&server);
+        }
+        if heard.superseded {
+            self.machine.end(Ending::Superseded);
+        }
+    }
+
+    /// Says what waits for a person, where that is different.
+    fn publish_waits(&mut self) {
+        for (server, waits) in self.machine.waits() {
+            if self.waits.get(server) != Some(&waits) {
+                self.sync.0.presence.waits(server, waits.clone());
+                self.waits.insert(server.clone(), waits);
             }
         }
     }
@@ -161,9 +188,6 @@ impl Driver {
     }
 
     async fn submit(&mut self, command: Command) {
-        if let Command::RecordApplied { server, .. } = &command {
-            self.sync.0.presence.drift(server, None);
-        }
         let call = Call::internal(self.agent.to_string(), METHOD, command);
         if let Err(failure) = self.sync.0.context.engine.commit(call).await {
             warn!(agent = %self.agent, %failure, "what the agent reported was not taken note of");
@@ -194,10 +218,9 @@ impl Driver {
         match &alarm {
             Alarm::Regression { .. } => {
                 self.sync.0.store_went_backwards();
-                error!(agent = %self.agent, ?alarm, "the store went backwards: nothing is removed from any server; was it restored without `freehold-controller restore`?");
+                error!(agent = %self.agent, ?alarm, "the store went backwards: nothing is removed from any server; was it restored without `freehold-controller restore`? `freehold server list` shows what waits");
             }
-            Alarm::Drift { server, observed, .. } => {
-                self.sync.0.presence.drift(server, *observed);
+            Alarm::Drift { .. } => {
                 warn!(agent = %self.agent, ?alarm, "a server was changed by somebody else");
             }
             _ => error!(agent = %self.agent, ?alarm, "an agent needs attention"),

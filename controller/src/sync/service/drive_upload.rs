@@ -1,11 +1,15 @@
 //! Drives one server's stream of lease events.
 
-use super::super::lease_upload::{LeaseUpload, Output};
+use super::super::dispatch::Signal;
+use super::super::lease_upload::{Alarm, LeaseUpload, Output};
+use super::super::waits::Wait;
 use super::Sync;
 use crate::leases::NotTaken;
 use freehold_core::lease::{LeaseCursor, ServerLeases};
 use freehold_core::name::{AgentName, ServerName};
+use freehold_proto::sync::ResyncAck;
 use freehold_proto::sync::upload_leases_request::Message;
+use freehold_proto::sync::upload_leases_response::Message as Answer;
 use freehold_proto::sync::{UploadLeasesRequest, UploadLeasesResponse};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt};
@@ -13,7 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Status, Streaming};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long the first message may take.
 const GREETING_LIMIT: Duration = Duration::from_secs(30);
@@ -24,6 +28,7 @@ pub(super) struct Driver {
     agent: AgentName,
     inbound: Streaming<UploadLeasesRequest>,
     machine: Option<(ServerName, LeaseUpload)>,
+    signal: Arc<Signal>,
     commits: FuturesOrdered<BoxFuture<'static, Result<LeaseCursor, NotTaken>>>,
     wants_leases: bool,
     out: VecDeque<UploadLeasesResponse>,
@@ -37,6 +42,7 @@ impl Driver {
             agent,
             inbound,
             machine: None,
+            signal: Arc::new(Signal::default()),
             commits: FuturesOrdered::new(),
             wants_leases: false,
             out: VecDeque::new(),
@@ -87,6 +93,7 @@ impl Driver {
                         return None;
                     }
                 },
+                heard = self.signal.hear() => heard.allowed.into_iter().for_each(|id| machine.allow_removal(id)),
                 () = shared.stop.cancelled() => {
                     self.over = true;
                     return Some(Err(Status::unavailable("the controller stops; dial again")));
@@ -108,6 +115,8 @@ impl Driver {
         let known = self.sync.0.leases.book().of(&server).and_then(|leases| leases.cursor);
         let mut machine = LeaseUpload::new(server.clone(), known);
         machine.receive(self.sync.0.now(), first);
+        self.sync.0.uploads.follow(server.clone(), Arc::clone(&self.signal));
+        self.sync.0.presence.listing(&server, None);
         self.machine = Some((server, machine));
         Ok(())
     }
@@ -116,15 +125,32 @@ impl Driver {
         let Some((server, machine)) = &mut self.machine else { return };
         while let Some(output) = machine.poll() {
             match output {
-                Output::Send(message) => self.out.push_back(message),
+                Output::Send(message) => {
+                    if let Some(Answer::ResyncAck(ResyncAck { applied: true, .. })) = &message.message {
+                        self.sync.0.presence.listing(server, None);
+                    }
+                    self.out.push_back(message);
+                }
                 Output::Commit(batch) => {
                     let leases = self.sync.0.leases.clone();
                     self.commits.push_back(Box::pin(async move { leases.commit(batch).await }));
                 }
                 Output::AskLeases => self.wants_leases = true,
+                Output::Alarm(Alarm::RemovalHeld { resync_id, would_remove }) => {
+                    self.sync.0.presence.listing(server, Some(Wait::Listing { resync_id, would_remove }));
+                    warn!(%server, would_remove, "a full listing lacks too many leases; `freehold server show` says what to do");
+                }
                 Output::Alarm(alarm) => error!(%server, ?alarm, "a stream of lease events needs attention"),
                 Output::Close => self.over = true,
             }
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some((server, _)) = &self.machine {
+            self.sync.0.uploads.forget(server, &self.signal);
         }
     }
 }

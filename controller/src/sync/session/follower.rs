@@ -1,17 +1,19 @@
 //! One server of a session: what its agent holds, what it should run, and the step from one to the other.
 
 use super::{Alarm, Followed, Output, Rules, push};
+use crate::sync::waits::Wait;
 use crate::sync::wanted::Wanted;
 use freehold_core::bundle::{self, Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
-use freehold_core::model::{Applied, Rejection};
+use freehold_core::model::{Applied, RefusedBundle, Rejection};
 use freehold_core::name::ServerName;
 use freehold_core::text::Text;
 use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle::{parse_digest, parse_hash, parse_ref};
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, session_response::Message,
+    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, resource_result::Code,
+    session_response::Message,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -37,8 +39,8 @@ pub(super) struct Context {
     pub(super) next_change: u64,
     /// The store went backwards: nothing is removed.
     pub(super) regressed: bool,
-    /// This agent obeyed a later state than the store has: nothing is sent at all.
-    pub(super) behind_agent: bool,
+    /// This agent obeyed this later state than the store has: nothing is sent at all.
+    pub(super) behind: Option<StorePoint>,
 }
 
 /// What the agent holds of a server, as far as is known.
@@ -68,8 +70,8 @@ enum Step {
     InFlight(Flight),
     /// To be tried again at this tick.
     Waiting(u64),
-    /// Somebody has to decide first.
-    Parked,
+    /// Somebody has to decide first about what would be removed.
+    Parked(Vec<ResourceKey>),
 }
 
 #[derive(Debug)]
@@ -88,10 +90,14 @@ pub(super) struct Follower {
     obeyed: Option<StorePoint>,
     held: Held,
     observed: Option<Digest>,
+    /// How what it runs differs from what it was proven to run, in words; empty if the agent did not say.
+    difference: String,
     wanted: Option<Wanted>,
     recorded: Option<Digest>,
     step: Step,
-    /// Digests that the server refused in this session.
+    /// What the agent and the server are; refusals hang on it.
+    edition: Hash,
+    /// Digests that the server refused in this session: known here before it is on record.
     refused: BTreeSet<Digest>,
     /// Tries since the last success or the last new wish.
     failures: u32,
@@ -102,11 +108,13 @@ pub(super) struct Follower {
     /// The digest that was bookmarked, and for which point.
     told: Option<(Digest, StorePoint)>,
     lease_seq: u64,
+    /// What its agent undid last because nobody confirmed it.
+    unconfirmed: Option<Digest>,
 }
 
 impl Follower {
     /// A server as the agent's greeting describes it.
-    pub(super) fn greeted(name: ServerName, hello: &ServerHello) -> Self {
+    pub(super) fn greeted(name: ServerName, edition: Hash, hello: &ServerHello) -> Self {
         let held = match hello.applied_digest.as_slice() {
             [] => Held::Nothing,
             digest => Held::Something(parse_digest(digest)),
@@ -115,18 +123,21 @@ impl Follower {
             obeyed: hello.obeyed.as_ref().and_then(point::parse),
             observed: parse_digest(&hello.observed_digest),
             lease_seq: hello.spool_last_seq,
+            unconfirmed: parse_digest(&hello.unconfirmed_digest),
             held,
-            ..Self::found(name)
+            ..Self::found(name, edition)
         }
     }
 
     /// A server that was found during the session; what its agent holds is not known.
-    pub(super) fn found(name: ServerName) -> Self {
+    pub(super) fn found(name: ServerName, edition: Hash) -> Self {
         Self {
             name,
+            edition,
             obeyed: None,
             held: Held::Something(None),
             observed: None,
+            difference: String::new(),
             wanted: None,
             recorded: None,
             step: Step::Following,
@@ -137,6 +148,7 @@ impl Follower {
             removals_released: false,
             told: None,
             lease_seq: 0,
+            unconfirmed: None,
         }
     }
 
@@ -165,6 +177,32 @@ impl Follower {
         matches!((self.held_digest(), self.observed), (Some(held), Some(observed)) if held != observed)
     }
 
+    /// The agent says how what the server runs differs from what it was proven to run, or that it does no more.
+    pub(super) fn observed(&mut self, observed: Option<Digest>, difference: &str) {
+        self.observed = observed;
+        difference.clone_into(&mut self.difference);
+    }
+
+    /// What it runs, if somebody else changed it.
+    pub(super) fn drift(&self) -> Option<Digest> {
+        self.observed.filter(|_| self.drifted())
+    }
+
+    /// What waits for a person.
+    pub(super) fn waits(&self, cx: &Context) -> Vec<Wait> {
+        let removes = match &self.step {
+            Step::Parked(removes) => removes.clone(),
+            _ => Vec::new(),
+        };
+        let drift = self.drift().map(|observed| Wait::Drift { observed, difference: self.difference.clone() });
+        let held = match (cx.behind, cx.point) {
+            (Some(held), Some(ours)) => Some(Wait::History { held, ours, removes }),
+            _ if !removes.is_empty() => Some(Wait::Removals { removes }),
+            _ => None,
+        };
+        held.into_iter().chain(drift).collect()
+    }
+
     pub(super) fn deadline(&self) -> Option<u64> {
         match &self.step {
             Step::Waiting(until) => Some(*until),
@@ -184,7 +222,11 @@ impl Follower {
         matches!(&self.step, Step::InFlight(flight) if now.ticks >= flight.sent_at + ANSWER_MS)
     }
 
-    pub(super) fn follow(&mut self, followed: Followed) {
+    pub(super) fn follow(&mut self, cx: &mut Context, now: Now, followed: Followed) {
+        let news = followed.wanted.as_ref().filter(|wanted| Some(wanted.digest) == self.unconfirmed && !wanted.refused);
+        if let Some(digest) = news.map(|wanted| wanted.digest) {
+            self.undone(cx, now, digest);
+        }
         self.recorded = followed.recorded;
         self.wanted = followed.wanted;
         if let (Some(ancestor), Held::Something(Some(digest))) = (followed.ancestor, &self.held)
@@ -199,13 +241,25 @@ impl Follower {
 
     pub(super) fn want(&mut self, wanted: Option<Wanted>) {
         let same = matches!((&self.wanted, &wanted), (Some(a), Some(b)) if a.digest == b.digest);
+        let lifted = matches!((&self.wanted, &wanted), (Some(a), Some(b)) if a.refused && !b.refused);
         self.wanted = wanted;
-        if same {
+        if lifted {
+            self.refused.clear();
+        }
+        if same && !lifted {
             return;
         }
         self.failures = 0;
-        if matches!(self.step, Step::Waiting(_) | Step::Parked) {
+        if matches!(self.step, Step::Waiting(_) | Step::Parked(_)) {
             self.step = Step::Ready;
+        }
+    }
+
+    /// What answers is another agent or server than before, or the same.
+    pub(super) fn is_now(&mut self, edition: Hash) {
+        if self.edition != edition {
+            self.edition = edition;
+            self.refused.clear();
         }
     }
 
@@ -217,7 +271,16 @@ impl Follower {
     }
 
     pub(super) fn unpark(&mut self) {
-        if matches!(self.step, Step::Parked) {
+        if matches!(self.step, Step::Parked(_)) {
+            self.step = Step::Ready;
+        }
+    }
+
+    /// What was refused is sent again.
+    pub(super) fn retry_refused(&mut self) {
+        self.refused.clear();
+        self.failures = 0;
+        if matches!(self.step, Step::Waiting(_)) {
             self.step = Step::Ready;
         }
     }
@@ -236,7 +299,7 @@ impl Follower {
             _ => return,
         }
         let (Some(wanted), Some(point)) = (self.wanted.clone(), cx.point) else { return };
-        if cx.behind_agent && cx.rules.stop_on_regression {
+        if cx.behind.is_some() && cx.rules.stop_on_regression {
             return self.cost_of_regression(cx, &wanted);
         }
         let target = StorePoint { revision: point.revision.max(wanted.revision), ..point };
@@ -244,7 +307,8 @@ impl Follower {
         if self.held_digest() == Some(wanted.digest) {
             return self.settle(cx, now, &wanted, target);
         }
-        if self.refused.contains(&wanted.digest) && cx.rules.remember_refusals {
+        let refused = (wanted.refused && cx.rules.recall_refusals) || self.refused.contains(&wanted.digest);
+        if refused && cx.rules.remember_refusals {
             return self.free_slot(cx);
         }
         match &self.held {
@@ -264,8 +328,8 @@ impl Follower {
             return self.ask_inventory(cx);
         }
         let removes = self.removes(&wanted.bundle);
-        cx.alarm(Alarm::RegressionCost { server: self.name.clone(), removes });
-        self.step = Step::Parked;
+        cx.alarm(Alarm::RegressionCost { server: self.name.clone(), removes: removes.clone() });
+        self.step = Step::Parked(removes);
     }
 
     /// P7 (a): nothing but a bookmark.
@@ -278,15 +342,19 @@ impl Follower {
         if self.told.is_none_or(|(digest, _)| digest != wanted.digest) || moved {
             self.told = Some((wanted.digest, at));
             self.obeyed = Some(at);
-            cx.send(Message::Bookmark(Bookmark {
-                server_id: self.name.daemon().to_owned(),
-                at: Some(point::message(&at)),
-                digest: wanted.digest.0.to_vec(),
-            }));
+            self.bookmark(cx, wanted.digest, at);
         }
         if self.recorded != Some(wanted.digest) && !self.drifted() {
             self.record(cx, now, wanted, self.lease_seq);
         }
+    }
+
+    fn bookmark(&self, cx: &mut Context, digest: Digest, at: StorePoint) {
+        cx.send(Message::Bookmark(Bookmark {
+            server_id: self.name.daemon().to_owned(),
+            at: Some(point::message(&at)),
+            digest: digest.0.to_vec(),
+        }));
     }
 
     fn push(&mut self, cx: &mut Context, now: Now, wanted: Wanted, target: StorePoint) {
@@ -294,9 +362,9 @@ impl Follower {
         let restored = self.obeyed.is_some_and(|obeyed| obeyed.incarnation < target.incarnation);
         let held_back = cx.regressed || (restored && !self.removals_released);
         if held_back && !removes.is_empty() && cx.rules.hold_removals {
-            cx.alarm(Alarm::RemovalsHeld { server: self.name.clone(), removes });
+            cx.alarm(Alarm::RemovalsHeld { server: self.name.clone(), removes: removes.clone() });
             self.free_slot(cx);
-            self.step = Step::Parked;
+            self.step = Step::Parked(removes);
             return;
         }
         let snapshot = self.needs_snapshot || matches!(self.held, Held::Nothing);
@@ -307,7 +375,14 @@ impl Follower {
         }
         let change_id = cx.next_change;
         cx.next_change += 1;
-        let header = push::Header { server: &self.name, change_id, fence: cx.fence, target, to: wanted.digest };
+        let header = push::Header {
+            server: &self.name,
+            change_id,
+            fence: cx.fence,
+            target,
+            to: wanted.digest,
+            confirm_seconds: wanted.confirm_seconds,
+        };
         let parts = match &self.held {
             Held::Hashes(hashes) if !snapshot => push::from_inventory(&header, hashes, &wanted.bundle),
             Held::Bundle(from, bundle) if !snapshot => push::from_bundle(&header, *from, bundle, &wanted.bundle),
@@ -399,7 +474,37 @@ impl Follower {
         self.failures = 0;
         self.needs_snapshot = false;
         self.lease_seq = ack.lease_seq;
+        if flight.wanted.confirm_seconds > 0 {
+            // P14: it was heard of over this very line, so the change did not cut it.
+            self.bookmark(cx, flight.wanted.digest, flight.target);
+        }
         self.record(cx, now, &flight.wanted, ack.lease_seq);
+    }
+
+    /// What came of something that the agent did without a change set: an overwrite that an operator decided on, which puts back
+    /// what was last proven, or an undoing of what nobody confirmed.
+    pub(super) fn answered_by_itself(&mut self, cx: &mut Context, now: Now, ack: &ChangeAck) {
+        match (ack.phase(), parse_digest(&ack.digest)) {
+            (Phase::FailedRolledBack, Some(unconfirmed)) => {
+                self.undone(cx, now, unconfirmed);
+                self.held = Held::Something(None);
+                self.recorded = None;
+            }
+            (Phase::Applied, digest) => self.observed(digest, ""),
+            (Phase::Busy, _) => {
+                self.reject(cx, BTreeMap::new(), "the server cannot be changed now; decide again", None)
+            }
+            (Phase::Staged, _) => {}
+            _ => self.reject(cx, BTreeMap::new(), &ack.server_error, None),
+        }
+    }
+
+    /// P14: the agent undid a bundle that nobody confirmed: it cut the agent off, and is not sent again by itself.
+    fn undone(&mut self, cx: &mut Context, now: Now, digest: Digest) {
+        self.refused.insert(digest);
+        let message = "with it the agent lost the controller, and undid it when the time to confirm it was over";
+        let bundle = RefusedBundle { digest, edition: self.edition, message: message.to_owned(), at: now.wall };
+        self.reject(cx, BTreeMap::new(), message, Some(bundle));
     }
 
     fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, lease_seq: u64) {
@@ -414,7 +519,8 @@ impl Follower {
         cx.out.push_back(Output::Submit(Command::RecordApplied { server: self.name.clone(), applied }));
     }
 
-    /// P10: what was refused goes into quarantine; the bundle without it comes back as the next wish.
+    /// P10: what was refused goes into quarantine; the bundle without it comes back as the next wish. If no resource is
+    /// named, the bundle as a whole is remembered, and not sent again until it is another one, or another edition answers.
     fn rejected(&mut self, cx: &mut Context, now: Now, flight: Flight, ack: &ChangeAck) {
         self.refused.insert(flight.wanted.digest);
         let resources = flight.wanted.bundle.resources();
@@ -425,21 +531,34 @@ impl Follower {
                 field: Text::parse(&result.field).unwrap_or_default(),
                 message: cut(&result.message),
                 at: now.wall,
+                lacking: (result.code() == Code::Unsupported).then_some(self.edition),
             };
             Some((key, rejection))
         };
         let rejections: BTreeMap<_, _> = ack.results.iter().filter_map(rejection).collect();
-        self.reject(cx, rejections, &ack.server_error);
+        let whole = rejections.is_empty().then(|| RefusedBundle {
+            digest: flight.wanted.digest,
+            edition: self.edition,
+            message: cut(&ack.server_error),
+            at: now.wall,
+        });
+        self.reject(cx, rejections, &ack.server_error, whole);
     }
 
     fn failed(&mut self, cx: &mut Context, now: Now, error: &str) {
         let error = if error.is_empty() { "the change failed; the server did not say why" } else { error };
-        self.reject(cx, BTreeMap::new(), error);
+        self.reject(cx, BTreeMap::new(), error, None);
         self.wait(now, FAILED_MS, FAILED_MS_MAX);
     }
 
-    fn reject(&self, cx: &mut Context, rejections: BTreeMap<ResourceKey, Rejection>, error: &str) {
-        let command = Command::RecordRejected { server: self.name.clone(), rejections, error: cut(error) };
+    fn reject(
+        &self,
+        cx: &mut Context,
+        rejections: BTreeMap<ResourceKey, Rejection>,
+        error: &str,
+        bundle: Option<RefusedBundle>,
+    ) {
+        let command = Command::RecordRejected { server: self.name.clone(), rejections, error: cut(error), bundle };
         cx.out.push_back(Output::Submit(command));
     }
 

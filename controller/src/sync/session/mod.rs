@@ -19,9 +19,10 @@ mod push;
 #[cfg(test)]
 mod tests;
 
+use crate::sync::waits::{Decision, Wait};
 use crate::sync::wanted::Wanted;
 use follower::{Context, Follower};
-use freehold_core::bundle::{Bundle, Digest, ResourceKey};
+use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
 use freehold_core::model::{ForeignSubnet, ServerKind};
 use freehold_core::name::{AgentName, ServerName};
@@ -34,7 +35,7 @@ use freehold_proto::sync::{
     ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ServerReport, SessionRequest,
     SessionResponse, Welcome, drift_decision, go_away, session_request, session_response,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The protocol version spoken.
@@ -52,6 +53,8 @@ pub const LIFETIME_MS: u64 = 30 * 60 * 1000;
 pub struct Rules {
     /// P10: a refused digest is not sent again unchanged.
     pub remember_refusals: bool,
+    /// P10: nor is what an earlier session was refused as a whole.
+    pub recall_refusals: bool,
     /// P3: nothing is sent to an agent that knows a later state.
     pub stop_on_regression: bool,
     /// I11: after a restore, removals wait for an operator.
@@ -62,7 +65,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { remember_refusals: true, stop_on_regression: true, hold_removals: true, one_in_flight: true }
+        Self {
+            remember_refusals: true,
+            recall_refusals: true,
+            stop_on_regression: true,
+            hold_removals: true,
+            one_in_flight: true,
+        }
     }
 }
 
@@ -203,6 +212,8 @@ pub struct Session {
     agent: AgentName,
     stage: Stage,
     boot: [u8; 16],
+    /// The agent's version and features.
+    agent_edition: String,
     last_heard: u64,
     ends_at: u64,
     followers: BTreeMap<String, Follower>,
@@ -222,6 +233,7 @@ impl Session {
             agent,
             stage: Stage::AwaitHello,
             boot: [0; 16],
+            agent_edition: String::new(),
             last_heard: now.ticks,
             ends_at: now.ticks + LIFETIME_MS - spread + random % (2 * spread + 1),
             followers: BTreeMap::new(),
@@ -335,7 +347,7 @@ impl Session {
         for server in &hello.servers {
             let Some(report) = &server.report else { continue };
             let Some(name) = self.reported(report) else { continue };
-            let follower = Follower::greeted(name.clone(), server);
+            let follower = Follower::greeted(name.clone(), self.edition(report), server);
             if follower.drifted() {
                 self.context.alarm(Alarm::Drift {
                     server: name.clone(),
@@ -359,8 +371,9 @@ impl Session {
 
     /// What a server should run, for the first time; answers [`Output::Follow`].
     pub fn follow(&mut self, now: Now, server: &ServerName, followed: Followed) {
-        if let Some(follower) = self.follower(server) {
-            follower.follow(followed);
+        let follower = self.followers.get_mut(server.daemon()).filter(|follower| follower.name() == server);
+        if let Some(follower) = follower {
+            follower.follow(&mut self.context, now, followed);
             self.advance(now, server);
         }
     }
@@ -392,7 +405,7 @@ impl Session {
     /// The store's incarnation is another now: what was held back because it went backwards goes on.
     pub fn moved(&mut self, now: Now, point: StorePoint) {
         self.context.regressed = false;
-        self.context.behind_agent = false;
+        self.context.behind = None;
         self.context.point = Some(point);
         for follower in self.followers.values_mut() {
             follower.unpark();
@@ -400,21 +413,42 @@ impl Session {
         }
     }
 
+    /// What waits for a person, by server.
+    pub fn waits(&self) -> impl Iterator<Item = (&ServerName, Vec<Wait>)> {
+        self.followers.values().map(|follower| (follower.name(), follower.waits(&self.context)))
+    }
+
+    /// A person decided about a server. What does not wait any more is not decided.
+    pub fn decided(&mut self, now: Now, server: &ServerName, decision: &Decision) {
+        match decision {
+            Decision::ReleaseRemovals => self.release_removals(now, server),
+            Decision::Overwrite(observed) => self.overwrite(server, *observed),
+            Decision::Retry => {
+                if let Some(follower) = self.follower(server) {
+                    follower.retry_refused();
+                    self.advance(now, server);
+                }
+            }
+        }
+    }
+
     /// An operator allows what would be removed from a server after a restore.
-    pub fn release_removals(&mut self, now: Now, server: &ServerName) {
+    fn release_removals(&mut self, now: Now, server: &ServerName) {
         if let Some(follower) = self.follower(server) {
             follower.release();
             self.advance(now, server);
         }
     }
 
-    /// An operator decided about a drift.
-    pub fn decide_drift(&mut self, server: &ServerName, observed: Digest, action: drift_decision::Action) {
-        self.context.send(session_response::Message::Drift(DriftDecision {
-            server_id: server.daemon().to_owned(),
-            observed_digest: observed.0.to_vec(),
-            action: action.into(),
-        }));
+    /// An operator wants a drift undone; its agent answers for change 0.
+    fn overwrite(&mut self, server: &ServerName, observed: Digest) {
+        if self.follower(server).is_some_and(|follower| follower.drift() == Some(observed)) {
+            self.context.send(session_response::Message::Drift(DriftDecision {
+                server_id: server.daemon().to_owned(),
+                observed_digest: observed.0.to_vec(),
+                action: drift_decision::Action::Overwrite.into(),
+            }));
+        }
     }
 
     fn advance(&mut self, now: Now, server: &ServerName) {
@@ -439,6 +473,8 @@ impl Session {
             ));
         }
         self.boot = boot;
+        let features: BTreeSet<_> = hello.features.iter().map(String::as_str).collect();
+        self.agent_edition = format!("{}\n{}", hello.version, features.into_iter().collect::<Vec<_>>().join(" "));
         self.context.out.push_back(Output::Open { boot, seen: hello.max_fence_seen });
         self.stage = Stage::Opening(Box::new(hello));
     }
@@ -456,16 +492,19 @@ impl Session {
         } else if latest > ours {
             self.context.alarm(Alarm::Regression { held: latest, ours });
             self.context.regressed = true;
-            self.context.behind_agent = true;
+            self.context.behind = Some(latest);
         }
     }
 
     /// A server was found, lost or became different.
     fn found(&mut self, report: &ServerReport) {
         let Some(name) = self.reported(report) else { return };
-        if !self.followers.contains_key(&report.server_id) {
+        let edition = self.edition(report);
+        if let Some(follower) = self.followers.get_mut(&report.server_id) {
+            follower.is_now(edition);
+        } else {
             self.context.out.push_back(Output::Follow { server: name.clone(), held: None });
-            self.followers.insert(report.server_id.clone(), Follower::found(name));
+            self.followers.insert(report.server_id.clone(), Follower::found(name, edition));
         }
     }
 
@@ -475,6 +514,8 @@ impl Session {
         match parsed {
             Ok((name, command)) => {
                 self.context.out.push_back(Output::Submit(command));
+                let lift = Command::LiftRefusals { server: name.clone(), edition: Some(self.edition(report)) };
+                self.context.out.push_back(Output::Submit(lift));
                 Some(name)
             }
             Err(refusal) => {
@@ -483,6 +524,12 @@ impl Session {
                 None
             }
         }
+    }
+
+    /// What answers for a server: the agent by version and features, and the server by its version. Whoever upgrades either
+    /// wants what was refused to be tried again.
+    fn edition(&self, report: &ServerReport) -> Hash {
+        Hash::of(format!("{}\n{}\n{}", self.agent_edition, report.kind, report.version).as_bytes())
     }
 
     fn inventory(&mut self, now: Now, inventory: Inventory) {
@@ -494,15 +541,23 @@ impl Session {
 
     fn ack(&mut self, now: Now, ack: &ChangeAck) {
         if let Some(follower) = self.followers.get_mut(&ack.server_id) {
-            follower.answered(&mut self.context, now, ack);
+            if ack.change_id == 0 {
+                follower.answered_by_itself(&mut self.context, now, ack);
+            } else {
+                follower.answered(&mut self.context, now, ack);
+            }
             follower.advance(&mut self.context, now);
         }
     }
 
-    /// Left alone and shown, unless an operator says otherwise.
+    /// Left alone and shown, unless an operator says otherwise; or it is over.
     fn drifted(&mut self, report: &DriftReport) {
-        let Some(follower) = self.followers.get(&report.server_id) else { return };
+        let Some(follower) = self.followers.get_mut(&report.server_id) else { return };
         let observed = bundle::parse_digest(&report.observed_digest);
+        follower.observed(observed, &report.difference);
+        if report.observed_digest == report.expected_digest {
+            return;
+        }
         self.context.alarm(Alarm::Drift {
             server: follower.name().clone(),
             expected: bundle::parse_digest(&report.expected_digest),
@@ -524,15 +579,7 @@ impl Session {
 
 impl Context {
     fn new(rules: Rules) -> Self {
-        Self {
-            rules,
-            out: VecDeque::new(),
-            fence: 0,
-            point: None,
-            next_change: 1,
-            regressed: false,
-            behind_agent: false,
-        }
+        Self { rules, out: VecDeque::new(), fence: 0, point: None, next_change: 1, regressed: false, behind: None }
     }
 
     fn opened(&mut self, fence: u64, point: StorePoint) {

@@ -21,6 +21,7 @@ pub(super) struct Header<'a> {
     pub(super) fence: u64,
     pub(super) target: StorePoint,
     pub(super) to: Digest,
+    pub(super) confirm_seconds: u32,
 }
 
 /// Everything, for an agent that holds nothing or cannot say what.
@@ -80,6 +81,7 @@ fn parts<'a>(
         part.to_digest = header.to.0.to_vec();
         part.part = number;
         part.parts = count;
+        part.confirm_within_seconds = header.confirm_seconds;
     }
     parts
 }

@@ -2,6 +2,7 @@ use super::*;
 use freehold_core::bundle::{Hash, Resource, ResourceKind};
 use freehold_core::{Revision, Timestamp};
 use freehold_proto::sync::change_ack::Phase;
+use freehold_proto::sync::resource_result::Code;
 use freehold_proto::sync::session_request::Message as Up;
 use freehold_proto::sync::session_response::Message as Down;
 use freehold_proto::sync::{ChangeSet, ResourceResult, ResourceVersion, ServerHello};
@@ -37,6 +38,8 @@ fn wish(bundle: &Bundle, revision: u64) -> Wanted {
         digest: bundle.digest(),
         revision: Revision(revision),
         committed: Timestamp(1_000_000),
+        refused: false,
+        confirm_seconds: 0,
     }
 }
 
@@ -106,6 +109,10 @@ impl Bench {
         });
         self.say(50, Up::Inventory(Inventory { server_id: "kea4".into(), held: held.collect(), last: true }));
         self.all()
+    }
+
+    fn waits(&self) -> Vec<Wait> {
+        self.session.waits().flat_map(|(_, waits)| waits).collect()
     }
 
     /// All outputs; slots for snapshots are granted on the way.
@@ -206,7 +213,7 @@ fn p6_the_welcome_carries_the_fence_that_is_durable() {
     };
     assert_eq!((welcome.fence, welcome.heartbeat_seconds), (FENCE, 20));
     assert_eq!(welcome.now, Some(super::point::message(&point(2, 9))));
-    assert_eq!(said(&outputs), ["welcome", "submit", "follow"]);
+    assert_eq!(said(&outputs), ["welcome", "submit", "submit", "follow"]);
 }
 
 #[test]
@@ -365,6 +372,83 @@ fn p10_what_was_refused_is_named_quarantined_and_not_sent_again() {
     assert_eq!(change(&bench.all()), (2, Some(held.digest()), vec!["bad".into()], vec![]));
 }
 
+/// What a session does that begins with this about a server that runs nothing yet.
+fn first_words(wanted: Wanted) -> Vec<Output> {
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(wanted), ..Followed::default() });
+    bench.all()
+}
+
+#[test]
+fn p10_what_was_refused_as_a_whole_is_not_sent_by_the_next_session_either() {
+    let (poisoned, edited) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, first) = Bench::following(None, &poisoned, None);
+    assert_eq!(change(&first).0, 1);
+    let outputs = bench.ack(1, Phase::Rejected, |ack| ack.server_error = "syntax error".into());
+    let [Output::Submit(Command::RecordRejected { rejections, bundle: Some(refused), .. }), Output::ReleaseSnapshot(_)] =
+        outputs.as_slice()
+    else {
+        panic!("{outputs:?}");
+    };
+    assert!(rejections.is_empty());
+    assert_eq!((refused.digest, refused.message.as_str()), (poisoned.digest(), "syntax error"));
+
+    let remembered = |bundle: &Bundle| Wanted { refused: true, ..wish(bundle, 8) };
+    assert_eq!(first_words(remembered(&poisoned)), [], "the next session");
+    assert_eq!(said(&first_words(wish(&edited, 9))), ["change"], "another bundle");
+
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(remembered(&poisoned)), ..Followed::default() });
+    assert_eq!(bench.all(), []);
+    bench.session.wanted(at(12), &server(), Some(wish(&poisoned, 8)));
+    assert_eq!(said(&bench.all()), ["change"], "somebody lifted it");
+}
+
+/// The edition that a greeting makes of these, and what it lifts.
+fn edition(agent: &str, features: &[&str], kea: &str) -> Hash {
+    let session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0);
+    let mut bench = Bench { session, slots: true };
+    let mut hello = hello(None, None);
+    hello.version = agent.into();
+    hello.features = features.iter().map(|feature| (*feature).to_owned()).collect();
+    hello.servers[0].report.as_mut().expect("there").version = kea.into();
+    bench.say(0, Up::Hello(hello));
+    bench.session.opened(at(10), FENCE, point(1, 9));
+    let lifts = bench.all().into_iter().find_map(|output| match output {
+        Output::Submit(Command::LiftRefusals { server: of, edition }) if of == server() => edition,
+        _ => None,
+    });
+    lifts.expect("every greeting lifts what others refused")
+}
+
+#[test]
+fn p10_another_version_or_feature_is_another_edition() {
+    let now = edition("1.0", &["scope.v1", "reservation.v1"], "2.2.0");
+    assert_eq!(edition("1.0", &["reservation.v1", "scope.v1"], "2.2.0"), now, "the order of features says nothing");
+    assert_ne!(edition("1.1", &["scope.v1", "reservation.v1"], "2.2.0"), now);
+    assert_ne!(edition("1.0", &["scope.v1", "reservation.v1", "scope.v2"], "2.2.0"), now);
+    assert_ne!(edition("1.0", &["scope.v1", "reservation.v1"], "2.4.1"), now);
+}
+
+#[test]
+fn p11_what_an_agent_lacks_is_held_against_its_edition() {
+    let wanted = bundle_of(&[("a", "1"), ("new", "1")]);
+    let (mut bench, _) = Bench::following(None, &wanted, None);
+    let result = |id: &str, code: Code| ResourceResult {
+        kind: "scope".into(),
+        id: id.into(),
+        code: code.into(),
+        ..ResourceResult::default()
+    };
+    let results = vec![result("new", Code::Unsupported), result("a", Code::ServerRefused)];
+    let outputs = bench.ack(1, Phase::Rejected, |ack| ack.results = results);
+    let [Output::Submit(Command::RecordRejected { rejections, bundle: None, .. }), ..] = outputs.as_slice() else {
+        panic!("{outputs:?}");
+    };
+    let lacking: Vec<_> = rejections.values().map(|rejection| rejection.lacking).collect();
+    assert_eq!(lacking, [None, Some(edition("", &[], ""))]);
+}
+
 #[test]
 fn p12_a_large_bundle_goes_in_parts_of_a_mebibyte() {
     let body = |n: usize| Resource::new(vec![u8::try_from(n).expect("small"); 300 << 10]);
@@ -377,6 +461,51 @@ fn p12_a_large_bundle_goes_in_parts_of_a_mebibyte() {
     );
     assert!(parts.iter().all(|part| prost::Message::encoded_len(part) <= 1 << 20 && part.change_id == 1));
     assert_eq!(said(&bench.ack(1, Phase::Staged, |_| {})), ["slot free"]);
+}
+
+#[test]
+fn p14_a_change_that_is_to_be_confirmed_is_confirmed_as_soon_as_it_is_applied() {
+    let wanted = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    let wish = Wanted { confirm_seconds: 60, ..wish(&wanted, 8) };
+    bench.session.follow(at(11), &server(), Followed { wanted: Some(wish), ..Followed::default() });
+    let [change] = changes(&bench.all()).try_into().expect("one part");
+    assert_eq!(change.confirm_within_seconds, 60);
+    assert_eq!(said(&bench.applied(1, &wanted)), ["bookmark", "applied!", "slot free"]);
+}
+
+#[test]
+fn p14_what_nobody_confirmed_counts_as_refused() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let refusal = |outputs: &[Output]| {
+        outputs.iter().find_map(|output| match output {
+            Output::Submit(Command::RecordRejected { bundle, .. }) => bundle.as_ref().map(|bundle| bundle.digest),
+            _ => None,
+        })
+    };
+    // Told on the line that held after all.
+    let (mut bench, _) = Bench::following(Some(&held), &wanted, Some(&held));
+    bench.applied(1, &wanted);
+    let outputs = bench.ack(0, Phase::FailedRolledBack, |ack| ack.digest = wanted.digest().0.to_vec());
+    assert_eq!(refusal(&outputs), Some(wanted.digest()));
+    assert_eq!(said(&outputs), ["rejected!"], "and it is not sent again");
+
+    // Told in a greeting.
+    for refused in [false, true] {
+        let mut bench =
+            Bench { session: Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0), slots: true };
+        let mut hello = hello(Some(&held), Some(point(1, 3)));
+        hello.servers[0].unconfirmed_digest = wanted.digest().0.to_vec();
+        bench.say(0, Up::Hello(hello));
+        bench.session.opened(at(10), FENCE, point(1, 9));
+        bench.all();
+        let wanted = Wanted { refused, ..wish(&wanted, 8) };
+        let digest = wanted.digest;
+        bench.session.follow(at(11), &server(), Followed { wanted: Some(wanted), ..Followed::default() });
+        let outputs = bench.all();
+        assert_eq!(refusal(&outputs), (!refused).then_some(digest), "on record once");
+        assert!(changes(&outputs).is_empty());
+    }
 }
 
 #[test]
@@ -408,11 +537,15 @@ fn p3_nothing_is_sent_to_an_agent_that_knows_a_later_state() {
         assert_eq!(said(&bench.all()), ["inventory?"]);
         let cost = Alarm::RegressionCost { server: server(), removes: vec![key("b")] };
         assert_eq!(bench.inventory(&held), [Output::Alarm(cost)]);
+        let history = Wait::History { held: obeyed, ours: point(1, 9), removes: vec![key("b")] };
+        assert_eq!(bench.waits(), [history]);
         bench.session.moved(at(60), point(3, 9));
         let held_back = Alarm::RemovalsHeld { server: server(), removes: vec![key("b")] };
         assert_eq!(bench.all(), [Output::Alarm(held_back)], "additions alone would go out now");
-        bench.session.release_removals(at(70), &server());
+        assert_eq!(bench.waits(), [Wait::Removals { removes: vec![key("b")] }]);
+        bench.session.decided(at(70), &server(), &Decision::ReleaseRemovals);
         assert_eq!(change(&bench.all()), (1, Some(held.digest()), vec!["a".into()], vec!["b".into()]));
+        assert_eq!(bench.waits(), []);
     }
 }
 
@@ -456,6 +589,42 @@ fn a_drift_is_shown_and_left_alone() {
     assert_eq!(said(&outputs), ["alarm", "drift"]);
     let Output::Send(SessionResponse { message: Some(Down::Drift(decision)) }) = &outputs[1] else { panic!() };
     assert_eq!(decision.action(), drift_decision::Action::Hold);
+}
+
+#[test]
+fn a_drift_waits_until_it_is_decided_on_or_over() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let report = |bench: &mut Bench, observed: [u8; 32]| {
+        bench.say(
+            20,
+            Up::Drift(DriftReport {
+                server_id: "kea4".into(),
+                expected_digest: bundle.digest().0.to_vec(),
+                observed_digest: observed.to_vec(),
+                difference: "a pool is gone".into(),
+            }),
+        );
+        bench.all();
+    };
+    let (mut bench, _) = Bench::following(Some(&bundle), &bundle, None);
+    report(&mut bench, [1; 32]);
+    let drift = Wait::Drift { observed: Digest([1; 32]), difference: "a pool is gone".into() };
+    assert_eq!(bench.waits(), std::slice::from_ref(&drift));
+    bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([2; 32])));
+    assert_eq!(bench.all(), [], "another drift than the one that is there");
+    bench.session.decided(at(30), &server(), &Decision::Overwrite(Digest([1; 32])));
+    let [Output::Send(SessionResponse { message: Some(Down::Drift(decision)) })] = &bench.all()[..] else { panic!() };
+    assert_eq!((decision.action(), &decision.observed_digest[..]), (drift_decision::Action::Overwrite, &[1; 32][..]));
+
+    let failed = bench.ack(0, Phase::FailedRolledBack, |ack| ack.server_error = "no".into());
+    let [Output::Submit(Command::RecordRejected { error, .. })] = &failed[..] else { panic!("{failed:?}") };
+    assert_eq!((error.as_str(), bench.waits()), ("no", vec![drift]));
+    assert_eq!(bench.ack(0, Phase::Applied, |ack| ack.digest = bundle.digest().0.to_vec()), []);
+    assert_eq!(bench.waits(), []);
+
+    report(&mut bench, [3; 32]);
+    report(&mut bench, bundle.digest().0);
+    assert_eq!(bench.waits(), [], "somebody put it back");
 }
 
 #[test]

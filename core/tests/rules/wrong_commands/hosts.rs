@@ -24,12 +24,26 @@ fn servers() -> Vec<Case> {
                 Command::UpdateServer {
                     name: word("servers/a/kea4"),
                     etag: None,
-                    patch: ServerPatch { management: Some(Management::Managed), description: None },
+                    patch: ServerPatch {
+                        management: Some(Management::Managed),
+                        description: None,
+                        confirm_seconds: None,
+                    },
                 },
                 Reason::ServedByServerItself,
                 "server.management",
             )
         },
+        case(
+            "a confirmation that nobody could give in time",
+            Command::UpdateServer {
+                name: word("servers/a/kea4"),
+                etag: None,
+                patch: ServerPatch { confirm_seconds: Some(Some(9)), ..ServerPatch::default() },
+            },
+            Reason::InvalidValue,
+            "server.confirm_seconds",
+        ),
         case(
             "a server that serves, to delete it",
             Command::DeleteServer { name: word("servers/a/kea4"), etag: None },
@@ -49,6 +63,7 @@ fn servers() -> Vec<Case> {
                 server: word("servers/revoked/kea4"),
                 rejections: BTreeMap::new(),
                 error: "x".into(),
+                bundle: None,
             },
             Reason::IdentityRevoked,
             "name",

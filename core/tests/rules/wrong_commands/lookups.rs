@@ -132,8 +132,25 @@ fn absent() -> Vec<Case> {
         ),
         case("a server of no agent", server("servers/none/kea4", &[]), Reason::AgentNotFound, "name"),
         case(
+            "a decision about a server that is not there",
+            Command::NoteDecision { server: word("servers/a/none"), what: "x".into() },
+            Reason::ServerNotFound,
+            "name",
+        ),
+        case(
+            "refusals of a server that is not there",
+            Command::LiftRefusals { server: word("servers/a/none"), edition: None },
+            Reason::ServerNotFound,
+            "name",
+        ),
+        case(
             "a proof of a server that is not there",
-            Command::RecordRejected { server: word("servers/a/none"), rejections: BTreeMap::new(), error: "x".into() },
+            Command::RecordRejected {
+                server: word("servers/a/none"),
+                rejections: BTreeMap::new(),
+                error: "x".into(),
+                bundle: None,
+            },
             Reason::ServerNotFound,
             "name",
         ),
