@@ -251,7 +251,7 @@ mod tests {
             let address = HardwareAddress::from_bytes(&bytes)?;
             let text = written(&bytes, group, separator, upper);
             // One group alone shows no separator, so it is read as plain digits; that is the same.
-            prop_assert_eq!(text.parse(), Ok(address.clone()));
+            prop_assert_eq!(text.parse(), Ok(address));
             prop_assert_eq!(address.to_string().parse(), Ok(address));
         }
 
