@@ -184,7 +184,7 @@ impl Layout {
     }
 
     pub(super) fn meaning(&self, name: &str) -> Option<Meaning> {
-        let same = |known: &str| if self.own() { known.eq_ignore_ascii_case(name) } else { key(known) == key(name) };
+        let same = |known: &str| if self.own() { known.eq_ignore_ascii_case(name) } else { alike(known, name) };
         self.columns.iter().find(|(known, _)| same(known)).map(|(_, meaning)| *meaning)
     }
 
@@ -192,15 +192,18 @@ impl Layout {
     fn score(&self, header: &[&str]) -> Option<usize> {
         let known: Vec<_> = header.iter().filter_map(|name| self.meaning(name)).collect();
         let has = |role: &Role| known.contains(&Meaning::Is(*role));
-        let marked =
-            self.marks.is_empty() || self.marks.iter().any(|mark| header.iter().any(|name| key(name) == *mark));
+        let marked = self.marks.is_empty() || self.marks.iter().any(|mark| header.iter().any(|name| alike(mark, name)));
         (self.needs.iter().all(has) && marked).then_some(known.len())
     }
 }
 
-/// A name without what differs between a program's console and its command line: case, spaces, punctuation.
-fn key(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+/// Whether two names are the same but for what differs between a program's console and its command line: case, spaces,
+/// punctuation.
+fn alike(a: &str, b: &str) -> bool {
+    fn key(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(|b| b.is_ascii_alphanumeric() || !b.is_ascii()).map(|b| b.to_ascii_lowercase())
+    }
+    key(a).eq(key(b))
 }
 
 /// The format that knows the most columns of a header; Freehold's own where it knows as many.

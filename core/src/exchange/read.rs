@@ -40,6 +40,9 @@ enum Stage {
         /// The physical line that begins with the first byte of `text`.
         line: u64,
         text: Vec<u8>,
+        /// How much of `text` was looked at, and whether a quote is open there.
+        seen: usize,
+        open: bool,
     },
     Rows {
         sheet: Box<Sheet>,
@@ -67,7 +70,7 @@ pub struct Outcome {
 impl Reader {
     /// Begins a file.
     pub fn new(settings: Settings) -> Self {
-        let stage = Stage::Header { line: 1, text: Vec::new() };
+        let stage = Stage::Header { line: 1, text: Vec::new(), seen: 0, open: false };
         Self { settings, stage, tally: Tally::default(), rows: 0 }
     }
 
@@ -146,21 +149,24 @@ impl Reader {
 
     /// A physical line of the header is complete: passes it over, waits for the rest of it, or reads it.
     fn line_of_header(&mut self, last: bool) {
-        let Stage::Header { line, text } = &mut self.stage else { return };
+        let Stage::Header { line, text, seen, open } = &mut self.stage else { return };
         if *line == 1 && (text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff])) {
             let what =
                 "the file is UTF-16; save it as UTF-8 (in a spreadsheet: \"CSV UTF-8\"; Export-Csv -Encoding UTF8)";
             return self.lose(1, Reason::MalformedFile, what);
         }
-        let header = text.strip_prefix(b"\xef\xbb\xbf".as_slice()).filter(|_| *line == 1).unwrap_or(text);
-        let Ok(header) = std::str::from_utf8(header) else { return self.lose(1, Reason::MalformedFile, NOT_UTF8) };
-        let line_is = |text: &str| text.trim_matches([' ', '\t', '\r', '\n', ',', ';']).is_empty();
-        if line_is(header) || header.starts_with("#TYPE ") || is_separator_hint(header) {
-            *line += 1;
-            text.clear();
+        *open ^= text[*seen..].iter().filter(|b| **b == b'"').count() % 2 == 1;
+        *seen = text.len();
+        if *open && !last {
             return;
         }
-        if header.matches('"').count() % 2 == 1 && !last {
+        let header = text.strip_prefix(b"\xef\xbb\xbf".as_slice()).filter(|_| *line == 1).unwrap_or(text);
+        let Ok(header) = std::str::from_utf8(header) else { return self.lose(1, Reason::MalformedFile, NOT_UTF8) };
+        let blank = header.trim_matches([' ', '\t', '\r', '\n', ',', ';']).is_empty();
+        if blank || header.starts_with("#TYPE ") || is_separator_hint(header) {
+            *line += 1;
+            *seen = 0;
+            text.clear();
             return;
         }
         let (first, header) = (*line, header.to_owned());

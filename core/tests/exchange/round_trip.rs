@@ -50,7 +50,7 @@ proptest! {
         let mut inside = false;
         let mut begins = true;
         for c in text.chars() {
-            if begins && (c != '"' || inside) {
+            if begins && (inside || c != '"') {
                 prop_assert!(!matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r'), "{}", text);
             }
             begins = match c {

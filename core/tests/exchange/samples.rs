@@ -116,6 +116,7 @@ fn headers_are_told_apart() {
         ("prefix,description", Ok("freehold-prefixes")),
         ("address,comment", Ok("freehold-addresses")),
         ("network,scope", Ok("freehold-scopes")),
+        ("scope,network,name,description", Err("line 1, column 3 (name): no column is called")),
         ("IP Address,Description,Owner", Err("line 1: the header is of no known format")),
     ] {
         let (_, outcome) = crate::read(&format!("{header}\n"));
