@@ -138,7 +138,7 @@ impl<V: View> Writer<V> {
                 meta.rows += 1;
                 batch.insert(key, value);
             }
-            store.db.apply_batch(batch)?;
+            store.apply(batch, FILL_ROWS)?;
             while let Ok(frame) = frames.try_recv() {
                 newest = Some(V::follow(frame, &mut touched));
             }
@@ -155,7 +155,9 @@ impl<V: View> Writer<V> {
     /// Brings the tree to `view`, in one batch.
     fn write(&mut self, view: Arc<V>, at: Point, touched: V::Touched) -> Result<(), Unusable> {
         let mut batch = sled::Batch::default();
-        for RowChange { key, before, after } in V::changes(&self.view, &view, touched) {
+        let changes = V::changes(&self.view, &view, touched);
+        let rows = changes.len();
+        for RowChange { key, before, after } in changes {
             if let Some(before) = before {
                 self.meta.digest.remove(&key, &before);
                 self.meta.rows -= 1;
@@ -171,7 +173,7 @@ impl<V: View> Writer<V> {
         }
         (self.meta.at, self.meta.revision, self.view) = (at, view.revision(), view);
         batch.insert(meta::key(V::PART), self.meta.encode());
-        self.store.db.apply_batch(batch)?;
+        self.store.apply(batch, rows)?;
         Ok(())
     }
 }

@@ -117,3 +117,31 @@ fn a_panic_becomes_a_reason() {
     let reason = open::guarded::<()>(|| panic!("out of {}", "order")).unwrap_err();
     assert!(matches!(&reason, Unusable::Panicked(words) if words == "out of order"), "{reason:?}");
 }
+
+/// Bytes of this process in memory.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// A busy DHCP server changes the same leases for years.
+#[test]
+fn rows_that_are_written_again_and_again_cost_no_more_memory() {
+    const ROWS: u32 = 5000;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(&folder.path().join("store"), IDENTITY).unwrap();
+    let mut at_first = 0;
+    for round in 0..120_u32 {
+        let mut batch = sled::Batch::default();
+        for row in 0..ROWS {
+            batch.insert(&row.to_be_bytes(), [round.to_be_bytes(); 40].concat());
+        }
+        store.apply(batch, ROWS as usize).unwrap();
+        if round == 20 {
+            at_first = resident();
+        }
+    }
+    // Other tests run beside this one. Without care the rows leave half a gigabyte.
+    let grown = resident().saturating_sub(at_first) >> 20;
+    assert!(grown < 150, "{grown} MiB more after 100 rounds");
+}
