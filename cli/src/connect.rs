@@ -123,6 +123,10 @@ services! {
     spaces: space_service_client::SpaceServiceClient;
     /// Prefixes.
     prefixes: prefix_service_client::PrefixServiceClient;
+    /// The plan as a whole.
+    plan: plan_service_client::PlanServiceClient;
+    /// Custom fields.
+    fields: field_definition_service_client::FieldDefinitionServiceClient;
     /// Scopes.
     scopes: scope_service_client::ScopeServiceClient;
     /// Reservations.

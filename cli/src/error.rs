@@ -180,6 +180,10 @@ fn refusal_line(status: &Status) -> String {
             }
         }
     }
+    let obstacles = details.precondition_failure().map(|failure| failure.violations.as_slice()).unwrap_or_default();
+    for obstacle in obstacles.iter().filter(|obstacle| !message.contains(&obstacle.description)) {
+        line += &format!("\n{}", obstacle.description);
+    }
     match line.split_once('\n') {
         Some((first, rest)) => format!("{first} [{reason}]\n{rest}"),
         None => format!("{line} [{reason}]"),
@@ -224,6 +228,7 @@ fn list_hint(kind: &str) -> Option<String> {
         "SPACE" | "PREFIX" | "SCOPE" | "RESERVATION" | "LEASE" | "SERVER" | "AGENT" | "OPERATOR" | "EVENT" => {
             format!("{} list", kind.to_lowercase())
         }
+        "FIELD_DEFINITION" => "field list".to_owned(),
         "TOKEN" => "agent token list".to_owned(),
         _ => return None,
     };

@@ -4,7 +4,7 @@
 //! collection is refused rather than guessed at.
 
 use freehold_core::name::{
-    AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
 };
 use freehold_core::net::{Cidr, parse_address};
 use freehold_core::refusal::{Reason, Refusal};
@@ -33,6 +33,8 @@ short_or_whole! {
     agent -> AgentName;
     /// `alice` or `operators/alice`
     operator -> OperatorName;
+    /// `site` or `fieldDefinitions/site`
+    field -> FieldName;
     /// `7f3a…` or `enrolmentTokens/7f3a…`
     token -> TokenName;
 }
@@ -124,7 +126,8 @@ pub fn principal(text: &str) -> Result<String, Refusal> {
 
 /// A whole name of anything that events are about; a short one could be of several kinds.
 pub fn resource(text: &str) -> Result<String, Refusal> {
-    let collections = ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/"];
+    let collections =
+        ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/", "fieldDefinitions/"];
     match collections.iter().any(|collection| text.starts_with(collection)) {
         true => Ok(text.to_owned()),
         false => Err(Refusal::new(

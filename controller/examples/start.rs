@@ -19,7 +19,8 @@ use freehold_controller::store::Follower;
 use freehold_controller::view::{Part, Point, View};
 use freehold_core::change::{Actor, Entry, Outcome, RequestMark};
 use freehold_core::client::ClientIdentity;
-use freehold_core::command::{Command, NewScope};
+use freehold_core::command::{Command, NewScope, PrefixDraft};
+use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseCursor, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_core::model::{LeaseTimes, PrefixKind, ScopeStatus};
 use freehold_core::name::{AgentName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
@@ -164,6 +165,7 @@ impl World {
             name: SpaceName::from_id("default")?,
             title: Text::default(),
             description: Text::default(),
+            labels: Labels::NONE,
         }])?;
         for first in (0..SCOPES).step_by(500) {
             let commands = (first..(first + 500).min(SCOPES)).map(scope).collect::<Result<Vec<_>>>()?;
@@ -236,12 +238,7 @@ fn scope(number: u32) -> Result<Vec<Command>> {
     let space = SpaceName::from_id("default")?;
     let prefix = PrefixName { space: space.clone(), cidr: format!("{}/24", host(number, 0)).parse()? };
     let mut commands = vec![
-        Command::CreatePrefix {
-            name: prefix.clone(),
-            kind: PrefixKind::Network,
-            title: Text::default(),
-            description: Text::default(),
-        },
+        Command::CreatePrefix { name: prefix.clone(), draft: PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
             name: ScopeName::from_id(&format!("scope-{number}"))?,
             space,
@@ -253,6 +250,7 @@ fn scope(number: u32) -> Result<Vec<Command>> {
             status: ScopeStatus::Active,
             server: None,
             description: Text::default(),
+            labels: Labels::NONE,
         }),
     ];
     let [a, b, c, d] = number.to_be_bytes();
@@ -262,6 +260,7 @@ fn scope(number: u32) -> Result<Vec<Command>> {
             client: ClientIdentity::Hardware(format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{index:02x}").parse()?),
             host_name: None,
             description: Text::default(),
+            labels: Labels::NONE,
         });
     }
     Ok(commands)

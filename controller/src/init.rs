@@ -17,6 +17,7 @@ use freehold_certs::peer::PeerCertificate;
 use freehold_certs::request::{KeyAndRequest, RequestError, RequestedKey};
 use freehold_core::access::Role;
 use freehold_core::change::{Actor, Outcome};
+use freehold_core::labels::Labels;
 use freehold_core::model::CertificateRecord;
 use freehold_core::name::{OperatorName, SpaceName};
 use freehold_core::text::Text;
@@ -202,6 +203,7 @@ fn first_entries(
             name: SpaceName::from_id("default")?,
             title: Text::default(),
             description: Text::default(),
+            labels: Labels::NONE,
         },
     ];
     let mut state = State::default();

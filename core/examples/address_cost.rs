@@ -77,8 +77,14 @@ fn entry(state: &State, changes: Vec<Change>) -> Entry {
 fn planned() -> State {
     let mut state = State::default();
     let text = Text::default;
-    let prefix = |name| Command::CreatePrefix { name, kind: PrefixKind::Network, title: text(), description: text() };
-    let space = Command::CreateSpace { name: space(), title: text(), description: text() };
+    let prefix =
+        |name| Command::CreatePrefix { name, draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network) };
+    let space = Command::CreateSpace {
+        name: space(),
+        title: text(),
+        description: text(),
+        labels: freehold_core::labels::Labels::NONE,
+    };
     for command in [space, prefix(eight()), prefix(sixty_four())] {
         let changes = decide(&state, &command, NOW).unwrap_or_else(|refusal| panic!("{refusal}"));
         state.apply(&entry(&state, changes));

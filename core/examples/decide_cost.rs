@@ -7,7 +7,8 @@
 
 use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::client::{ClientIdentity, HardwareAddress};
-use freehold_core::command::{Command, NewScope, ScopePatch};
+use freehold_core::command::{Command, NewScope, PrefixDraft, ScopePatch};
+use freehold_core::labels::Labels;
 use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, ScopeStatus};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
@@ -41,9 +42,7 @@ fn network(scope: u32) -> Cidr {
 fn new_network(scope: u32) -> Command {
     Command::CreatePrefix {
         name: PrefixName { space: space(), cidr: network(scope) },
-        kind: PrefixKind::Network,
-        title: Text::default(),
-        description: Text::default(),
+        draft: PrefixDraft::of(PrefixKind::Network),
     }
 }
 
@@ -59,6 +58,7 @@ fn new_scope(scope: u32) -> Command {
         status: ScopeStatus::Active,
         server: None,
         description: Text::default(),
+        labels: Labels::NONE,
     })
 }
 
@@ -70,6 +70,7 @@ fn new_reservation(scope: u32, host: u32) -> Command {
         client: ClientIdentity::Hardware(hardware),
         host_name: None,
         description: Text::default(),
+        labels: Labels::NONE,
     }
 }
 
@@ -121,7 +122,12 @@ fn measure(what: &str, state: &mut State, commands: impl Iterator<Item = Command
 
 fn main() -> ExitCode {
     let mut state = State::default();
-    let default = Command::CreateSpace { name: space(), title: Text::default(), description: Text::default() };
+    let default = Command::CreateSpace {
+        name: space(),
+        title: Text::default(),
+        description: Text::default(),
+        labels: Labels::NONE,
+    };
     carry_out(&mut state, &default);
     measure("networks, from none", &mut state, (0..SCOPES + 1000).map(new_network));
     measure("scopes, from none", &mut state, (0..SCOPES).map(new_scope));

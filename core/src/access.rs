@@ -34,6 +34,10 @@ permissions! {
     PrefixesRead = "prefixes.read";
     /// Create, change and delete prefixes.
     PrefixesWrite = "prefixes.write";
+    /// See the definitions of custom fields.
+    FieldsRead = "fields.read";
+    /// Define, change and delete custom fields.
+    FieldsWrite = "fields.write";
     /// See scopes.
     ScopesRead = "scopes.read";
     /// Create, change and delete scopes, with their exclusions and options.
@@ -86,6 +90,7 @@ impl fmt::Display for Permission {
 const READ: &[Permission] = &[
     Permission::SpacesRead,
     Permission::PrefixesRead,
+    Permission::FieldsRead,
     Permission::ScopesRead,
     Permission::ReservationsRead,
     Permission::LeasesRead,
@@ -122,7 +127,8 @@ roles! {
     /// Everything, access and agents included.
     IpamAdministrator = "ipam-administrator", Permission::ALL, &[];
     /// Spaces, prefixes, addresses.
-    AsmAdministrator = "asm-administrator", READ, &[Permission::SpacesWrite, Permission::PrefixesWrite];
+    AsmAdministrator = "asm-administrator", READ,
+        &[Permission::SpacesWrite, Permission::PrefixesWrite, Permission::FieldsWrite];
     /// DHCP and DNS servers, scopes, failover, zones, records.
     MsmAdministrator = "msm-administrator", READ,
         &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite];

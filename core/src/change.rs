@@ -1,10 +1,12 @@
 //! What an entry of the ledger says: who did what when, and what became different.
 
 use crate::model::{
-    Agent, Assignment, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, Assignment, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus,
+    Space, SubnetId,
 };
 use crate::name::{
-    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
+    TokenName,
 };
 use crate::refusal::Reason;
 use crate::time::{Revision, Timestamp};
@@ -71,6 +73,8 @@ records! {
     Token(EnrolmentToken) by TokenName = "enrolment-token", "";
     /// An operator.
     Operator(Operator) by OperatorName = "operator", "";
+    /// A custom field's definition.
+    Field(FieldDefinition) by FieldName = "field-definition", "";
 }
 
 impl Record {
@@ -87,6 +91,7 @@ impl Record {
             Record::Agent(agent) => RecordKey::Agent(agent.name.clone()),
             Record::Token(token) => RecordKey::Token(token.name.clone()),
             Record::Operator(operator) => RecordKey::Operator(operator.name.clone()),
+            Record::Field(field) => RecordKey::Field(field.name.clone()),
             Record::NextSubnetId(_) => RecordKey::NextSubnetId,
         }
     }

@@ -6,8 +6,10 @@
 //! never lets a scope become active against one, but a server may grow one later; that is drift, and a fact.
 
 use crate::client::ClientIdentity;
-use crate::model::{Agent, AgentState, Assignment, EnrolmentToken, PrefixKind, Reservation, Scope, ServerKind};
-use crate::name::{AddressName, SpaceName};
+use crate::model::{
+    Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, PrefixKind, Reservation, Scope, ServerKind,
+};
+use crate::name::{AddressName, FieldName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Family, family, to_number};
 use crate::occupied::AddressSet;
 use crate::state::State;
@@ -28,6 +30,8 @@ pub fn check(state: &State) -> Vec<String> {
         reserved(state, reservation, &mut wrong);
     }
     assigned(state, &mut wrong);
+    tree(state, &mut wrong);
+    labels(state, &mut wrong);
     hosts(state, &mut wrong);
     for (index, is, should) in state.index_sizes() {
         if is != should {
@@ -45,6 +49,46 @@ fn plan(state: &State, wrong: &mut Vec<String>) {
         if state.parent_of(&prefix.name).is_some_and(|parent| parent.kind == PrefixKind::Network) {
             wrong.push(format!("{} lies inside a network", prefix.name));
         }
+    }
+}
+
+/// Direct children, counted from the prefixes alone, one after the other.
+fn tree(state: &State, wrong: &mut Vec<String>) {
+    let mut counts: BTreeMap<&PrefixName, u64> = BTreeMap::new();
+    let mut around: Vec<&PrefixName> = Vec::new();
+    for name in state.prefixes().keys() {
+        while around.last().is_some_and(|last| last.space != name.space || !last.cidr.covers(&name.cidr)) {
+            around.pop();
+        }
+        if let Some(parent) = around.last() {
+            *counts.entry(parent).or_default() += 1;
+        }
+        let found = state.parent_of(name).map(|parent| &parent.name);
+        if found != around.last().copied() {
+            wrong.push(format!("{name} is found in another prefix than the one around it"));
+        }
+        around.push(name);
+    }
+    if !counts.into_iter().eq(state.kept_child_counts().iter().map(|(name, count)| (name, *count))) {
+        wrong.push("the numbers of direct children are not what the prefixes say".to_owned());
+    }
+}
+
+fn labels(state: &State, wrong: &mut Vec<String>) {
+    let mut uses: BTreeMap<FieldName, u64> = BTreeMap::new();
+    for record in state.records() {
+        let Some(kind) = record.labelled_kind() else { continue };
+        for (name, value) in record.labels().fields() {
+            *uses.entry(name.clone()).or_default() += 1;
+            let fits =
+                |field: &FieldDefinition| field.applies_to.contains(&kind) && field.value(value).as_ref() == Ok(value);
+            if !state.field(name).is_some_and(|field| fits(field)) {
+                wrong.push(format!("{} has a value of {name} that does not fit", record.key()));
+            }
+        }
+    }
+    if !uses.iter().eq(state.kept_field_uses().iter()) {
+        wrong.push("the numbers of uses of custom fields are not what the labels say".to_owned());
     }
 }
 

@@ -2,18 +2,22 @@
 //! secret that it needs, so that `decide` stays a function.
 
 mod address;
+mod plan;
 
 pub use address::{AddressDetails, Allocation, AssignmentPatch, Choice, LeaseConversion, Outcome, Place, Purpose};
+pub use plan::{FieldPatch, NewField, PrefixDraft, PrefixPatch, SpacePatch};
 
 use crate::access::Role;
 use crate::bundle::{Hash, ResourceKey};
 use crate::client::ClientIdentity;
+use crate::labels::{Labels, LabelsPatch};
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, RefusedBundle, Rejection,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, RefusedBundle, Rejection,
     ScopeStatus, SecretHash, ServerKind,
 };
 use crate::name::{
-    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
+    TokenName,
 };
 use crate::net::{AddressRange, Cidr};
 use crate::option::Options;
@@ -25,26 +29,6 @@ use std::sync::Arc;
 
 /// The revision that the caller read; `None` where it does not care.
 pub type Etag = Option<Revision>;
-
-/// Fields of a space to change; `None` leaves a field as it is. So it is in every patch.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SpacePatch {
-    /// New heading.
-    pub title: Option<Text>,
-    /// New description.
-    pub description: Option<Text>,
-}
-
-/// Fields of a prefix to change.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PrefixPatch {
-    /// Convert it.
-    pub kind: Option<PrefixKind>,
-    /// New heading.
-    pub title: Option<Text>,
-    /// New description.
-    pub description: Option<Text>,
-}
 
 /// A scope to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +53,8 @@ pub struct NewScope {
     pub server: Option<ServerName>,
     /// What it is for.
     pub description: Text,
+    /// Its labels.
+    pub labels: Labels,
 }
 
 /// Fields of a scope to change.
@@ -88,6 +74,8 @@ pub struct ScopePatch {
     pub server: Option<Option<ServerName>>,
     /// What it is for.
     pub description: Option<Text>,
+    /// New labels.
+    pub labels: LabelsPatch,
 }
 
 /// Fields of a reservation to change.
@@ -99,6 +87,8 @@ pub struct ReservationPatch {
     pub host_name: Option<Option<HostName>>,
     /// What it is for.
     pub description: Option<Text>,
+    /// New labels.
+    pub labels: LabelsPatch,
 }
 
 /// Fields of a server to change.
@@ -132,6 +122,8 @@ pub enum Command {
         title: Text,
         /// What it is for.
         description: Text,
+        /// Its labels.
+        labels: Labels,
     },
     /// Change a space.
     UpdateSpace {
@@ -153,12 +145,8 @@ pub enum Command {
     CreatePrefix {
         /// Its space and CIDR.
         name: PrefixName,
-        /// What it holds.
-        kind: PrefixKind,
-        /// A heading.
-        title: Text,
-        /// What it is for.
-        description: Text,
+        /// What it is.
+        draft: PrefixDraft,
     },
     /// Change a prefix.
     UpdatePrefix {
@@ -173,6 +161,60 @@ pub enum Command {
     DeletePrefix {
         /// Which.
         name: PrefixName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Make the first free blocks of a length in a container prefixes: all of them or none.
+    CarvePrefixes {
+        /// The container.
+        parent: PrefixName,
+        /// How many bits each has.
+        length: u8,
+        /// How many.
+        count: u32,
+        /// What each is.
+        draft: PrefixDraft,
+    },
+    /// Split a prefix into equal parts.
+    SplitPrefix {
+        /// Which.
+        name: PrefixName,
+        /// As the caller read it.
+        etag: Etag,
+        /// How many bits each part has.
+        length: u8,
+        /// Take it out of the plan; if not, it is the container of its parts.
+        remove_original: bool,
+    },
+    /// Make one prefix of several.
+    JoinPrefixes {
+        /// Which, each as the caller read it.
+        pieces: Vec<(PrefixName, Etag)>,
+    },
+    /// Grow or shrink a prefix.
+    ResizePrefix {
+        /// Which.
+        name: PrefixName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What it becomes; around it or inside it.
+        cidr: Cidr,
+    },
+    /// Define a custom field.
+    CreateField(NewField),
+    /// Change a custom field's definition.
+    UpdateField {
+        /// Which.
+        name: FieldName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: FieldPatch,
+    },
+    /// Delete a custom field that has no value anywhere.
+    DeleteField {
+        /// Which.
+        name: FieldName,
         /// As the caller read it.
         etag: Etag,
     },
@@ -206,6 +248,8 @@ pub enum Command {
         host_name: Option<HostName>,
         /// What it is for.
         description: Text,
+        /// Its labels.
+        labels: Labels,
     },
     /// Change a reservation.
     UpdateReservation {

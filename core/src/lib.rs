@@ -8,6 +8,8 @@
 //! The tour, in reading order:
 //!
 //! - [`name`], [`net`], [`client`], [`text`], [`option`]: words that cannot be wrong once parsed
+//! - [`subnet`]: free blocks, equal parts, prefixes that make a larger one
+//! - [`labels`]: tags and custom fields, and how they come down the tree
 //! - [`occupied`]: which addresses are taken, counted, so that finding a free one never scans
 //! - [`model`]: the nouns (space, prefix, scope, reservation, server, agent, operator, lease)
 //! - [`command`] → [`decide`] → [`change`]: the life of a change
@@ -31,6 +33,7 @@ pub mod decide;
 pub mod desired;
 pub mod exchange;
 pub mod filter;
+pub mod labels;
 pub mod lease;
 pub mod model;
 pub mod name;
@@ -39,6 +42,7 @@ pub mod occupied;
 pub mod option;
 pub mod refusal;
 pub mod state;
+pub mod subnet;
 pub mod text;
 pub mod time;
 

@@ -113,6 +113,10 @@ simple_name!(
     /// `enrolmentTokens/7f3a…`
     TokenName, "enrolmentTokens"
 );
+simple_name!(
+    /// `fieldDefinitions/cost-center`
+    FieldName, "fieldDefinitions"
+);
 
 impl SpaceName {
     /// Whether the two are copies of one name, not merely equal.

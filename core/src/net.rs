@@ -97,6 +97,18 @@ impl Cidr {
         Self(IpNet::from(address))
     }
 
+    /// The prefix of `length` bits that starts at `address`, which arithmetic has made so that it is one.
+    pub(crate) fn aligned(address: IpAddr, length: u8) -> Self {
+        let net = IpNet::new(address, length).expect("the length was made for the family");
+        debug_assert_eq!(net.trunc(), net, "the address was made for the length");
+        Self(net)
+    }
+
+    /// The prefix of `length` bits that `address` lies in; `length` is at most what the family has.
+    pub(crate) fn around(address: IpAddr, length: u8) -> Self {
+        Self(IpNet::new(address, length).expect("the length is one of the family").trunc())
+    }
+
     /// The first address.
     pub fn network(&self) -> IpAddr {
         self.0.network()
@@ -170,7 +182,8 @@ impl Cidr {
     }
 }
 
-fn width(family: Family) -> u8 {
+/// How many bits an address of `family` has.
+pub fn width(family: Family) -> u8 {
     match family {
         Family::V4 => 32,
         Family::V6 => 128,

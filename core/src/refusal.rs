@@ -96,6 +96,12 @@ reasons! {
     UnknownColumn = "UNKNOWN_COLUMN", Invalid;
     /// Bytes that are not the message they should be.
     MalformedMessage = "MALFORMED_MESSAGE", Invalid;
+    /// Not a tag.
+    InvalidTag = "INVALID_TAG", Invalid;
+    /// A value that does not fit its custom field's definition.
+    InvalidFieldValue = "INVALID_FIELD_VALUE", Invalid;
+    /// A prefix length that makes no sense there.
+    InvalidLength = "INVALID_LENGTH", Invalid;
     /// A certificate signing request that does not verify.
     InvalidCertificateRequest = "INVALID_CERTIFICATE_REQUEST", Invalid;
 
@@ -119,6 +125,8 @@ reasons! {
     OperatorNotFound = "OPERATOR_NOT_FOUND", NotFound;
     /// The operator has no certificate with this serial number.
     CertificateNotFound = "CERTIFICATE_NOT_FOUND", NotFound;
+    /// No such custom field.
+    FieldDefinitionNotFound = "FIELD_DEFINITION_NOT_FOUND", NotFound;
     /// No such lease.
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
     /// No such event.
@@ -129,6 +137,16 @@ reasons! {
 
     /// A prefix would lie in, or hold, one that does not allow it.
     PrefixOverlap = "PREFIX_OVERLAP", Precondition;
+    /// The custom field is not for things of this kind.
+    FieldNotApplicable = "FIELD_NOT_APPLICABLE", Precondition;
+    /// A custom field that things of this kind must have is missing.
+    RequiredFieldMissing = "REQUIRED_FIELD_MISSING", Precondition;
+    /// A network was named where only a container will do.
+    NotAContainer = "NOT_A_CONTAINER", Precondition;
+    /// What a prefix holds does not fit into what would become of the prefix.
+    DoesNotFit = "DOES_NOT_FIT", Precondition;
+    /// The prefixes do not make exactly one larger prefix, or are too different for it.
+    NotJoinable = "NOT_JOINABLE", Precondition;
     /// Two scopes of one space would share addresses.
     ScopeOverlap = "SCOPE_OVERLAP", Precondition;
     /// A scope's range lies outside its network.
@@ -202,6 +220,8 @@ reasons! {
 
     /// Not enough addresses are free where they were asked for.
     NoFreeAddress = "NO_FREE_ADDRESS", Exhausted;
+    /// No block of that length is free, or not as many as asked for.
+    NoFreeSubnet = "NO_FREE_SUBNET", Exhausted;
     /// This version cannot do it.
     NotImplemented = "NOT_IMPLEMENTED", Unimplemented;
 
@@ -227,12 +247,26 @@ pub struct Refusal {
     pub message: String,
     /// The resource it is about, if there is one (`scopes/berlin-voice`).
     pub resource: Option<String>,
+    /// Each thing that stands against the command, where there can be several.
+    pub obstacles: Vec<Obstacle>,
 }
+
+/// One thing that stands against a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Which resource.
+    pub resource: String,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// How many obstacles a refusal's message has in full.
+const OBSTACLES_TOLD: usize = 3;
 
 impl Refusal {
     /// A refusal for `reason`, told to people by `message`.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, field: String::new(), message: message.into(), resource: None }
+        Self { reason, field: String::new(), message: message.into(), resource: None, obstacles: Vec::new() }
     }
 
     /// Names the field of the request that is at fault.
@@ -251,6 +285,18 @@ impl Refusal {
             inner => format!("{parent}.{inner}"),
         };
         self
+    }
+
+    /// A refusal because of all of these; `message` is what they stand against.
+    ///
+    /// `more` is how many there are beside `obstacles`.
+    pub fn because(reason: Reason, message: &str, obstacles: Vec<Obstacle>, more: usize) -> Self {
+        let told: Vec<_> = obstacles.iter().take(OBSTACLES_TOLD).map(|obstacle| obstacle.message.as_str()).collect();
+        let more = obstacles.len().saturating_sub(OBSTACLES_TOLD) + more;
+        let tail = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let refusal = Self::new(reason, format!("{message}: {}{tail}", told.join("; ")));
+        let about = obstacles.first().map(|first| first.resource.clone());
+        Self { resource: about, obstacles, ..refusal }
     }
 
     /// Names the resource that the refusal is about.

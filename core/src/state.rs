@@ -6,17 +6,22 @@
 
 mod addresses;
 mod by_address;
+mod labels;
 mod orders;
 mod sorted;
+mod tree;
+
+pub use tree::Children;
 
 use crate::bundle::ResourceKey;
 use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
 use crate::client::ClientIdentity;
 use crate::model::{
-    Agent, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
 };
 use crate::name::{
-    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
+    TokenName,
 };
 use crate::net::{AddressRange, Cidr};
 use crate::time::{Revision, Timestamp};
@@ -57,12 +62,15 @@ pub struct State {
     operators: OrdMap<OperatorName, Arc<Operator>>,
     // Assignments, and what is taken by them and by reservations, with indexes of both.
     addresses: Addresses,
+    fields: OrdMap<FieldName, Arc<FieldDefinition>>,
     // Indexes: kept by `put` and `take`, tested by `check`.
     scope_by_network: OrdMap<PrefixName, ScopeName>,
     scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
     scopes_by_server: OrdSet<(ServerName, ScopeName)>,
     reservation_by_client: OrdMap<(ScopeName, ClientIdentity), IpAddr>,
     agent_by_id: OrdMap<[u8; 16], AgentName>,
+    child_counts: OrdMap<PrefixName, u64>,
+    field_uses: OrdMap<FieldName, u64>,
     // Requests by principal and id, and the same in the order of their age.
     requests: OrdMap<(String, String), RememberedRequest>,
     requests_by_age: OrdSet<(Timestamp, String, String)>,
@@ -83,11 +91,14 @@ impl Default for State {
             tokens: OrdMap::new(),
             operators: OrdMap::new(),
             addresses: Addresses::default(),
+            fields: OrdMap::new(),
             scope_by_network: OrdMap::new(),
             scope_by_subnet_id: OrdMap::new(),
             scopes_by_server: OrdSet::new(),
             reservation_by_client: OrdMap::new(),
             agent_by_id: OrdMap::new(),
+            child_counts: OrdMap::new(),
+            field_uses: OrdMap::new(),
             requests: OrdMap::new(),
             requests_by_age: OrdSet::new(),
         }
@@ -119,6 +130,7 @@ impl State {
             RecordKey::Agent(name) => self.agents.get(name).cloned().map(Record::Agent),
             RecordKey::Token(name) => self.tokens.get(name).cloned().map(Record::Token),
             RecordKey::Operator(name) => self.operators.get(name).cloned().map(Record::Operator),
+            RecordKey::Field(name) => self.fields.get(name).cloned().map(Record::Field),
             RecordKey::NextSubnetId => Some(Record::NextSubnetId(self.next_subnet_id)),
         }
     }
@@ -126,10 +138,11 @@ impl State {
     /// Every record, kind by kind, each in the order of its names.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         let plan = self
-            .spaces
+            .fields
             .values()
             .cloned()
-            .map(Record::Space)
+            .map(Record::Field)
+            .chain(self.spaces.values().cloned().map(Record::Space))
             .chain(self.prefixes.values().cloned().map(Record::Prefix))
             .chain(self.scopes.values().cloned().map(Record::Scope))
             .chain(self.reservations.values().cloned().map(Record::Reservation))
@@ -164,27 +177,6 @@ impl State {
     /// Prefixes by name: by space, then by first address, then by length.
     pub fn prefixes(&self) -> &OrdMap<PrefixName, Arc<Prefix>> {
         &self.prefixes
-    }
-
-    /// The prefixes of `space`, in order.
-    pub fn prefixes_in<'a>(&'a self, space: &'a SpaceName) -> impl Iterator<Item = &'a Arc<Prefix>> {
-        let first = PrefixName { space: space.clone(), cidr: Cidr::FIRST };
-        self.prefixes.range(first..).take_while(move |(name, _)| name.space == *space).map(|(_, prefix)| prefix)
-    }
-
-    /// The longest prefix that covers `name` and is not `name`.
-    pub fn parent_of(&self, name: &PrefixName) -> Option<&Arc<Prefix>> {
-        name.cidr.ancestors().find_map(|cidr| self.prefixes.get(&PrefixName { space: name.space.clone(), cidr }))
-    }
-
-    /// The prefixes that `name` covers, `name` itself not among them, in order.
-    pub fn inside_of<'a>(&'a self, name: &'a PrefixName) -> impl Iterator<Item = &'a Arc<Prefix>> {
-        let from = PrefixName { space: name.space.clone(), cidr: name.cidr };
-        self.prefixes
-            .range(from..)
-            .take_while(move |(other, _)| other.space == name.space && name.cidr.contains(other.cidr.network()))
-            .filter(move |(other, _)| other.cidr != name.cidr && name.cidr.covers(&other.cidr))
-            .map(|(_, prefix)| prefix)
     }
 
     /// The scope of this name.
@@ -389,8 +381,11 @@ impl State {
     pub fn apply_changes(&mut self, changes: &[Change]) {
         // First everything goes, then everything comes: what one record gives up, such as a client, another may get.
         for change in changes {
-            if let Some(before) = change.before() {
-                self.take(before, scope_stays(change));
+            match (change.before(), change.after()) {
+                // A prefix that stays has the same around it and in it: it is not counted anew.
+                (Some(Record::Prefix(before)), Some(_)) => self.count_fields_out(&before.labels),
+                (Some(before), _) => self.take(before, scope_stays(change)),
+                (None, _) => {}
             }
         }
         for change in changes {
@@ -435,12 +430,18 @@ impl State {
     fn put(&mut self, record: Record, stays: bool) {
         match record {
             Record::Space(space) => {
+                self.count_fields_in(&space.labels);
                 self.spaces.insert(space.name.clone(), space);
             }
             Record::Prefix(prefix) => {
-                self.prefixes.insert(prefix.name.clone(), prefix);
+                self.count_fields_in(&prefix.labels);
+                let name = prefix.name.clone();
+                if self.prefixes.insert(name.clone(), prefix).is_none() {
+                    self.count_in(&name);
+                }
             }
             Record::Scope(scope) => {
+                self.count_fields_in(&scope.labels);
                 self.scope_by_network.insert(scope.prefix(), scope.name.clone());
                 self.scope_by_subnet_id.insert(scope.subnet_id, scope.name.clone());
                 if let Some(server) = &scope.server {
@@ -454,6 +455,7 @@ impl State {
                 self.scopes.insert(scope.name.clone(), scope);
             }
             Record::Reservation(reservation) => {
+                self.count_fields_in(&reservation.labels);
                 let client = (reservation.name.scope.clone(), reservation.client.clone());
                 self.reservation_by_client.insert(client, reservation.name.address);
                 if let Some(scope) = self.scopes.get(&reservation.name.scope) {
@@ -479,6 +481,9 @@ impl State {
             Record::Operator(operator) => {
                 self.operators.insert(operator.name.clone(), operator);
             }
+            Record::Field(field) => {
+                self.fields.insert(field.name.clone(), field);
+            }
             Record::NextSubnetId(id) => self.next_subnet_id = id,
         }
     }
@@ -487,12 +492,16 @@ impl State {
     fn take(&mut self, record: &Record, stays: bool) {
         match record {
             Record::Space(space) => {
+                self.count_fields_out(&space.labels);
                 self.spaces.remove(&space.name);
             }
             Record::Prefix(prefix) => {
+                self.count_fields_out(&prefix.labels);
                 self.prefixes.remove(&prefix.name);
+                self.count_out(&prefix.name);
             }
             Record::Scope(scope) => {
+                self.count_fields_out(&scope.labels);
                 self.scope_by_network.remove(&scope.prefix());
                 self.scope_by_subnet_id.remove(&scope.subnet_id);
                 if let Some(server) = &scope.server {
@@ -506,6 +515,7 @@ impl State {
                 }
             }
             Record::Reservation(reservation) => {
+                self.count_fields_out(&reservation.labels);
                 self.reservation_by_client.remove(&(reservation.name.scope.clone(), reservation.client.clone()));
                 if let Some(scope) = self.scopes.get(&reservation.name.scope) {
                     self.addresses.vacate(&scope.space, reservation.name.address);
@@ -530,6 +540,9 @@ impl State {
             Record::Operator(operator) => {
                 self.operators.remove(&operator.name);
             }
+            Record::Field(field) => {
+                self.fields.remove(&field.name);
+            }
             Record::NextSubnetId(_) => {}
         }
     }
@@ -539,6 +552,16 @@ impl State {
 impl State {
     pub(crate) fn has_indexed_under(&self, server: &ServerName, scope: &ScopeName) -> bool {
         self.scopes_by_server.contains(&(server.clone(), scope.clone()))
+    }
+
+    /// Prefixes with the number of direct children that is kept for them.
+    pub(crate) fn kept_child_counts(&self) -> &OrdMap<PrefixName, u64> {
+        &self.child_counts
+    }
+
+    /// Custom fields with the number of uses that is kept for them.
+    pub(crate) fn kept_field_uses(&self) -> &OrdMap<FieldName, u64> {
+        &self.field_uses
     }
 
     pub(crate) fn index_sizes(&self) -> Vec<(&'static str, usize, usize)> {

@@ -8,7 +8,8 @@ use crate::world::{Event, Restart, World};
 use freehold_core::Command;
 use freehold_core::Timestamp;
 use freehold_core::client::{ClientIdentity, HardwareAddress};
-use freehold_core::command::{NewScope, ReservationPatch, ScopePatch, ServerPatch};
+use freehold_core::command::{NewScope, PrefixDraft, ReservationPatch, ScopePatch, ServerPatch};
+use freehold_core::labels::Labels;
 use freehold_core::model::{
     CertificateRecord, LeaseTimes, Management, PrefixKind, ScopeStatus, SecretHash, ServerKind,
 };
@@ -29,6 +30,7 @@ impl World {
                 name: space.clone(),
                 title: Text::default(),
                 description: Text::default(),
+                labels: Labels::NONE,
             });
             for host in 0..HOSTS {
                 enrol(&mut engine, &space, host, store == [7; 16]);
@@ -184,6 +186,7 @@ impl World {
                 ),
                 host_name: Some(host_name),
                 description: Text::default(),
+                labels: Labels::NONE,
             },
         };
         if self.controllers[0].up {
@@ -367,9 +370,7 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
         let network = format!("10.{host}.{third}.0/24").parse().expect("a network");
         engine.set_up(Command::CreatePrefix {
             name: PrefixName { space: space.clone(), cidr: network },
-            kind: PrefixKind::Network,
-            title: Text::default(),
-            description: Text::default(),
+            draft: PrefixDraft::of(PrefixKind::Network),
         });
         engine.set_up(Command::CreateScope(NewScope {
             name: ScopeName::from_id(&id).expect("a name"),
@@ -382,6 +383,7 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
             status: ScopeStatus::Active,
             server: Some(server.clone()),
             description: Text::default(),
+            labels: Labels::NONE,
         }));
     }
     for last in 1..12 {
@@ -393,6 +395,7 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
             client: ClientIdentity::Hardware(HardwareAddress::from_bytes(&[2, 0, 0, 0, 2, last]).expect("six bytes")),
             host_name: None,
             description: Text::default(),
+            labels: Labels::NONE,
         });
     }
 }

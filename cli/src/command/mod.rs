@@ -5,7 +5,10 @@
 
 mod agent;
 mod event;
+mod field;
+mod labels;
 mod lease;
+mod net;
 mod operator;
 mod prefix;
 mod profile;
@@ -60,9 +63,12 @@ enum Command {
     /// Spaces: realms in which every address is unique
     #[command(subcommand)]
     Space(space::Command),
-    /// Prefixes: the plan of an address space
-    #[command(subcommand)]
+    /// Prefixes: the plan of an address space, as a list, as a tree, and made out of each other
+    #[command(subcommand, visible_alias = "net")]
     Prefix(prefix::Command),
+    /// Custom fields of spaces, prefixes, scopes and reservations
+    #[command(subcommand)]
+    Field(field::Command),
     /// Scopes: what DHCP serves of a network, with ranges, exclusions and options
     #[command(subcommand)]
     Scope(scope::Command),
@@ -138,6 +144,7 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
     match command {
         Command::Space(command) => space::run(command, &api, screen).await,
         Command::Prefix(command) => prefix::run(command, &api, screen).await,
+        Command::Field(command) => field::run(command, &api, screen).await,
         Command::Scope(command) => scope::run(command, &api, screen).await,
         Command::Reservation(command) => reservation::run(command, &api, screen).await,
         Command::Lease(command) => lease::run(command, &api, screen).await,

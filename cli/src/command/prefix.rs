@@ -1,13 +1,14 @@
 //! `freehold prefix`: the plan of an address space.
 
-use super::{Change, Guard, mask, some_change};
+use super::labels::{EditLabels, NewLabels, field_lines, tag_lines};
+use super::{Change, Guard, mask, net, some_change};
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names::{self, Prefix};
 use crate::output::{Screen, Shown, time, word};
 use crate::page::{Limit, all};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use freehold_core::name::SpaceName;
 use freehold_proto::v1;
 use freehold_proto::v1::prefix::Kind;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Update(Update),
     /// Take a prefix out of the plan; it must hold nothing
     Delete(Delete),
+    #[command(flatten)]
+    Plan(net::Command),
 }
 
 #[derive(Debug, Args)]
@@ -41,7 +44,7 @@ pub(crate) struct Which {
 pub(crate) struct NewKind {
     /// It holds addresses, and at most one scope
     #[arg(long)]
-    network: bool,
+    pub(super) network: bool,
     /// It holds other prefixes
     #[arg(long)]
     container: bool,
@@ -58,12 +61,37 @@ pub(crate) struct OtherKind {
     container: bool,
 }
 
+/// How far a prefix has come.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Status {
+    Planned,
+    Active,
+    Deprecated,
+    Reserved,
+}
+
+impl Status {
+    fn message(self) -> v1::prefix::Status {
+        match self {
+            Self::Planned => v1::prefix::Status::Planned,
+            Self::Active => v1::prefix::Status::Active,
+            Self::Deprecated => v1::prefix::Status::Deprecated,
+            Self::Reserved => v1::prefix::Status::Reserved,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
     kind: NewKind,
+    /// How far it has come
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    #[command(flatten)]
+    labels: NewLabels,
     /// A heading for people
     #[arg(long, default_value = "")]
     title: String,
@@ -79,6 +107,9 @@ pub(crate) struct List {
     /// Only those of this space; all if not given
     #[arg(long, value_parser = names::space)]
     space: Option<SpaceName>,
+    /// Only those that match, such as 'kind = network tags : voice fields.site = berlin'
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
     #[command(flatten)]
     limit: Limit,
 }
@@ -89,6 +120,11 @@ pub(crate) struct Update {
     which: Which,
     #[command(flatten)]
     kind: OtherKind,
+    /// How far it has come
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    #[command(flatten)]
+    labels: EditLabels,
     /// A heading for people
     #[arg(long)]
     title: Option<String>,
@@ -120,7 +156,12 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::List(list) => {
             let prefixes = all(list.limit, async |page_size, page_token| {
-                let request = v1::ListPrefixesRequest { parent: list.parent(), page_size, page_token };
+                let request = v1::ListPrefixesRequest {
+                    parent: list.parent(),
+                    page_size,
+                    page_token,
+                    filter: list.filter.clone(),
+                };
                 let page = api.call(request, async |request| api.prefixes().list_prefixes(request).await).await?;
                 Ok((page.prefixes, page.next_page_token))
             });
@@ -131,10 +172,10 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.one(&api.call(request, async |request| api.prefixes().get_prefix(request).await).await?)
         }
         Command::Update(update) => {
-            let request = update.request(request_id())?;
-            let item = api.call(request, async |request| api.prefixes().update_prefix(request).await).await?;
+            let item = send(&update, api).await?;
             screen.changed(&item, update.change.validate_only)
         }
+        Command::Plan(command) => net::run(command, api, screen).await,
         Command::Delete(delete) => {
             let request = delete.request(request_id())?;
             let name = request.name.clone();
@@ -144,8 +185,29 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
     }
 }
 
+/// How often a change of labels is made again because the prefix changed between reading and writing.
+const REWRITES: u32 = 5;
+
+/// Sends an update. Labels are put on and taken off what is there, so that is read first and guarded by its etag.
+async fn send(update: &Update, api: &Api) -> Result<v1::Prefix, Failure> {
+    let write = async |request| api.call(request, async |request| api.prefixes().update_prefix(request).await).await;
+    if update.labels.is_empty() {
+        return write(update.request(None, request_id())?).await;
+    }
+    let mut left = if update.guard.etag.is_some() { 1 } else { REWRITES };
+    loop {
+        let read = v1::GetPrefixRequest { name: update.which.name()? };
+        let present = api.call(read, async |request| api.prefixes().get_prefix(request).await).await?;
+        left -= 1;
+        match write(update.request(Some(&present), request_id())?).await {
+            Err(failure) if failure.is_etag_mismatch() && left > 0 => {}
+            done => return done,
+        }
+    }
+}
+
 impl Which {
-    fn name(&self) -> Result<String, Failure> {
+    pub(super) fn name(&self) -> Result<String, Failure> {
         Ok(self.prefix.name(self.space.as_ref())?.to_string())
     }
 }
@@ -167,6 +229,9 @@ impl Create {
                 kind: kind.into(),
                 title: self.title.clone(),
                 description: self.description.clone(),
+                status: self.status.map(Status::message).unwrap_or_default().into(),
+                tags: self.labels.tags(),
+                fields: self.labels.fields(),
                 ..Default::default()
             }),
             request_id,
@@ -176,7 +241,8 @@ impl Create {
 }
 
 impl Update {
-    fn request(&self, request_id: String) -> Result<v1::UpdatePrefixRequest, Failure> {
+    /// The request; `present` is the prefix as it is, if its labels are to change.
+    fn request(&self, present: Option<&v1::Prefix>, request_id: String) -> Result<v1::UpdatePrefixRequest, Failure> {
         let kind = match &self.kind {
             OtherKind { network: true, .. } => Some(Kind::Network),
             OtherKind { container: true, .. } => Some(Kind::Container),
@@ -184,16 +250,24 @@ impl Update {
         };
         let mut paths = Vec::new();
         paths.extend(kind.is_some().then_some("kind"));
+        paths.extend(self.status.is_some().then_some("status"));
         paths.extend(self.title.is_some().then_some("title"));
         paths.extend(self.description.is_some().then_some("description"));
+        paths.extend(self.labels.paths());
         some_change(&paths)?;
+        let nothing = v1::Prefix::default();
+        let before = present.unwrap_or(&nothing);
+        let (tags, fields) = self.labels.apply(&before.tags, &before.fields)?;
         Ok(v1::UpdatePrefixRequest {
             prefix: Some(v1::Prefix {
                 name: self.which.name()?,
                 kind: kind.unwrap_or_default().into(),
                 title: self.title.clone().unwrap_or_default(),
                 description: self.description.clone().unwrap_or_default(),
-                etag: self.guard.text(),
+                etag: self.guard.etag.clone().unwrap_or_else(|| before.etag.clone()),
+                status: self.status.map(Status::message).unwrap_or_default().into(),
+                tags,
+                fields,
                 ..Default::default()
             }),
             update_mask: mask(paths),
@@ -216,12 +290,14 @@ impl Delete {
 
 impl Shown for v1::Prefix {
     const MESSAGE: &'static str = "freehold.v1.Prefix";
-    const COLUMNS: &'static [&'static str] = &["PREFIX", "KIND", "SPACE", "TITLE"];
+    const COLUMNS: &'static [&'static str] = &["PREFIX", "KIND", "STATUS", "SPACE", "INSIDE", "TITLE"];
 
     fn row(&self) -> Vec<String> {
         let space = self.name.split('/').nth(1).unwrap_or_default();
         let kind = word(self.kind().as_str_name(), "KIND_");
-        vec![self.cidr.clone(), kind, space.to_owned(), self.title.clone()]
+        let status = word(self.status().as_str_name(), "STATUS_");
+        let inside = if self.child_count > 0 { self.child_count.to_string() } else { String::new() };
+        vec![self.cidr.clone(), kind, status, space.to_owned(), inside, self.title.clone()]
     }
 
     fn details(&self) -> Vec<(&'static str, String)> {
@@ -229,9 +305,14 @@ impl Shown for v1::Prefix {
             ("name", self.name.clone()),
             ("prefix", self.cidr.clone()),
             ("kind", word(self.kind().as_str_name(), "KIND_")),
+            ("status", word(self.status().as_str_name(), "STATUS_")),
             ("title", self.title.clone()),
             ("description", self.description.clone()),
             ("parent", names::short_prefix(&self.parent)),
+            ("directly inside", if self.child_count > 0 { self.child_count.to_string() } else { String::new() }),
+            ("tags", tag_lines(&self.effective_tags, &self.name)),
+            ("fields", field_lines(&self.effective_fields, &self.name)),
+            ("made from", self.made_from.iter().map(|name| names::short_prefix(name)).collect::<Vec<_>>().join("\n")),
             ("created", time(self.create_time.as_ref())),
             ("changed", time(self.update_time.as_ref())),
             ("etag", self.etag.clone()),
@@ -275,7 +356,7 @@ mod tests {
             panic!("another command")
         };
         assert_eq!(
-            update.request("id".into()).expect("a request"),
+            update.request(None, "id".into()).expect("a request"),
             v1::UpdatePrefixRequest {
                 prefix: Some(v1::Prefix {
                     name: "spaces/lab/prefixes/10.1.2.0-24".into(),

@@ -1,12 +1,12 @@
 //! From a request to the engine and back.
 
 use super::{Api, status};
-use crate::engine::Call;
+use crate::engine::{Call, CommitError};
 use freehold_core::access::Permission;
 use freehold_core::change::{Actor, RequestMark};
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
-use freehold_core::{Command, State};
+use freehold_core::{Change, Command, Revision, State};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -60,11 +60,40 @@ impl Api {
     ) -> Result<Arc<State>, Status> {
         let request = mark(&mutation)?;
         if mutation.validate_only {
-            return self.engine.plan(&command).map(Arc::new).map_err(refuse);
+            return self.engine.plan(&command).map(|(state, _)| Arc::new(state)).map_err(refuse);
         }
         let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
         Ok(committed.state)
+    }
+
+    /// The same, with what became different, or would. A repetition is told what the first time did.
+    pub(super) async fn carry_out_and_tell<M: Message>(
+        &self,
+        actor: Actor,
+        mutation: Mutation<'_, M>,
+        command: Command,
+    ) -> Result<(Arc<State>, Arc<[Change]>), Status> {
+        let request = mark(&mutation)?;
+        if mutation.validate_only {
+            let (state, changes) = self.engine.plan(&command).map_err(refuse)?;
+            return Ok((Arc::new(state), changes.into()));
+        }
+        let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
+        let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
+        if committed.changes.is_empty() && committed.about.is_some() {
+            return Ok((committed.state, self.changes_of(committed.revision).await?));
+        }
+        Ok((committed.state, committed.changes))
+    }
+
+    /// What an entry that is there made different.
+    async fn changes_of(&self, revision: Revision) -> Result<Arc<[Change]>, Status> {
+        let mut entries = self.engine.entries_after(Revision(revision.0 - 1));
+        let entry = entries.next(1).await.map_err(|error| status::unreadable(&error))?;
+        let entry = entry.and_then(|entries| entries.into_iter().next());
+        let entry = entry.ok_or_else(|| status::not_committed(&CommitError::Stopped))?;
+        Ok(entry.changes().into())
     }
 }
 

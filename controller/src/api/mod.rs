@@ -8,10 +8,14 @@ mod agents;
 mod call;
 mod decisions;
 mod events;
+mod fields;
+mod filters;
+mod labels;
 mod leases;
 mod mask;
 mod operators;
 mod page;
+mod plan;
 mod prefixes;
 mod reservations;
 mod scopes;
@@ -28,7 +32,8 @@ use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     agent_service_server::AgentServiceServer, event_service_server::EventServiceServer,
-    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
+    field_definition_service_server::FieldDefinitionServiceServer, lease_service_server::LeaseServiceServer,
+    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
     prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
     scope_service_server::ScopeServiceServer, server_service_server::ServerServiceServer,
     space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
@@ -69,6 +74,8 @@ impl Api {
         routes!(
             SpaceServiceServer,
             PrefixServiceServer,
+            PlanServiceServer,
+            FieldDefinitionServiceServer,
             ScopeServiceServer,
             ReservationServiceServer,
             ServerServiceServer,

@@ -1,14 +1,19 @@
 use super::Api;
 use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
+use super::filters;
+use super::labels;
 use super::mask::Mask;
 use super::page::Page;
-use freehold_core::command::PrefixPatch;
+use freehold_core::command::{PrefixDraft, PrefixPatch};
+use freehold_core::filter::Filter;
+use freehold_core::labels::Labelled;
 use freehold_core::model::Prefix as CorePrefix;
 use freehold_core::name::{PrefixName, SpaceName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Command, State};
-use freehold_proto::convert::plan::{parse_kind, prefix_message, text};
+use freehold_proto::convert::label;
+use freehold_proto::convert::plan::{parse_kind, parse_status, prefix_message, text};
 use freehold_proto::convert::time::parse_etag;
 use freehold_proto::v1::prefix_service_server::PrefixService;
 use freehold_proto::v1::{
@@ -16,6 +21,7 @@ use freehold_proto::v1::{
     UpdatePrefixRequest,
 };
 use std::ops::Bound;
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 fn create(message: &CreatePrefixRequest) -> Result<(PrefixName, Command), Refusal> {
@@ -23,34 +29,51 @@ fn create(message: &CreatePrefixRequest) -> Result<(PrefixName, Command), Refusa
     let space: SpaceName = message.parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
     let cidr: Cidr = prefix.cidr.parse().map_err(|refusal: Refusal| refusal.at("prefix.cidr"))?;
     let name = PrefixName { space, cidr };
-    let command = Command::CreatePrefix {
-        name: name.clone(),
-        kind: parse_kind(prefix.kind).map_err(|refusal| refusal.under("prefix"))?,
-        title: text(&prefix.title, "prefix.title")?,
-        description: text(&prefix.description, "prefix.description")?,
-    };
+    let command = Command::CreatePrefix { name: name.clone(), draft: draft(prefix)? };
     Ok((name, command))
 }
+
+/// What a new prefix is to be, beside its place.
+pub(super) fn draft(prefix: &Prefix) -> Result<PrefixDraft, Refusal> {
+    let parse = || {
+        Ok(PrefixDraft {
+            kind: parse_kind(prefix.kind)?,
+            status: parse_status(prefix.status)?,
+            title: text(&prefix.title, "title")?,
+            description: text(&prefix.description, "description")?,
+            labels: label::parse(&prefix.tags, &prefix.fields)?,
+        })
+    };
+    parse().map_err(|refusal: Refusal| refusal.under("prefix"))
+}
+
+const FIELDS: &[&str] = &["kind", "status", "title", "description", "tags", "fields"];
 
 fn update(message: &UpdatePrefixRequest) -> Result<(PrefixName, Command), Refusal> {
     let prefix = message.prefix.as_ref().ok_or_else(|| missing("prefix"))?;
     let name: PrefixName = prefix.name.parse().map_err(|refusal: Refusal| refusal.at("prefix.name"))?;
-    let mask = Mask::parse(message.update_mask.as_ref(), &["kind", "title", "description"], &["name", "cidr"])?;
+    let mask = Mask::parse(message.update_mask.as_ref(), FIELDS, &["name", "cidr"])?;
     let patch = PrefixPatch {
         kind: mask
             .take("kind", prefix.kind != 0, || parse_kind(prefix.kind).map_err(|refusal| refusal.under("prefix")))?,
+        status: mask.take("status", prefix.status != 0, || {
+            parse_status(prefix.status).map_err(|refusal| refusal.under("prefix"))
+        })?,
         title: mask.take("title", !prefix.title.is_empty(), || text(&prefix.title, "prefix.title"))?,
         description: mask
             .take("description", !prefix.description.is_empty(), || text(&prefix.description, "prefix.description"))?,
+        labels: labels::patch(&mask, &prefix.tags, &prefix.fields).map_err(|refusal| refusal.under("prefix"))?,
     };
     let etag = parse_etag(&prefix.etag).map_err(|refusal| refusal.under("prefix"))?;
     Ok((name.clone(), Command::UpdatePrefix { name, etag, patch }))
 }
 
-/// A prefix with the one around it.
-fn shown(state: &State, prefix: &CorePrefix) -> Prefix {
+/// A prefix with what follows from where it lies.
+pub(super) fn shown(state: &State, prefix: &CorePrefix) -> Prefix {
     let parent = state.parent_of(&prefix.name).map(|parent| parent.name.to_string()).unwrap_or_default();
-    Prefix { parent, ..prefix_message(prefix) }
+    let (effective_tags, effective_fields) = labels::holding(state, Labelled::Prefix(prefix));
+    let child_count = state.child_count(&prefix.name);
+    Prefix { parent, child_count, effective_tags, effective_fields, ..prefix_message(prefix) }
 }
 
 fn shown_named(state: &State, name: &PrefixName) -> Result<Response<Prefix>, Status> {
@@ -82,8 +105,13 @@ impl PrefixService for Api {
             "spaces/-" => None,
             parent => Some(parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?),
         };
-        let page = Page::parse(message.page_size, &message.page_token, &format!("prefixes of {}", message.parent))?;
+        let list = match message.filter.as_str() {
+            "" => format!("prefixes of {}", message.parent),
+            filter => format!("prefixes of {} with {filter}", message.parent),
+        };
+        let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let state = self.engine.state();
+        let filter = filters::of_prefixes(&state, &message.filter, self.engine.now()).map_err(refuse)?;
         if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
             return Err(not_found_at("parent", Reason::SpaceNotFound, space));
         }
@@ -96,9 +124,11 @@ impl PrefixService for Api {
             .prefixes()
             .range((from, Bound::Unbounded))
             .take_while(|(name, _)| space.as_ref().is_none_or(|space| name.space == *space))
-            .take(page.size + 1)
-            .map(|(_, prefix)| shown(&state, prefix));
-        let (prefixes, next_page_token) = page.cut(rows.collect(), |prefix| prefix.name.clone());
+            .map(|(_, prefix)| prefix);
+        let (prefixes, next_page_token) = match filter {
+            None => page.cut(rows.take(page.size + 1).map(|prefix| shown(&state, prefix)).collect(), named_so),
+            Some(filter) => filtered(&state, rows, &filter, &page),
+        };
         Ok(Response::new(ListPrefixesResponse { prefixes, next_page_token }))
     }
 
@@ -117,6 +147,35 @@ impl PrefixService for Api {
         self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(()))
     }
+}
+
+fn named_so(prefix: &Prefix) -> String {
+    prefix.name.clone()
+}
+
+/// Prefixes looked at for one page at most.
+const LOOKED_AT_MAX: usize = 20_000;
+
+/// The page of rows that a filter takes, and the token of the next.
+fn filtered<'a>(
+    state: &State,
+    rows: impl Iterator<Item = &'a Arc<CorePrefix>>,
+    filter: &Filter,
+    page: &Page,
+) -> (Vec<Prefix>, String) {
+    let mut found = Vec::new();
+    for (looked_at, prefix) in rows.enumerate() {
+        if filter.matches(&filters::PrefixRow::new(state, prefix)) {
+            if found.len() == page.size {
+                return page.cut([found, vec![shown(state, prefix)]].concat(), named_so);
+            }
+            found.push(shown(state, prefix));
+        }
+        if looked_at + 1 == LOOKED_AT_MAX {
+            return (found, page.token(&prefix.name.to_string()));
+        }
+    }
+    (found, String::new())
 }
 
 /// Sorts before, or is, every prefix of a space.

@@ -1,17 +1,19 @@
 use super::Api;
 use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
+use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
 use freehold_core::command::ReservationPatch;
+use freehold_core::labels::Labelled;
 use freehold_core::model::Reservation as CoreReservation;
 use freehold_core::name::{ReservationName, ScopeName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Command, State};
-use freehold_proto::convert::client;
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::parse_etag;
+use freehold_proto::convert::{client, label};
 use freehold_proto::v1::reservation_service_server::ReservationService;
 use freehold_proto::v1::{
     CreateReservationRequest, DeleteReservationRequest, GetReservationRequest, ListReservationsRequest,
@@ -32,6 +34,7 @@ fn create(message: &CreateReservationRequest) -> Result<(ReservationName, Comman
             client: client::parse_client(given)?,
             host_name: client::parse_host_name(given)?,
             description: text(&given.description, "description")?,
+            labels: label::parse(&given.tags, &given.fields)?,
         };
         Ok((name, command))
     };
@@ -43,7 +46,7 @@ const CLIENT: [&str; 3] = ["hardware_address", "client_id", "duid"];
 
 fn update(message: &UpdateReservationRequest) -> Result<(ReservationName, Command), Refusal> {
     let given = message.reservation.as_ref().ok_or_else(|| missing("reservation"))?;
-    let fields = [&CLIENT[..], &["host_name", "description"]].concat();
+    let fields = [&CLIENT[..], &["host_name", "description", "tags", "fields"]].concat();
     let mask = Mask::parse(message.update_mask.as_ref(), &fields, &["name", "address"])?;
     let parse = || {
         let name: ReservationName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
@@ -53,6 +56,7 @@ fn update(message: &UpdateReservationRequest) -> Result<(ReservationName, Comman
             host_name: mask.take("host_name", !given.host_name.is_empty(), || client::parse_host_name(given))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+            labels: labels::patch(&mask, &given.tags, &given.fields)?,
         };
         let etag = parse_etag(&given.etag)?;
         Ok((name.clone(), Command::UpdateReservation { name, etag, patch }))
@@ -64,7 +68,8 @@ impl Api {
     fn shown_reservation(&self, state: &State, core: &CoreReservation) -> Reservation {
         let sync =
             state.scope(&core.name.scope).map(|scope| obedience::of_reservation(state, &self.presence, scope, core));
-        Reservation { sync: sync.into_iter().collect(), ..client::message(core) }
+        let (effective_tags, effective_fields) = labels::holding(state, Labelled::Reservation(core));
+        Reservation { sync: sync.into_iter().collect(), effective_tags, effective_fields, ..client::message(core) }
     }
 }
 

@@ -1,17 +1,19 @@
 use super::Api;
 use super::call::{at_most, missing, mutation, named, not_found, open, refuse, there};
+use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
 use freehold_core::command::{NewScope, ScopePatch};
 use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
+use freehold_core::labels::Labelled;
 use freehold_core::model::Scope as CoreScope;
 use freehold_core::name::{ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Command, State};
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::parse_etag;
-use freehold_proto::convert::{option, scope};
+use freehold_proto::convert::{label, option, scope};
 use freehold_proto::v1::scope_service_server::ScopeService;
 use freehold_proto::v1::{
     BatchUpdateScopesRequest, BatchUpdateScopesResponse, CreateScopeRequest, DeleteScopeRequest, GetScopeRequest,
@@ -44,12 +46,14 @@ fn create(message: &CreateScopeRequest) -> Result<NewScope, Refusal> {
             status: scope::parse_status(given)?,
             server: scope::parse_server(given)?,
             description: text(&given.description, "description")?,
+            labels: label::parse(&given.tags, &given.fields)?,
         })
     };
     parse().map_err(|refusal: Refusal| refusal.under("scope"))
 }
 
-const FIELDS: &[&str] = &["ranges", "exclusions", "options", "lease_times", "status", "server", "description"];
+const FIELDS: &[&str] =
+    &["ranges", "exclusions", "options", "lease_times", "status", "server", "description", "tags", "fields"];
 
 fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal> {
     let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
@@ -66,6 +70,7 @@ fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal>
             server: mask.take("server", !given.server.is_empty(), || scope::parse_server(given))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,
+            labels: labels::patch(&mask, &given.tags, &given.fields)?,
         };
         let etag = parse_etag(&given.etag)?;
         Ok((name.clone(), Command::UpdateScope { name, etag, patch }))
@@ -99,7 +104,9 @@ fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, C
 
 impl Api {
     fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
-        Scope { sync: vec![obedience::of_scope(state, &self.presence, core)], ..scope::message(core) }
+        let (effective_tags, effective_fields) = labels::holding(state, Labelled::Scope(core));
+        let sync = vec![obedience::of_scope(state, &self.presence, core)];
+        Scope { sync, effective_tags, effective_fields, ..scope::message(core) }
     }
 }
 

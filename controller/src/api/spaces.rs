@@ -1,11 +1,13 @@
 use super::Api;
 use super::call::{missing, mutation, named, not_found, open, refuse, there};
+use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use freehold_core::Command;
 use freehold_core::command::SpacePatch;
 use freehold_core::name::SpaceName;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_proto::convert::label;
 use freehold_proto::convert::plan::{space_message, text};
 use freehold_proto::convert::time::parse_etag;
 use freehold_proto::v1::space_service_server::SpaceService;
@@ -23,6 +25,7 @@ fn create(message: &CreateSpaceRequest) -> Result<(SpaceName, Command), Refusal>
         name: name.clone(),
         title: text(&space.title, "space.title")?,
         description: text(&space.description, "space.description")?,
+        labels: label::parse(&space.tags, &space.fields).map_err(|refusal| refusal.under("space"))?,
     };
     Ok((name, command))
 }
@@ -30,11 +33,12 @@ fn create(message: &CreateSpaceRequest) -> Result<(SpaceName, Command), Refusal>
 fn update(message: &UpdateSpaceRequest) -> Result<(SpaceName, Command), Refusal> {
     let space = message.space.as_ref().ok_or_else(|| missing("space"))?;
     let name: SpaceName = space.name.parse().map_err(|refusal: Refusal| refusal.at("space.name"))?;
-    let mask = Mask::parse(message.update_mask.as_ref(), &["title", "description"], &["name"])?;
+    let mask = Mask::parse(message.update_mask.as_ref(), &["title", "description", "tags", "fields"], &["name"])?;
     let patch = SpacePatch {
         title: mask.take("title", !space.title.is_empty(), || text(&space.title, "space.title"))?,
         description: mask
             .take("description", !space.description.is_empty(), || text(&space.description, "space.description"))?,
+        labels: labels::patch(&mask, &space.tags, &space.fields).map_err(|refusal| refusal.under("space"))?,
     };
     let etag = parse_etag(&space.etag).map_err(|refusal| refusal.under("space"))?;
     Ok((name.clone(), Command::UpdateSpace { name, etag, patch }))

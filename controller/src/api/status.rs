@@ -1,7 +1,8 @@
 //! Refusals as gRPC statuses: the one place where the two meet.
 //!
 //! A status carries `google.rpc.ErrorInfo` (reason, domain), and where it applies `BadRequest` (the
-//! field) and `ResourceInfo` (the resource), so that programs need not read the words.
+//! field), `ResourceInfo` (the resource) and `PreconditionFailure` (each thing that stands against the call), so that
+//! programs need not read the words.
 
 use crate::engine::{CommitError, HistoryError};
 use freehold_core::Refusal;
@@ -37,6 +38,9 @@ pub fn unauthenticated(refusal: &Refusal) -> Status {
     coded(Code::Unauthenticated, refusal)
 }
 
+/// Bytes of obstacles in one status at most: it travels in trailers, of which clients take 16 KiB by default.
+const OBSTACLE_BYTES_MAX: usize = 6 << 10;
+
 fn coded(code: Code, refusal: &Refusal) -> Status {
     let mut details = ErrorDetails::new();
     let mut metadata = HashMap::new();
@@ -48,6 +52,14 @@ fn coded(code: Code, refusal: &Refusal) -> Status {
     if let Some(resource) = &refusal.resource {
         let kind = resource.split('/').next().unwrap_or_default();
         details.set_resource_info(kind, resource, "", "");
+    }
+    let mut bytes = 0;
+    for obstacle in &refusal.obstacles {
+        bytes += obstacle.resource.len() + obstacle.message.len();
+        if bytes > OBSTACLE_BYTES_MAX {
+            break;
+        }
+        details.add_precondition_failure_violation(refusal.reason.as_str(), &obstacle.resource, &obstacle.message);
     }
     Status::with_error_details(code, &refusal.message, details)
 }

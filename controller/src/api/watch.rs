@@ -28,6 +28,7 @@ fn needed(key: &RecordKey) -> Permission {
     match key {
         RecordKey::Space(_) => Permission::SpacesRead,
         RecordKey::Prefix(_) => Permission::PrefixesRead,
+        RecordKey::Field(_) => Permission::FieldsRead,
         RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
         RecordKey::Address(_) => Permission::PrefixesRead,
         RecordKey::Reservation(_) => Permission::ReservationsRead,

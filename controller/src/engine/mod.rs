@@ -24,7 +24,7 @@ use crate::ledger::{Hash, History, Identity, Ledger};
 use arc_swap::ArcSwap;
 use freehold_core::change::Actor;
 use freehold_core::refusal::Reason;
-use freehold_core::{Command, Entry, Refusal, Revision, State, Timestamp, decide};
+use freehold_core::{Change, Command, Entry, Refusal, Revision, State, Timestamp, decide};
 use history::Recent;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -146,15 +146,15 @@ impl Engine {
         wait.await.map_err(|_| CommitError::Stopped)
     }
 
-    /// The state as it would be if `command` were carried out now; nothing is.
+    /// The state as it would be if `command` were carried out now, and what would be different; nothing is.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub fn plan(&self, command: &Command) -> Result<State, Refusal> {
+    pub fn plan(&self, command: &Command) -> Result<(State, Vec<Change>), Refusal> {
         let mut state = State::clone(&self.state());
         let changes = decide(&state, command, self.now())?;
         state.apply_changes(&changes);
-        Ok(state)
+        Ok((state, changes))
     }
 
     /// Everything that is durable, as one consistent picture.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ledger::MemoryLedger;
 use freehold_core::change::RequestMark;
+use freehold_core::labels::Labels;
 use freehold_core::name::SpaceName;
 use freehold_core::text::Text;
 use freehold_proto::convert::stored;
@@ -19,6 +20,7 @@ fn create(id: &str, request: Option<&str>) -> Call {
         name: SpaceName::from_id(id).expect("a name"),
         title: Text::default(),
         description: Text::default(),
+        labels: Labels::NONE,
     };
     let mark = |id: &str| RequestMark { id: id.to_owned(), fingerprint: [7; 16] };
     Call { request: request.map(mark), ..Call::internal("operators/test", "/test", command) }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::command::Command;
+use freehold_core::labels::Labels;
 use freehold_core::name::SpaceName;
 use freehold_core::text::Text;
 use freehold_core::{Timestamp, decide};
@@ -23,7 +24,8 @@ fn filled(path: &Path) -> (Arc<dyn History>, Arc<dyn History>, State) {
     let mut entries = Vec::new();
     for id in ["a", "b", "c"] {
         let name = SpaceName::from_id(id).unwrap();
-        let command = Command::CreateSpace { name, title: Text::default(), description: Text::default() };
+        let command =
+            Command::CreateSpace { name, title: Text::default(), description: Text::default(), labels: Labels::NONE };
         let entry = Entry {
             revision: state.revision().next(),
             at: Timestamp(1),

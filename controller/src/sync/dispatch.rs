@@ -129,6 +129,7 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         | Record::Agent(_)
         | Record::Token(_)
         | Record::Operator(_)
+        | Record::Field(_)
         | Record::NextSubnetId(_) => None,
     }
 }

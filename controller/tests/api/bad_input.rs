@@ -1,6 +1,7 @@
 //! Input that must be refused, each with its exact code, reason and field, and nothing stored.
 
 mod bulk;
+mod labels;
 mod plan;
 mod requests;
 
@@ -60,6 +61,11 @@ async fn check(house: &House, cases: Vec<Case>) {
 #[tokio::test]
 async fn what_does_not_fit_the_plan() {
     check(&House::furnished().await, plan::cases()).await;
+}
+
+#[tokio::test]
+async fn labels_and_prefixes_that_cannot_be_made_so() {
+    check(&House::furnished().await, labels::cases()).await;
 }
 
 #[tokio::test]

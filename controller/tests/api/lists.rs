@@ -117,7 +117,8 @@ async fn a_list_that_changes_between_pages_shows_what_was_there_all_along_once()
         house.prefix(&format!("10.{octet}.0.0/16"), prefix::Kind::Network).await;
     }
     let page = |token: String| {
-        let list = ListPrefixesRequest { parent: DEFAULT.to_owned(), page_size: 3, page_token: token };
+        let list =
+            ListPrefixesRequest { parent: DEFAULT.to_owned(), page_size: 3, page_token: token, ..Default::default() };
         let mut client = house.prefixes();
         async move { client.list_prefixes(list).await.expect("a page").into_inner() }
     };

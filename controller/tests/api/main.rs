@@ -8,6 +8,7 @@ mod house;
 mod lists;
 mod masks;
 mod once;
+mod planning;
 mod roles;
 mod waiting;
 mod watching;

@@ -6,6 +6,7 @@ use crate::address::{Room, unusable};
 use crate::change::Change;
 use crate::client::ClientIdentity;
 use crate::command::{AddressDetails, Allocation, Choice, Place, Purpose};
+use crate::labels::Labels;
 use crate::model::{AssignmentKind, Prefix, PrefixKind, Scope};
 use crate::name::{AddressName, PrefixName, ReservationName};
 use crate::net::{family, from_number, to_number};
@@ -172,7 +173,8 @@ fn reserve(
         return Err(Refusal::new(Reason::ClientRequired, "say which client the address is reserved for").at("client"));
     };
     let name = ReservationName { scope: scope.name.clone(), address };
-    let made = reservation::create(state, at, &name, client, details.host_name.as_ref(), &details.comment)?;
+    let made =
+        reservation::create(state, at, &name, client, details.host_name.as_ref(), &details.comment, &Labels::NONE)?;
     Ok(made.into_iter().next().expect("to make a reservation is one change"))
 }
 

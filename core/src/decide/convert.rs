@@ -7,6 +7,7 @@ use super::{Moment, allocate, reservation};
 use crate::change::{Change, Record};
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use crate::command::{AddressDetails, Allocation, Choice, Etag, LeaseConversion, Place, Purpose};
+use crate::labels::Labels;
 use crate::lease::Lease;
 use crate::model::AssignmentKind;
 use crate::name::{AddressName, ReservationName};
@@ -71,7 +72,15 @@ pub(super) fn to_reservation(
     let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
     let gone = Change::gone(Record::Address(Arc::clone(&before)));
     let rest = without(state, &gone);
-    let made = reservation::create(&rest, at, &reserved, client, before.host_name.as_ref(), &before.rare().comment)?;
+    let made = reservation::create(
+        &rest,
+        at,
+        &reserved,
+        client,
+        before.host_name.as_ref(),
+        &before.rare().comment,
+        &Labels::NONE,
+    )?;
     Ok(made.into_iter().chain([gone]).collect())
 }
 
@@ -119,8 +128,16 @@ pub(super) fn move_reservation(
     let there = ReservationName { scope: name.scope.clone(), address: to };
     let gone = Change::gone(Record::Reservation(Arc::clone(&before)));
     let rest = without(state, &gone);
-    let made = reservation::create(&rest, at, &there, &before.client, before.host_name.as_ref(), &before.description)
-        .map_err(|refusal| refusal.at("to"))?;
+    let made = reservation::create(
+        &rest,
+        at,
+        &there,
+        &before.client,
+        before.host_name.as_ref(),
+        &before.description,
+        &before.labels,
+    )
+    .map_err(|refusal| refusal.at("to"))?;
     Ok(made.into_iter().chain([gone]).collect())
 }
 

@@ -2,10 +2,12 @@
 
 use crate::command::Etag;
 use crate::model::{
-    Agent, AgentState, Assignment, EnrolmentToken, Operator, Prefix, Reservation, Scope, Server, Space, Stamp,
+    Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server,
+    Space, Stamp,
 };
 use crate::name::{
-    AddressName, AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
+    TokenName,
 };
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -22,6 +24,10 @@ pub(super) fn space(state: &State, name: &SpaceName) -> Result<Arc<Space>, Refus
 
 pub(super) fn prefix(state: &State, name: &PrefixName) -> Result<Arc<Prefix>, Refusal> {
     found(state.prefix(name), Reason::PrefixNotFound, name)
+}
+
+pub(super) fn field(state: &State, name: &FieldName) -> Result<Arc<FieldDefinition>, Refusal> {
+    found(state.field(name), Reason::FieldDefinitionNotFound, name)
 }
 
 pub(super) fn scope(state: &State, name: &ScopeName) -> Result<Arc<Scope>, Refusal> {

@@ -8,21 +8,29 @@ mod agent;
 mod allocate;
 mod assignment;
 mod convert;
+mod field;
+mod labels;
 mod lookup;
+mod obstacles;
 mod prefix;
 mod reservation;
 mod scope;
 mod server;
 mod space;
+mod subnet;
 mod together;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use allocate::{ALLOCATE_MAX, HOLD_SECONDS_MAX};
+pub use field::{ALLOWED_MAX, DEFINITIONS_MAX};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
+pub use subnet::PARTS_MAX;
 
 use crate::change::Change;
 use crate::command::Command;
 use crate::model::Stamp;
+use crate::name::PrefixName;
+use crate::net::Cidr;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::time::{Revision, Timestamp};
@@ -51,25 +59,38 @@ impl Moment {
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Change>, Refusal> {
     let at = Moment { now, revision: state.revision().next() };
     match command {
-        Command::CreateSpace { name, title, description } => space::create(state, at, name, title, description),
+        Command::CreateSpace { name, title, description, labels } => {
+            space::create(state, at, name, title, description, labels)
+        }
         Command::UpdateSpace { name, etag, patch } => {
             space::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("space"))
         }
         Command::DeleteSpace { name, etag } => space::delete(state, name, *etag),
-        Command::CreatePrefix { name, kind, title, description } => {
-            prefix::create(state, at, name, *kind, title, description)
-        }
+        Command::CreatePrefix { name, draft } => prefix::create(state, at, name, draft),
         Command::UpdatePrefix { name, etag, patch } => {
             prefix::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("prefix"))
         }
         Command::DeletePrefix { name, etag } => prefix::delete(state, name, *etag),
+        Command::CarvePrefixes { parent, length, count, draft } => {
+            subnet::carve(state, at, parent, *length, *count, draft)
+        }
+        Command::SplitPrefix { name, etag, length, remove_original } => {
+            subnet::split(state, at, name, *etag, *length, *remove_original)
+        }
+        Command::JoinPrefixes { pieces } => subnet::join(state, at, pieces),
+        Command::ResizePrefix { name, etag, cidr } => subnet::resize(state, at, name, *etag, *cidr),
+        Command::CreateField(new) => field::create(state, at, new),
+        Command::UpdateField { name, etag, patch } => {
+            field::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("field_definition"))
+        }
+        Command::DeleteField { name, etag } => field::delete(state, name, *etag),
         Command::CreateScope(new) => scope::create(state, at, new),
         Command::UpdateScope { name, etag, patch } => {
             scope::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("scope"))
         }
         Command::DeleteScope { name, etag, force } => scope::delete(state, name, *etag, *force),
-        Command::CreateReservation { name, client, host_name, description } => {
-            reservation::create(state, at, name, client, host_name.as_ref(), description)
+        Command::CreateReservation { name, client, host_name, description, labels } => {
+            reservation::create(state, at, name, client, host_name.as_ref(), description, labels)
         }
         Command::UpdateReservation { name, etag, patch } => {
             reservation::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("reservation"))
@@ -126,4 +147,10 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::DeleteOperator { name, etag } => access::delete(state, name, *etag),
         Command::Together(commands) => together::decide_all(state, commands, now),
     }
+}
+
+/// The first free blocks of `length` bits in the container `parent`, at most `most`: what [`Command::CarvePrefixes`] would take
+/// at this moment. Costs what lies before them in the container.
+pub fn find_free_subnets(state: &State, parent: &PrefixName, length: u8, most: usize) -> Result<Vec<Cidr>, Refusal> {
+    subnet::find_free(state, parent, length, most)
 }

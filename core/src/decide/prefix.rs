@@ -1,57 +1,80 @@
 use super::Moment;
+use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
+use super::obstacles::Obstacles;
 use crate::change::{Change, Record};
-use crate::command::{Etag, PrefixPatch};
-use crate::model::{Prefix, PrefixKind};
+use crate::command::{Etag, PrefixDraft, PrefixPatch};
+use crate::labels::Labelled;
+use crate::model::{LabelledKind, Prefix, PrefixKind};
 use crate::name::PrefixName;
+use crate::net::Cidr;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
-use crate::text::Text;
 use std::sync::Arc;
 
 pub(super) fn create(
     state: &State,
     at: Moment,
     name: &PrefixName,
-    kind: PrefixKind,
-    title: &Text,
-    description: &Text,
+    draft: &PrefixDraft,
 ) -> Result<Vec<Change>, Refusal> {
     lookup::space(state, &name.space).map_err(|refusal| refusal.at("parent"))?;
     if state.prefix(name).is_some() {
         return Err(already_exists(name, "prefix.cidr"));
     }
-    let prefix =
-        Prefix { name: name.clone(), kind, title: title.clone(), description: description.clone(), stamp: at.made() };
-    fits_into_the_plan(state, &prefix).map_err(|refusal| refusal.at("prefix.cidr"))?;
-    Ok(vec![Change::made(Record::Prefix(Arc::new(prefix)))])
+    fits_into_the_plan(state, name, draft.kind, "prefix.cidr")?;
+    Ok(vec![made(state, at, name, draft, Vec::new())?])
 }
 
-/// A network lies in no other network, and nothing lies in a network.
-fn fits_into_the_plan(state: &State, prefix: &Prefix) -> Result<(), Refusal> {
-    let overlap =
-        |message: String, other: &Prefix| Err(Refusal::new(Reason::PrefixOverlap, message).about(&other.name));
-    if let Some(parent) = state.parent_of(&prefix.name).filter(|parent| parent.kind == PrefixKind::Network) {
-        return overlap(
-            format!(
-                "{} lies inside {}, which is a network and holds addresses, not prefixes; convert that to a container first",
-                prefix.name.cidr, parent.name
-            ),
-            parent,
+/// The making of a prefix, once it is known to fit into the plan.
+pub(super) fn made(
+    state: &State,
+    at: Moment,
+    name: &PrefixName,
+    draft: &PrefixDraft,
+    made_from: Vec<Cidr>,
+) -> Result<Change, Refusal> {
+    let labelled = || {
+        let prefix = Prefix {
+            name: name.clone(),
+            kind: draft.kind,
+            status: draft.status,
+            title: draft.title.clone(),
+            description: draft.description.clone(),
+            made_from,
+            labels: labels::fitting(state, LabelledKind::Prefix, &draft.labels)?,
+            stamp: at.made(),
+        };
+        complete(state, &prefix)?;
+        Ok(prefix)
+    };
+    let prefix = labelled().map_err(|refusal: Refusal| refusal.under("prefix"))?;
+    Ok(Change::made(Record::Prefix(Arc::new(prefix))))
+}
+
+fn complete(state: &State, prefix: &Prefix) -> Result<(), Refusal> {
+    labels::complete(state, LabelledKind::Prefix, Labelled::Prefix(prefix))
+}
+
+/// A network lies in no other network, and nothing lies in a network. Names everything that would.
+fn fits_into_the_plan(state: &State, name: &PrefixName, kind: PrefixKind, field: &str) -> Result<(), Refusal> {
+    let cidr = name.cidr;
+    if let Some(parent) = state.parent_of(name).filter(|parent| parent.kind == PrefixKind::Network) {
+        let message = format!(
+            "{cidr} lies inside {}, which is a network and holds addresses, not prefixes; convert that to a container first",
+            parent.name
         );
+        return Err(Refusal::new(Reason::PrefixOverlap, message).at(field).about(&parent.name));
     }
-    if prefix.kind == PrefixKind::Network
-        && let Some(inner) = state.inside_of(&prefix.name).next()
-    {
-        return overlap(
-            format!(
-                "{} would hold {}, but a network holds addresses, not prefixes; make it a container",
-                prefix.name.cidr, inner.name
-            ),
-            inner,
-        );
+    let mut obstacles = Obstacles::default();
+    if kind == PrefixKind::Network {
+        for inner in state.inside_of(name) {
+            obstacles.add(&inner.name, || format!("{} lies inside", inner.name));
+        }
     }
-    Ok(())
+    obstacles.clear(Reason::PrefixOverlap, field, || {
+        format!("{cidr} cannot be a network, which holds addresses and not prefixes; make it a container")
+    })
 }
 
 pub(super) fn update(
@@ -65,14 +88,21 @@ pub(super) fn update(
     etag_matches(etag, before.stamp, name)?;
     let mut after = Prefix {
         kind: patch.kind.unwrap_or(before.kind),
+        status: patch.status.unwrap_or(before.status),
         title: patch.title.clone().unwrap_or_else(|| before.title.clone()),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        labels: labels::patched(state, LabelledKind::Prefix, &before.labels, &patch.labels)?,
         ..Prefix::clone(&before)
     };
     if after == *before {
         return Ok(Vec::new());
     }
-    fits_into_the_plan(state, &after).map_err(|refusal| refusal.at("kind"))?;
+    if after.kind != before.kind {
+        fits_into_the_plan(state, name, after.kind, "kind")?;
+    }
+    if after.labels != before.labels {
+        complete(state, &after)?;
+    }
     if after.kind == PrefixKind::Container
         && let Some(scope) = state.scope_of_network(name)
     {

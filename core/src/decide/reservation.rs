@@ -1,10 +1,12 @@
 use super::Moment;
 use super::assignment::{has_no_claim, not_assigned};
+use super::labels;
 use super::lookup::{self, etag_matches};
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
 use crate::command::{Etag, ReservationPatch};
-use crate::model::{Reservation, Scope};
+use crate::labels::{Labelled, Labels};
+use crate::model::{LabelledKind, Reservation, Scope};
 use crate::name::{AddressName, ReservationName};
 use crate::net::{Family, family};
 use crate::refusal::{Reason, Refusal};
@@ -20,6 +22,7 @@ pub(super) fn create(
     client: &ClientIdentity,
     host_name: Option<&HostName>,
     description: &Text,
+    labels: &Labels,
 ) -> Result<Vec<Change>, Refusal> {
     let scope = lookup::scope(state, &name.scope).map_err(|refusal| refusal.at("parent"))?;
     address_can_be_reserved(&scope, name.address)?;
@@ -34,14 +37,22 @@ pub(super) fn create(
     let address = AddressName { space: scope.space.clone(), address: name.address };
     not_assigned(state, &address).map_err(|refusal| refusal.at("reservation.address"))?;
     client_has_no_other(state, name, client).map_err(|refusal| refusal.under("reservation"))?;
+    let fitting =
+        labels::fitting(state, LabelledKind::Reservation, labels).map_err(|refusal| refusal.under("reservation"))?;
     let reservation = Reservation {
         name: name.clone(),
         client: client.clone(),
         host_name: host_name.cloned(),
         description: description.clone(),
+        labels: fitting,
         stamp: at.made(),
     };
+    complete(state, &reservation).map_err(|refusal| refusal.under("reservation"))?;
     Ok(vec![Change::made(Record::Reservation(Arc::new(reservation)))])
+}
+
+fn complete(state: &State, reservation: &Reservation) -> Result<(), Refusal> {
+    labels::complete(state, LabelledKind::Reservation, Labelled::Reservation(reservation))
 }
 
 fn address_can_be_reserved(scope: &Scope, address: IpAddr) -> Result<(), Refusal> {
@@ -118,12 +129,16 @@ pub(super) fn update(
         client: patch.client.clone().unwrap_or_else(|| before.client.clone()),
         host_name: patch.host_name.clone().unwrap_or_else(|| before.host_name.clone()),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        labels: labels::patched(state, LabelledKind::Reservation, &before.labels, &patch.labels)?,
         ..Reservation::clone(&before)
     };
     if after == *before {
         return Ok(Vec::new());
     }
     client_has_no_other(state, name, &after.client)?;
+    if after.labels != before.labels {
+        complete(state, &after)?;
+    }
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Reservation(before), Record::Reservation(Arc::new(after)))])
 }

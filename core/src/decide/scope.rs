@@ -1,9 +1,11 @@
 use super::Moment;
 use super::assignment::not_assigned;
+use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
-use crate::model::{PrefixKind, Scope, ScopeStatus, ServerKind, SubnetId};
+use crate::labels::Labelled;
+use crate::model::{LabelledKind, PrefixKind, Scope, ScopeStatus, ServerKind, SubnetId};
 use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
 use crate::net::{AddressRange, Family};
 use crate::refusal::{Reason, Refusal};
@@ -34,6 +36,7 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         status: new.status,
         server: new.server.clone(),
         description: new.description.clone(),
+        labels: labels::fitting(state, LabelledKind::Scope, &new.labels).map_err(|refusal| refusal.under("scope"))?,
         stamp: at.made(),
     };
     let fits = || {
@@ -41,6 +44,7 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         shares_no_address(state, &scope)?;
         holds_together(&scope)?;
         takes_no_used_address(state, &scope)?;
+        complete(state, &scope)?;
         served(state, &scope, None)
     };
     fits().map_err(|refusal: Refusal| refusal.under("scope"))?;
@@ -50,6 +54,10 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         Change::made(Record::Scope(Arc::new(scope))),
         Change::changed(Record::NextSubnetId(state.next_subnet_id()), Record::NextSubnetId(next)),
     ])
+}
+
+fn complete(state: &State, scope: &Scope) -> Result<(), Refusal> {
+    labels::complete(state, LabelledKind::Scope, Labelled::Scope(scope))
 }
 
 /// The next subnet id that no foreign subnet of the server has, and the one after it.
@@ -84,6 +92,10 @@ pub(super) fn update(
     after.status = patch.status.unwrap_or(after.status);
     after.server = patch.server.clone().unwrap_or(after.server);
     after.description = patch.description.clone().unwrap_or(after.description);
+    after.labels = labels::patched(state, LabelledKind::Scope, &before.labels, &patch.labels)?;
+    if after.labels != before.labels {
+        complete(state, &after)?;
+    }
     holds_together(&after)?;
     takes_no_used_address(state, &after)?;
     served(state, &after, Some(&before))?;

@@ -1,8 +1,10 @@
 use super::Moment;
+use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use crate::change::{Change, Record};
 use crate::command::{Etag, SpacePatch};
-use crate::model::Space;
+use crate::labels::{Labelled, Labels};
+use crate::model::{LabelledKind, Space};
 use crate::name::SpaceName;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -15,11 +17,20 @@ pub(super) fn create(
     name: &SpaceName,
     title: &Text,
     description: &Text,
+    labels: &Labels,
 ) -> Result<Vec<Change>, Refusal> {
     if state.space(name).is_some() {
         return Err(already_exists(name, "space_id"));
     }
-    let space = Space { name: name.clone(), title: title.clone(), description: description.clone(), stamp: at.made() };
+    let fitting = labels::fitting(state, LabelledKind::Space, labels).map_err(|refusal| refusal.under("space"))?;
+    let space = Space {
+        name: name.clone(),
+        title: title.clone(),
+        description: description.clone(),
+        labels: fitting,
+        stamp: at.made(),
+    };
+    complete(state, &space).map_err(|refusal| refusal.under("space"))?;
     Ok(vec![Change::made(Record::Space(Arc::new(space)))])
 }
 
@@ -35,13 +46,21 @@ pub(super) fn update(
     let mut after = Space {
         title: patch.title.clone().unwrap_or_else(|| before.title.clone()),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
+        labels: labels::patched(state, LabelledKind::Space, &before.labels, &patch.labels)?,
         ..Space::clone(&before)
     };
     if after == *before {
         return Ok(Vec::new());
     }
+    if after.labels != before.labels {
+        complete(state, &after)?;
+    }
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Space(before), Record::Space(Arc::new(after)))])
+}
+
+fn complete(state: &State, space: &Space) -> Result<(), Refusal> {
+    labels::complete(state, LabelledKind::Space, Labelled::Space(space))
 }
 
 pub(super) fn delete(state: &State, name: &SpaceName, etag: Etag) -> Result<Vec<Change>, Refusal> {

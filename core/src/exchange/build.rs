@@ -188,6 +188,7 @@ fn scope(cells: &mut Cells<'_>, default: &SpaceName) -> Option<ScopeRow> {
         status,
         server,
         description,
+        labels: crate::labels::Labels::NONE,
     };
     Some(ScopeRow { scope, labels: Default::default() })
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod assignment;
+mod field;
 mod operator;
 mod prefix;
 mod reservation;
@@ -12,8 +13,9 @@ mod space;
 
 pub use agent::{Agent, AgentState, CertificateRecord, EnrolmentToken, SecretHash, TokenUse};
 pub use assignment::{Assignment, AssignmentKind, Phase, Rare};
+pub use field::{FieldDefinition, FieldType, LabelledKind};
 pub use operator::Operator;
-pub use prefix::{Prefix, PrefixKind};
+pub use prefix::{Prefix, PrefixKind, PrefixStatus};
 pub use reservation::Reservation;
 pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
 pub use server::{

@@ -1,5 +1,7 @@
 use super::Stamp;
+use crate::labels::Labels;
 use crate::name::PrefixName;
+use crate::net::Cidr;
 use crate::text::Text;
 
 /// What a prefix holds.
@@ -11,6 +13,20 @@ pub enum PrefixKind {
     Network,
 }
 
+/// How far a prefix has come in its life. People read it; no rule depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum PrefixStatus {
+    /// Drawn, not used yet.
+    Planned,
+    /// In use.
+    #[default]
+    Active,
+    /// In use, to be given up.
+    Deprecated,
+    /// Kept free on purpose.
+    Reserved,
+}
+
 /// A node of the plan: a CIDR in a space. Nesting is by containment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {
@@ -18,10 +34,16 @@ pub struct Prefix {
     pub name: PrefixName,
     /// What it holds.
     pub kind: PrefixKind,
+    /// How far it has come.
+    pub status: PrefixStatus,
     /// A heading for people.
     pub title: Text,
     /// What it is for.
     pub description: Text,
+    /// What it was split, joined or resized from: prefixes of its space whose history is its own from before.
+    pub made_from: Vec<Cidr>,
+    /// Tags and custom fields of its own.
+    pub labels: Labels,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

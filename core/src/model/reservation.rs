@@ -1,5 +1,6 @@
 use super::Stamp;
 use crate::client::ClientIdentity;
+use crate::labels::Labels;
 use crate::name::ReservationName;
 use crate::text::{HostName, Text};
 
@@ -14,6 +15,8 @@ pub struct Reservation {
     pub host_name: Option<HostName>,
     /// What it is for.
     pub description: Text,
+    /// Tags and custom fields of its own.
+    pub labels: Labels,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

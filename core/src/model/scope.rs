@@ -1,4 +1,5 @@
 use super::Stamp;
+use crate::labels::Labels;
 use crate::name::{PrefixName, ScopeName, ServerName, SpaceName};
 use crate::net::{AddressRange, Cidr};
 use crate::option::Options;
@@ -152,6 +153,8 @@ pub struct Scope {
     pub server: Option<ServerName>,
     /// What it is for.
     pub description: Text,
+    /// Tags and custom fields of its own.
+    pub labels: Labels,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

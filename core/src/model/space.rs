@@ -1,4 +1,5 @@
 use super::Stamp;
+use crate::labels::Labels;
 use crate::name::SpaceName;
 use crate::text::Text;
 
@@ -12,6 +13,8 @@ pub struct Space {
     pub title: Text,
     /// What it is for.
     pub description: Text,
+    /// Tags and custom fields of its own.
+    pub labels: Labels,
     /// When it was made and changed.
     pub stamp: Stamp,
 }

@@ -24,8 +24,13 @@ fn state(held: impl Iterator<Item = u8>) -> State {
     let (space, network) = (word("spaces/default"), word("10.0.0.0/24"));
     let name = word("spaces/default/prefixes/10.0.0.0-24");
     let mut commands = vec![
-        Command::CreateSpace { name: word("spaces/default"), title: text(), description: text() },
-        Command::CreatePrefix { name, kind: PrefixKind::Network, title: text(), description: text() },
+        Command::CreateSpace {
+            name: word("spaces/default"),
+            title: text(),
+            description: text(),
+            labels: freehold_core::labels::Labels::NONE,
+        },
+        Command::CreatePrefix { name, draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
             name: word("scopes/s"),
             space,
@@ -37,6 +42,7 @@ fn state(held: impl Iterator<Item = u8>) -> State {
             status: ScopeStatus::Active,
             server: None,
             description: text(),
+            labels: freehold_core::labels::Labels::NONE,
         }),
     ];
     commands.extend(held.map(|n| Command::Allocate(order(Choice::Given(vec![address(n)]), LeaseBook::default()))));

@@ -172,12 +172,15 @@ impl World {
                 .expect("a router");
         }
         let commands = [
-            Command::CreateSpace { name: network.space.clone(), title: text(), description: text() },
-            Command::CreatePrefix {
-                name: network.clone(),
-                kind: PrefixKind::Network,
+            Command::CreateSpace {
+                name: network.space.clone(),
                 title: text(),
                 description: text(),
+                labels: freehold_core::labels::Labels::NONE,
+            },
+            Command::CreatePrefix {
+                name: network.clone(),
+                draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network),
             },
             Command::CreateScope(NewScope {
                 name: word("scopes/s"),
@@ -190,6 +193,7 @@ impl World {
                 status: ScopeStatus::Active,
                 server: None,
                 description: text(),
+                labels: freehold_core::labels::Labels::NONE,
             }),
         ];
         for command in &commands {

@@ -210,6 +210,7 @@ fn scope() -> impl Strategy<Value = Item> {
                 status,
                 server,
                 description,
+                labels: freehold_core::labels::Labels::NONE,
             };
             Item::Scope(ScopeRow { scope, labels })
         },

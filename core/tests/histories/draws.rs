@@ -6,14 +6,16 @@ use freehold_core::access::Role;
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientIdentity, Duid};
 use freehold_core::command::{
-    Command, NewScope, OperatorPatch, PrefixPatch, ReservationPatch, ScopePatch, ServerPatch, SpacePatch,
+    Command, FieldPatch, NewField, NewScope, OperatorPatch, PrefixDraft, PrefixPatch, ReservationPatch, ScopePatch,
+    ServerPatch, SpacePatch,
 };
+use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
 use freehold_core::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, RefusedBundle, Rejection,
-    ScopeStatus, SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
+    PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind,
 };
 use freehold_core::name::{
-    AgentName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
 };
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
@@ -230,6 +232,7 @@ fn new_scopes() -> BoxedStrategy<Command> {
                 status,
                 server,
                 description: Text::default(),
+                labels: Labels::NONE,
             })
         })
         .boxed()
@@ -258,8 +261,121 @@ fn scope_patches() -> BoxedStrategy<ScopePatch> {
             status,
             server,
             description,
+            labels: LabelsPatch::default(),
         })
         .boxed()
+}
+
+fn field_names() -> BoxedStrategy<FieldName> {
+    one_of(&["fieldDefinitions/site", "fieldDefinitions/site", "fieldDefinitions/size"])
+}
+
+fn values() -> BoxedStrategy<Fields> {
+    let value = select(&["7", "007", "high", "low"][..]).prop_map(|text| Text::parse(text).expect("text"));
+    proptest::collection::btree_map(field_names(), value, 0..2).boxed()
+}
+
+fn tags() -> BoxedStrategy<Tags> {
+    proptest::collection::btree_set(one_of(&["voice", "core"]), 0..2).boxed()
+}
+
+fn labels() -> BoxedStrategy<Labels> {
+    (tags(), values()).prop_map(|(tags, fields)| Labels::new(tags, fields)).boxed()
+}
+
+fn label_patches() -> BoxedStrategy<LabelsPatch> {
+    (option::weighted(0.3, tags()), option::weighted(0.3, values()))
+        .prop_map(|(tags, fields)| LabelsPatch { tags, fields })
+        .boxed()
+}
+
+fn field_types() -> BoxedStrategy<FieldType> {
+    select(&[FieldType::Text, FieldType::Text, FieldType::Number, FieldType::Bool][..]).boxed()
+}
+
+fn kinds_of_labelled() -> BoxedStrategy<BTreeSet<LabelledKind>> {
+    let some = proptest::collection::btree_set(select(&LabelledKind::ALL[..]), 1..4);
+    prop_oneof![Just(LabelledKind::ALL.into()), some].boxed()
+}
+
+fn field_commands() -> BoxedStrategy<Command> {
+    let required = proptest::bool::weighted(0.1);
+    prop_oneof![
+        4 => (field_names(), field_types(), kinds_of_labelled(), any::<bool>(), required).prop_map(
+            |(name, value_type, applies_to, inherited, required)| Command::CreateField(NewField {
+                name,
+                title: Text::default(),
+                description: Text::default(),
+                value_type,
+                allowed: Vec::new(),
+                required,
+                applies_to,
+                inherited,
+            })
+        ),
+        2 => (field_names(), option::of(field_types()), option::of(kinds_of_labelled()), option::of(Just(false))).prop_map(
+            |(name, value_type, applies_to, required)| Command::UpdateField {
+                name,
+                etag: None,
+                patch: FieldPatch { value_type, applies_to, required, ..FieldPatch::default() }
+            }
+        ),
+        2 => field_names().prop_map(|name| Command::DeleteField { name, etag: None }),
+        3 => (reservation_names(), label_patches()).prop_map(|(name, labels)| Command::UpdateReservation {
+            name,
+            etag: None,
+            patch: ReservationPatch { labels, ..ReservationPatch::default() }
+        }),
+        3 => (scopes(), label_patches()).prop_map(|(name, labels)| Command::UpdateScope {
+            name,
+            etag: None,
+            patch: ScopePatch { labels, ..ScopePatch::default() }
+        }),
+        1 => (spaces(), label_patches()).prop_map(|(name, labels)| Command::UpdateSpace {
+            name,
+            etag: None,
+            patch: SpacePatch { labels, ..SpacePatch::default() }
+        }),
+    ]
+    .boxed()
+}
+
+fn containers() -> BoxedStrategy<Cidr> {
+    one_of(&["10.0.0.0/8", "10.0.0.0/27", "10.0.0.16/28", "10.0.0.0/28"])
+}
+
+fn arithmetic() -> BoxedStrategy<Command> {
+    const PIECES: &[&[&str]] = &[
+        &["10.0.0.0/29", "10.0.0.8/29"],
+        &["10.0.0.0/29", "10.0.0.8/29"],
+        &["10.0.0.0/28", "10.0.0.16/28"],
+        &["10.0.0.16/28", "10.0.0.0/29", "10.0.0.8/29"],
+        &["10.0.0.0/28", "10.0.0.8/29"],
+    ];
+    let pieces = select(PIECES);
+    let statuses = select(&[PrefixStatus::Active, PrefixStatus::Planned][..]);
+    let join = (spaces(), pieces).prop_map(|(space, pieces)| {
+        let piece = |cidr: &&str| (PrefixName { space: space.clone(), cidr: word(cidr) }, None);
+        Command::JoinPrefixes { pieces: pieces.iter().map(piece).collect() }
+    });
+    prop_oneof![
+        2 => (spaces(), containers()).prop_map(|(space, cidr)| Command::CreatePrefix {
+            name: PrefixName { space, cidr },
+            draft: PrefixDraft::of(PrefixKind::Container),
+        }),
+        4 => ((one_of(&["spaces/other", "spaces/default"]), containers()), 26u8..=32, 1u32..4, kinds(), statuses).prop_map(
+            |((space, cidr), length, count, kind, status)| {
+                let draft = PrefixDraft { status, ..PrefixDraft::of(kind) };
+                Command::CarvePrefixes { parent: PrefixName { space, cidr }, length, count, draft }
+            }
+        ),
+        3 => (prefix_names(), 27u8..=31, any::<bool>()).prop_map(|(name, length, remove_original)| {
+            Command::SplitPrefix { name, etag: None, length, remove_original }
+        }),
+        3 => join,
+        3 => (prefix_names(), cidrs()).prop_map(|(name, cidr)| Command::ResizePrefix { name, etag: None, cidr }),
+    ]
+    .boxed()
 }
 
 fn plan_commands() -> BoxedStrategy<Command> {
@@ -272,31 +388,41 @@ fn plan_commands() -> BoxedStrategy<Command> {
 
 fn single_plan_commands() -> BoxedStrategy<Command> {
     prop_oneof![
-        2 => (spaces(), texts(), texts())
-            .prop_map(|(name, title, description)| Command::CreateSpace { name, title, description }),
+        2 => (spaces(), texts(), texts()).prop_map(|(name, title, description)| {
+            Command::CreateSpace { name, title, description, labels: Labels::NONE }
+        }),
         1 => (spaces(), option::of(texts()), option::of(texts())).prop_map(|(name, title, description)| {
-            Command::UpdateSpace { name, etag: None, patch: SpacePatch { title, description } }
+            Command::UpdateSpace { name, etag: None, patch: SpacePatch { title, description, labels: LabelsPatch::default() } }
         }),
-        2 => spaces().prop_map(|name| Command::DeleteSpace { name, etag: None }),
+        3 => spaces().prop_map(|name| Command::DeleteSpace { name, etag: None }),
         6 => (prefix_names(), kinds(), texts(), texts()).prop_map(|(name, kind, title, description)| {
-            Command::CreatePrefix { name, kind, title, description }
+            Command::CreatePrefix { name, draft: PrefixDraft { title, description, ..PrefixDraft::of(kind) } }
         }),
-        2 => (prefix_names(), option::of(kinds()), option::of(texts())).prop_map(|(name, kind, title)| {
-            Command::UpdatePrefix { name, etag: None, patch: PrefixPatch { kind, title, description: None } }
+        3 => (prefix_names(), labels()).prop_map(|(name, labels)| {
+            let draft = PrefixDraft { labels, ..PrefixDraft::of(PrefixKind::Network) };
+            Command::CreatePrefix { name, draft }
         }),
+        2 => (prefix_names(), option::of(kinds()), option::of(texts()), label_patches()).prop_map(
+            |(name, kind, title, labels)| {
+                let patch = PrefixPatch { kind, title, labels, ..PrefixPatch::default() };
+                Command::UpdatePrefix { name, etag: None, patch }
+            }
+        ),
+        6 => arithmetic(),
+        3 => field_commands(),
         1 => prefix_names().prop_map(|name| Command::DeletePrefix { name, etag: None }),
         25 => new_scopes(),
         14 => (scopes(), scope_patches())
             .prop_map(|(name, patch)| Command::UpdateScope { name, etag: None, patch }),
         1 => (scopes(), any::<bool>()).prop_map(|(name, force)| Command::DeleteScope { name, etag: None, force }),
         25 => (reservation_names(), clients(), texts()).prop_map(|(name, client, description)| {
-            Command::CreateReservation { name, client, host_name: None, description }
+            Command::CreateReservation { name, client, host_name: None, description, labels: Labels::NONE }
         }),
         10 => (reservation_names(), option::of(clients()), option::of(texts())).prop_map(
             |(name, client, description)| Command::UpdateReservation {
                 name,
                 etag: None,
-                patch: ReservationPatch { client, host_name: None, description }
+                patch: ReservationPatch { client, description, ..ReservationPatch::default() }
             }
         ),
         4 => reservation_names().prop_map(|name| Command::DeleteReservation { name, etag: None }),

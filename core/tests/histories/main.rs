@@ -271,7 +271,7 @@ fn histories_reach_every_command_and_most_refusals() {
         }
     }
     println!("carried out: {carried_out:#?}\nrefused: {refused:#?}");
-    assert_eq!(carried_out.len(), 44, "commands that were carried out: {:?}", carried_out.keys());
+    assert_eq!(carried_out.len(), 51, "commands that were carried out: {:?}", carried_out.keys());
     for reason in [
         Reason::PrefixOverlap,
         Reason::ScopeOverlap,
@@ -297,6 +297,14 @@ fn histories_reach_every_command_and_most_refusals() {
         Reason::NotSupportedByServer,
         Reason::LastAdministrator,
         Reason::EtagMismatch,
+        Reason::DoesNotFit,
+        Reason::NotJoinable,
+        Reason::NotAContainer,
+        Reason::NoFreeSubnet,
+        Reason::InvalidFieldValue,
+        Reason::FieldNotApplicable,
+        Reason::RequiredFieldMissing,
+        Reason::FieldDefinitionNotFound,
         Reason::TokenRefused,
         Reason::CertificateExpired,
         Reason::IdentityRevoked,

@@ -3,8 +3,11 @@
 //! resolved against a state.
 
 use freehold_core::access::Role;
-use freehold_core::command::{Allocation, Command, Etag, LeaseConversion, NewScope, Purpose};
-use freehold_core::model::{CertificateRecord, LeaseTimes, PrefixKind, ScopeStatus, SecretHash, ServerKind};
+use freehold_core::command::{Allocation, Command, Etag, LeaseConversion, NewField, NewScope, PrefixDraft, Purpose};
+use freehold_core::labels::Labels;
+use freehold_core::model::{
+    CertificateRecord, FieldType, LabelledKind, LeaseTimes, PrefixKind, ScopeStatus, SecretHash, ServerKind,
+};
 use freehold_core::name::TokenName;
 use freehold_core::option::Options;
 use freehold_core::text::Text;
@@ -50,14 +53,34 @@ pub(crate) enum EtagChoice {
 /// Commands that put the universe's hosts and an administrator into place.
 pub(crate) fn beginning() -> Vec<Command> {
     let mut commands = vec![
-        Command::CreateSpace { name: word("spaces/default"), title: Text::default(), description: Text::default() },
-        Command::CreateSpace { name: word("spaces/other"), title: Text::default(), description: Text::default() },
+        Command::CreateSpace {
+            name: word("spaces/default"),
+            title: Text::default(),
+            description: Text::default(),
+            labels: Labels::NONE,
+        },
+        Command::CreateSpace {
+            name: word("spaces/other"),
+            title: Text::default(),
+            description: Text::default(),
+            labels: Labels::NONE,
+        },
         Command::CreateOperator {
             name: word("operators/alice"),
             roles: [Role::IpamAdministrator].into(),
             certificate: None,
         },
     ];
+    commands.push(Command::CreateField(NewField {
+        name: word("fieldDefinitions/site"),
+        title: Text::default(),
+        description: Text::default(),
+        value_type: FieldType::Text,
+        allowed: Vec::new(),
+        required: false,
+        applies_to: LabelledKind::ALL.into(),
+        inherited: true,
+    }));
     for (n, agent) in [(1, "a"), (2, "b")] {
         let token: TokenName = word(&format!("enrolmentTokens/{agent}"));
         commands.push(Command::CreateToken {
@@ -85,13 +108,12 @@ pub(crate) fn beginning() -> Vec<Command> {
         "spaces/default/prefixes/2001:db8::-64",
         "spaces/other/prefixes/10.0.0.0-28",
     ] {
-        commands.push(Command::CreatePrefix {
-            name: word(network),
-            kind: PrefixKind::Network,
-            title: Text::default(),
-            description: Text::default(),
-        });
+        commands.push(Command::CreatePrefix { name: word(network), draft: PrefixDraft::of(PrefixKind::Network) });
     }
+    commands.push(Command::CreatePrefix {
+        name: word("spaces/other/prefixes/10.0.0.0-27"),
+        draft: PrefixDraft::of(PrefixKind::Container),
+    });
     commands.push(Command::CreateScope(NewScope {
         name: word("scopes/p"),
         space: word("spaces/default"),
@@ -103,6 +125,7 @@ pub(crate) fn beginning() -> Vec<Command> {
         status: ScopeStatus::Active,
         server: Some(word("servers/a/kea4")),
         description: Text::default(),
+        labels: Labels::NONE,
     }));
     commands
 }
@@ -160,8 +183,12 @@ pub(crate) fn guarded(command: &mut Command) -> Option<(RecordKey, &mut Etag)> {
         Command::UpdateSpace { name, etag, .. } | Command::DeleteSpace { name, etag } => {
             (RecordKey::Space(name.clone()), etag)
         }
-        Command::UpdatePrefix { name, etag, .. } | Command::DeletePrefix { name, etag } => {
-            (RecordKey::Prefix(name.clone()), etag)
+        Command::UpdatePrefix { name, etag, .. }
+        | Command::DeletePrefix { name, etag }
+        | Command::SplitPrefix { name, etag, .. }
+        | Command::ResizePrefix { name, etag, .. } => (RecordKey::Prefix(name.clone()), etag),
+        Command::UpdateField { name, etag, .. } | Command::DeleteField { name, etag } => {
+            (RecordKey::Field(name.clone()), etag)
         }
         Command::UpdateScope { name, etag, .. } | Command::DeleteScope { name, etag, .. } => {
             (RecordKey::Scope(name.clone()), etag)
@@ -203,6 +230,7 @@ fn revision(record: &Record) -> Option<Revision> {
         Record::Agent(r) => r.stamp.revision,
         Record::Token(r) => r.stamp.revision,
         Record::Operator(r) => r.stamp.revision,
+        Record::Field(r) => r.stamp.revision,
         Record::NextSubnetId(_) => return None,
     })
 }

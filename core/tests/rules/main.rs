@@ -2,10 +2,12 @@
 
 mod addresses;
 mod enrolment;
+mod labels;
 mod refusals;
 mod requests;
 mod scopes;
 mod servers;
+mod subnets;
 mod together;
 mod world;
 mod wrong_commands;

@@ -1,6 +1,7 @@
 //! How long a request id is remembered, and what for.
 
 use freehold_core::change::{Actor, Entry, Outcome, Record, RequestMark};
+use freehold_core::labels::Labels;
 use freehold_core::model::{Space, Stamp};
 use freehold_core::state::REQUEST_SECONDS;
 use freehold_core::text::Text;
@@ -33,6 +34,7 @@ fn a_request_is_remembered_with_its_record_for_a_day() {
         name: "spaces/default".parse().expect("a name"),
         title: Text::default(),
         description: Text::default(),
+        labels: Labels::NONE,
         stamp: Stamp::default(),
     };
     let made = Change::made(Record::Space(Arc::new(space)));

@@ -8,8 +8,9 @@ use freehold_core::access::Role;
 use freehold_core::change::{Actor, Entry, Outcome, Record};
 use freehold_core::client::ClientIdentity;
 use freehold_core::command::{
-    AddressDetails, Allocation, Choice, Command, NewScope, Place, Purpose, ScopePatch, ServerPatch,
+    AddressDetails, Allocation, Choice, Command, NewScope, Place, PrefixDraft, Purpose, ScopePatch, ServerPatch,
 };
+use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::{
     CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, ScopeStatus, SecretHash,
@@ -60,12 +61,13 @@ pub(crate) fn scope(name: &str, network: &str, range: &str) -> NewScope {
         status: ScopeStatus::Active,
         server: None,
         description: Text::default(),
+        labels: Labels::NONE,
     }
 }
 
 /// A prefix to create.
 pub(crate) fn prefix(name: &str, kind: PrefixKind) -> Command {
-    Command::CreatePrefix { name: word(name), kind, title: Text::default(), description: Text::default() }
+    Command::CreatePrefix { name: word(name), draft: PrefixDraft::of(kind) }
 }
 
 /// A reservation to create, for a hardware address.
@@ -75,6 +77,7 @@ pub(crate) fn reservation(name: &str, hardware: &str) -> Command {
         client: freehold_core::client::ClientIdentity::Hardware(word(hardware)),
         host_name: None,
         description: Text::default(),
+        labels: Labels::NONE,
     }
 }
 
@@ -197,7 +200,12 @@ pub(crate) fn state() -> State {
         token("expired", "agents/new", -399 * DAY),
         token("burnt", "agents/new", -398 * DAY),
     ];
-    let space = |name| Command::CreateSpace { name: word(name), title: Text::default(), description: Text::default() };
+    let space = |name| Command::CreateSpace {
+        name: word(name),
+        title: Text::default(),
+        description: Text::default(),
+        labels: Labels::NONE,
+    };
     let operator = |name, role| Command::CreateOperator {
         name: word(name),
         roles: [role].into(),

@@ -2,6 +2,7 @@
 
 use freehold_core::access::{Permission, Role};
 use freehold_core::client::{ClientId, Duid, HardwareAddress};
+use freehold_core::labels::Tag;
 use freehold_core::model::LeaseTimes;
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr, parse_address};
@@ -73,6 +74,7 @@ pub(crate) fn cases() -> Vec<Case> {
             &["scopes/a/reservations/::ffff:10.0.0.1"],
         ),
         of(Reason::InvalidText, |text| unit(Text::parse(text)), &texts),
+        of(Reason::InvalidTag, |text| unit(text.parse::<Tag>()), &["", "Voice", "a b", "site=berlin", "-a", &long]),
         of(Reason::InvalidCidr, |text| unit(text.parse::<Cidr>()), &cidrs),
         of(Reason::InvalidAddress, |text| unit(text.parse::<Cidr>()), &["10/8", "::ffff:10.0.0.0/104", "fe80::%1/64"]),
         of(Reason::InvalidAddress, |text| unit(parse_address(text)), &addresses),

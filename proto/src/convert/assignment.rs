@@ -162,6 +162,7 @@ mod tests {
             client: claim.client.clone().expect("a client"),
             host_name: claim.host_name.clone(),
             description: Text::default(),
+            labels: freehold_core::labels::Labels::NONE,
             stamp: claim.stamp,
         };
         assert_eq!(claim_resource(&scope, &claim), Some(reservation_resource(&reservation)));

@@ -1,7 +1,7 @@
 //! Reservations, and whom they are for.
 
 use super::plan::text;
-use super::time;
+use super::{label, time};
 use crate::v1::{self, reservation::Client};
 use freehold_core::client::{ClientId, ClientIdentity, Duid};
 use freehold_core::model::Reservation;
@@ -25,6 +25,10 @@ pub fn message(reservation: &Reservation) -> v1::Reservation {
         create_time: Some(time::message(reservation.stamp.created)),
         update_time: Some(time::message(reservation.stamp.updated)),
         etag: time::etag(reservation.stamp.revision),
+        tags: label::tags_message(&reservation.labels),
+        fields: label::fields_message(&reservation.labels),
+        effective_tags: Vec::new(),
+        effective_fields: Vec::new(),
     }
 }
 
@@ -35,6 +39,7 @@ pub fn parse(message: &v1::Reservation) -> Result<Reservation, Refusal> {
         client: parse_client(message)?,
         host_name: parse_host_name(message)?,
         description: text(&message.description, "description")?,
+        labels: label::parse(&message.tags, &message.fields)?,
         stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
     })
 }

@@ -6,7 +6,9 @@
 pub mod assignment;
 pub mod client;
 pub mod event;
+pub mod field;
 pub mod hosts;
+pub mod label;
 pub mod lease;
 pub mod option;
 pub mod plan;

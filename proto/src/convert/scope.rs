@@ -1,7 +1,7 @@
 //! Scopes, with their ranges, exclusions and lease times.
 
 use super::plan::text;
-use super::{option, time};
+use super::{label, option, time};
 use crate::v1;
 use freehold_core::model::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
 use freehold_core::name::{PrefixName, ScopeName, ServerName};
@@ -25,6 +25,10 @@ pub fn message(scope: &Scope) -> v1::Scope {
         create_time: Some(time::message(scope.stamp.created)),
         update_time: Some(time::message(scope.stamp.updated)),
         etag: time::etag(scope.stamp.revision),
+        tags: label::tags_message(&scope.labels),
+        fields: label::fields_message(&scope.labels),
+        effective_tags: Vec::new(),
+        effective_fields: Vec::new(),
     }
 }
 
@@ -45,6 +49,7 @@ pub fn parse(message: &v1::Scope) -> Result<Scope, Refusal> {
         status: parse_status(message)?,
         server: parse_server(message)?,
         description: text(&message.description, "description")?,
+        labels: label::parse(&message.tags, &message.fields)?,
         stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
     })
 }

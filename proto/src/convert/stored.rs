@@ -3,7 +3,7 @@
 //! Reading back is strict: a stored form that does not parse is damage, or was written by a later
 //! version, and is refused by name instead of being half understood.
 
-use super::{assignment, client, hosts, lease, plan, scope};
+use super::{assignment, client, field, hosts, lease, plan, scope};
 use crate::stored::{self, record::Record as Stored};
 use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -147,6 +147,7 @@ fn record_message(record: &Record) -> stored::Record {
         Record::Agent(agent) => Stored::Agent(agent_message(agent)),
         Record::Token(token) => Stored::Token(token_message(token)),
         Record::Operator(operator) => Stored::Operator(operator_message(operator)),
+        Record::Field(field) => Stored::FieldDefinition(field::message(field)),
         Record::NextSubnetId(id) => Stored::NextSubnetId(id.number()),
     };
     stored::Record { record: Some(record) }
@@ -165,6 +166,7 @@ fn parse_record(message: &stored::Record) -> Result<Record, Unreadable> {
         Stored::Agent(agent) => Record::Agent(Arc::new(parse_agent(agent)?)),
         Stored::Token(token) => Record::Token(Arc::new(parse_token(token)?)),
         Stored::Operator(operator) => Record::Operator(Arc::new(parse_operator(operator)?)),
+        Stored::FieldDefinition(field) => Record::Field(Arc::new(field::parse(field)?)),
         Stored::NextSubnetId(id) => Record::NextSubnetId(
             SubnetId::new(*id).ok_or_else(|| bad("next_subnet_id", format!("{id} is not a subnet id")))?,
         ),
@@ -387,6 +389,7 @@ fn parse_key(message: &stored::RecordRef) -> Result<RecordKey, Unreadable> {
         "agent" => RecordKey::Agent(name.parse()?),
         "enrolment-token" => RecordKey::Token(name.parse()?),
         "operator" => RecordKey::Operator(name.parse()?),
+        "field-definition" => RecordKey::Field(name.parse()?),
         "next-subnet-id" => RecordKey::NextSubnetId,
         other => return Err(bad("kind", format!("{other:?} is not a kind of record"))),
     })

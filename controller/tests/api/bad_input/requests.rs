@@ -69,7 +69,10 @@ fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
     let parent = |name: &str| name.to_owned();
     vec![
         list!("/freehold.v1.SpaceService/ListSpaces", ListSpacesRequest {}),
-        list!("/freehold.v1.PrefixService/ListPrefixes", ListPrefixesRequest { parent: parent(DEFAULT) }),
+        list!(
+            "/freehold.v1.PrefixService/ListPrefixes",
+            ListPrefixesRequest { parent: parent(DEFAULT), filter: String::new() }
+        ),
         list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest { ..Default::default() }),
         list!(
             "/freehold.v1.ReservationService/ListReservations",

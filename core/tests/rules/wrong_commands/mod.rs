@@ -2,8 +2,10 @@
 
 mod addresses;
 mod hosts;
+mod labels;
 mod lookups;
 mod plan;
+mod subnets;
 
 use freehold_core::command::Command;
 use freehold_core::{Reason, State};
@@ -30,5 +32,8 @@ fn case(what: &'static str, command: Command, reason: Reason, field: &'static st
 
 /// Every line.
 pub(crate) fn cases() -> Vec<Case> {
-    [lookups::cases(), plan::cases(), hosts::cases(), addresses::cases()].into_iter().flatten().collect()
+    [lookups::cases(), plan::cases(), labels::cases(), subnets::cases(), hosts::cases(), addresses::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

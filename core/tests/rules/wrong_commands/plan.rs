@@ -5,6 +5,7 @@ use crate::world::{exclusions, hall, prefix, reservation, routers, scope, withou
 use freehold_core::Reason;
 use freehold_core::client::ClientIdentity;
 use freehold_core::command::{Command, NewScope, PrefixPatch, ReservationPatch, ScopePatch};
+use freehold_core::labels::Labels;
 use freehold_core::model::{Exclusion, PrefixKind, ScopeStatus};
 use freehold_core::net::AddressRange;
 use freehold_core::text::Text;
@@ -15,7 +16,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn plan() -> Vec<Case> {
-    let space = |name| Command::CreateSpace { name: word(name), title: Text::default(), description: Text::default() };
+    let space = |name| Command::CreateSpace {
+        name: word(name),
+        title: Text::default(),
+        description: Text::default(),
+        labels: Labels::NONE,
+    };
     let convert = |name, kind| Command::UpdatePrefix {
         name: word(name),
         etag: None,
@@ -287,6 +293,7 @@ fn reservations() -> Vec<Case> {
         client,
         host_name: None,
         description: Text::default(),
+        labels: Labels::NONE,
     };
     vec![
         case("a reservation on an excluded address", reserve("10.0.0.25"), Reason::AddressExcluded, address),
