@@ -290,7 +290,7 @@ fn label_patches() -> BoxedStrategy<LabelsPatch> {
 }
 
 fn field_types() -> BoxedStrategy<FieldType> {
-    select(&[FieldType::Text, FieldType::Text, FieldType::Number, FieldType::Bool][..]).boxed()
+    select(&[FieldType::Text, FieldType::Number, FieldType::Number, FieldType::Bool][..]).boxed()
 }
 
 fn kinds_of_labelled() -> BoxedStrategy<BTreeSet<LabelledKind>> {
@@ -409,7 +409,7 @@ fn single_plan_commands() -> BoxedStrategy<Command> {
             }
         ),
         6 => arithmetic(),
-        3 => field_commands(),
+        9 => field_commands(),
         1 => prefix_names().prop_map(|name| Command::DeletePrefix { name, etag: None }),
         25 => new_scopes(),
         14 => (scopes(), scope_patches())
