@@ -46,6 +46,10 @@ permissions! {
     ReservationsRead = "reservations.read";
     /// Create, change and delete reservations.
     ReservationsWrite = "reservations.write";
+    /// See addresses: what each is, and why it is not free.
+    AddressesRead = "addresses.read";
+    /// Hold, claim and release addresses.
+    AddressesWrite = "addresses.write";
     /// See leases.
     LeasesRead = "leases.read";
     /// See servers and what they run.
@@ -93,6 +97,7 @@ const READ: &[Permission] = &[
     Permission::FieldsRead,
     Permission::ScopesRead,
     Permission::ReservationsRead,
+    Permission::AddressesRead,
     Permission::LeasesRead,
     Permission::ServersRead,
     Permission::AgentsRead,
@@ -128,20 +133,20 @@ roles! {
     IpamAdministrator = "ipam-administrator", Permission::ALL, &[];
     /// Spaces, prefixes, addresses.
     AsmAdministrator = "asm-administrator", READ,
-        &[Permission::SpacesWrite, Permission::PrefixesWrite, Permission::FieldsWrite];
+        &[Permission::SpacesWrite, Permission::PrefixesWrite, Permission::FieldsWrite, Permission::AddressesWrite];
     /// DHCP and DNS servers, scopes, failover, zones, records.
     MsmAdministrator = "msm-administrator", READ,
-        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite];
-    /// DHCP servers, scopes, options, reservations, failover.
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite];
+    /// DHCP servers, scopes, options, reservations, failover, and the addresses in scopes.
     DhcpAdministrator = "dhcp-administrator", READ,
-        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite];
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite];
     /// Scopes, exclusions, options, and the reservations in them.
     DhcpScopeAdministrator = "dhcp-scope-administrator", READ,
         &[Permission::ScopesWrite, Permission::ReservationsWrite];
     /// Reservations.
     DhcpReservationsAdministrator = "dhcp-reservations-administrator", READ, &[Permission::ReservationsWrite];
     /// Addresses: hold, claim, release.
-    IpAddressRecordAdministrator = "ip-address-record-administrator", READ, &[];
+    IpAddressRecordAdministrator = "ip-address-record-administrator", READ, &[Permission::AddressesWrite];
     /// Zones and records.
     DnsAdministrator = "dns-administrator", READ, &[];
     /// Records.

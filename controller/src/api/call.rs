@@ -1,7 +1,7 @@
 //! From a request to the engine and back.
 
 use super::{Api, status};
-use crate::engine::{Call, CommitError};
+use crate::engine::{Call, CommitError, Committed};
 use freehold_core::access::Permission;
 use freehold_core::change::{Actor, RequestMark};
 use freehold_core::name::OperatorName;
@@ -58,13 +58,23 @@ impl Api {
         mutation: Mutation<'_, M>,
         command: Command,
     ) -> Result<Arc<State>, Status> {
+        let done = self.submit(actor, mutation, command).await.map_err(|error| status::not_committed(&error))?;
+        Ok(done.state)
+    }
+
+    /// The same, for those who put a refusal into other words, or have to know what became different.
+    pub(super) async fn submit<M: Message>(
+        &self,
+        actor: Actor,
+        mutation: Mutation<'_, M>,
+        command: Command,
+    ) -> Result<Committed, CommitError> {
         let request = mark(&mutation)?;
         if mutation.validate_only {
-            return self.engine.plan(&command).map(|(state, _)| Arc::new(state)).map_err(refuse);
+            return Ok(self.engine.plan(&command)?);
         }
         let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
-        let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
-        Ok(committed.state)
+        self.engine.commit(call).await
     }
 
     /// The same, with what became different, or would. A repetition is told what the first time did.
@@ -74,14 +84,9 @@ impl Api {
         mutation: Mutation<'_, M>,
         command: Command,
     ) -> Result<(Arc<State>, Arc<[Change]>), Status> {
-        let request = mark(&mutation)?;
-        if mutation.validate_only {
-            let (state, changes) = self.engine.plan(&command).map_err(refuse)?;
-            return Ok((Arc::new(state), changes.into()));
-        }
-        let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
-        let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;
-        if committed.changes.is_empty() && committed.about.is_some() {
+        let planned = mutation.validate_only;
+        let committed = self.submit(actor, mutation, command).await.map_err(|error| status::not_committed(&error))?;
+        if !planned && committed.changes.is_empty() && committed.about.is_some() {
             return Ok((committed.state, self.changes_of(committed.revision).await?));
         }
         Ok((committed.state, committed.changes))
@@ -98,19 +103,17 @@ impl Api {
 }
 
 /// The mark of a request that may be repeated, if it has an id.
-pub(super) fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Status> {
+pub(super) fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Refusal> {
     let id = mutation.request_id;
     if id.is_empty() {
         return Ok(None);
     }
     if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(refuse(
-            Refusal::new(
-                Reason::InvalidRequestId,
-                "a request id has 1 to 64 printable ASCII characters without spaces",
-            )
-            .at("request_id"),
-        ));
+        return Err(Refusal::new(
+            Reason::InvalidRequestId,
+            "a request id has 1 to 64 printable ASCII characters without spaces",
+        )
+        .at("request_id"));
     }
     let mut sha = Sha256::new();
     sha.update(mutation.method);

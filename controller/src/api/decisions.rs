@@ -118,7 +118,7 @@ impl Api {
         check: impl FnOnce() -> Result<(T, String), Refusal>,
         reincarnate_above: impl FnOnce(&T) -> Option<u64>,
     ) -> Result<Option<T>, Status> {
-        let request = mark(&mutation)?;
+        let request = mark(&mutation).map_err(refuse)?;
         let state = self.engine.state();
         state.server(name).ok_or_else(|| not_found(Reason::ServerNotFound, name))?;
         let known = |mark: &RequestMark| {

@@ -4,6 +4,7 @@
 //! refused; reads are answered from the newest durable snapshot; changes become a command for the engine and are
 //! answered when they are durable. `validate_only` decides on the snapshot and shows what would come of it.
 
+mod addresses;
 mod agents;
 mod call;
 mod decisions;
@@ -31,12 +32,13 @@ use crate::sync::service::Sync;
 use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
-    agent_service_server::AgentServiceServer, event_service_server::EventServiceServer,
-    field_definition_service_server::FieldDefinitionServiceServer, lease_service_server::LeaseServiceServer,
-    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
-    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
-    scope_service_server::ScopeServiceServer, server_service_server::ServerServiceServer,
-    space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
+    address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
+    event_service_server::EventServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
+    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
+    plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
+    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -78,6 +80,7 @@ impl Api {
             FieldDefinitionServiceServer,
             ScopeServiceServer,
             ReservationServiceServer,
+            AddressServiceServer,
             ServerServiceServer,
             AgentServiceServer,
             OperatorServiceServer,

@@ -65,7 +65,7 @@ fn update(message: &UpdateReservationRequest) -> Result<(ReservationName, Comman
 }
 
 impl Api {
-    fn shown_reservation(&self, state: &State, core: &CoreReservation) -> Reservation {
+    pub(super) fn shown_reservation(&self, state: &State, core: &CoreReservation) -> Reservation {
         let sync =
             state.scope(&core.name.scope).map(|scope| obedience::of_reservation(state, &self.presence, scope, core));
         let (effective_tags, effective_fields) = labels::holding(state, Labelled::Reservation(core));

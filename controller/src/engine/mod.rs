@@ -146,15 +146,17 @@ impl Engine {
         wait.await.map_err(|_| CommitError::Stopped)
     }
 
-    /// The state as it would be if `command` were carried out now, and what would be different; nothing is.
+    /// What would come of `command` if it were carried out now; nothing is.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub fn plan(&self, command: &Command) -> Result<(State, Vec<Change>), Refusal> {
+    pub fn plan(&self, command: &Command) -> Result<Committed, Refusal> {
         let mut state = State::clone(&self.state());
         let changes = decide(&state, command, self.now())?;
+        let about = changes.first().map(Change::key);
+        let revision = if changes.is_empty() { state.revision() } else { state.revision().next() };
         state.apply_changes(&changes);
-        Ok((state, changes))
+        Ok(Committed { revision, changes: changes.into(), about, state: Arc::new(state) })
     }
 
     /// Everything that is durable, as one consistent picture.

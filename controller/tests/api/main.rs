@@ -1,5 +1,6 @@
 //! The API of a whole controller, over real TLS on the loopback: what it refuses, what it repeats, what it shows to whom.
 
+mod addresses;
 mod agent;
 mod bad_input;
 mod decisions;

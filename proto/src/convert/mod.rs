@@ -3,6 +3,7 @@
 //! `message` makes the frozen form out of a core value and cannot fail. `parse` makes the core value
 //! out of a message, or says which field is wrong and why; it is the only way in.
 
+pub mod address;
 pub mod assignment;
 pub mod client;
 pub mod event;

@@ -126,7 +126,8 @@ fn parse_range(message: &v1::AddressRange) -> Result<AddressRange, Refusal> {
     AddressRange::new(start, end)
 }
 
-fn exclusion_message(exclusion: &Exclusion) -> v1::Exclusion {
+/// The message of an exclusion.
+pub fn exclusion_message(exclusion: &Exclusion) -> v1::Exclusion {
     v1::Exclusion { range: Some(range_message(&exclusion.range)), comment: exclusion.comment.to_string() }
 }
 
