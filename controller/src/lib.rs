@@ -4,6 +4,7 @@
 //! - [`engine`]: the single writer: decide, make durable, tell
 //! - [`leases`]: what servers granted, in a ledger of its own
 //! - [`view`]: both as rows, [`store`]: kept in sled, [`checkpoint`]: dumped now and then, so that a start need not replay everything
+//! - [`settle`], [`expire`]: what becomes of holds and claims by itself
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
@@ -18,6 +19,7 @@ pub mod config;
 mod context;
 pub mod engine;
 pub mod enrol;
+pub mod expire;
 pub mod init;
 pub mod leases;
 pub mod ledger;
@@ -27,6 +29,7 @@ pub mod presence;
 pub mod recover;
 pub mod run;
 pub mod serve;
+pub mod settle;
 pub mod store;
 pub mod sync;
 pub mod view;

@@ -4,6 +4,7 @@
 //! ledger, store ─recover─▶ state ─▶ engine ─▶ context ─▶ API, enrolment, sync ─▶ serve ◀─ TLS ◀─ certificate ◀─ CA
 //!                     └──▶ book ──▶ keeper ───────────────────┘
 //! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
+//! engine, keeper ─ what is new ─▶ settler, expiry ─▶ engine
 //! ```
 //!
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
@@ -20,10 +21,11 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::presence::Presence;
 use crate::recover::{self, DataDir, Memory, RecoverError};
 use crate::serve::certificate::{ServerCertificate, ServerCertificateError};
+use crate::settle::Settler;
 use crate::store::Follower;
 use crate::sync::service::Sync;
 use crate::view::Part;
-use crate::{clock, serve};
+use crate::{clock, expire, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
 use freehold_certs::identity::Uuid;
 use freehold_certs::reload::CurrentServer;
@@ -95,7 +97,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let Memory { state, book, store, .. } = open(&data)?;
     let authority = Arc::new(load_authority(&data.authority())?);
 
-    let clock: Clock = Arc::new(clock::now);
+    let clock: Clock = clock::steady();
     let identity = state.ledger.identity();
     let checkpoints =
         |part| Checkpoints::new(data.checkpoints(), identity, part, checkpoint::Every::default(), Arc::clone(&clock));
@@ -123,7 +125,10 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let presence = Presence::default();
     let stopping = stop.child_token();
     let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
-    let routes = routes(&context, leases, presence, &sync)?;
+    let routes = routes(&context, leases.clone(), presence, &sync)?;
+    let settling = Settler::new(context.engine.clone(), leases, sync.clone());
+    let settling = tokio::spawn(settling.run(stopping.clone()));
+    let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
     let dispatching = tokio::spawn(async move { sync.dispatch().await });
 
     let renewal = tokio::spawn({
@@ -148,6 +153,8 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     stopping.cancel();
     joined(serving.await);
     joined(renewal.await);
+    joined(expiring.await);
+    joined(settling.await)?;
     joined(dispatching.await)?;
     if let Some(ended) = ended_early {
         return ended.and(Err(RunError::Ended));

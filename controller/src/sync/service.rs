@@ -18,7 +18,7 @@ use crate::presence::Presence;
 use crate::serve::{Caller, Principal};
 use crate::{Context, enrol};
 use freehold_core::name::{AgentName, ServerName};
-use freehold_core::time::Now;
+use freehold_core::time::{Now, Revision};
 use freehold_proto::sync::agent_control_service_server::{AgentControlService, AgentControlServiceServer};
 use freehold_proto::sync::{
     RenewRequest, RenewResponse, SessionRequest, SessionResponse, UploadLeasesRequest, UploadLeasesResponse,
@@ -52,6 +52,8 @@ struct Shared {
     ancestry: Mutex<Ancestry>,
     snapshots: Mutex<Snapshots>,
     handshakes: Mutex<Handshakes>,
+    /// The newest revision that somebody waits for a server to be proven to run.
+    owed: Mutex<BTreeMap<ServerName, Revision>>,
     numbers: AtomicU64,
     regressed: AtomicBool,
     started: Instant,
@@ -76,6 +78,7 @@ impl Sync {
             ancestry: Mutex::default(),
             snapshots: Mutex::default(),
             handshakes: Mutex::default(),
+            owed: Mutex::default(),
             numbers: AtomicU64::new(1),
             regressed: AtomicBool::new(false),
             started: Instant::now(),
@@ -117,12 +120,36 @@ impl Sync {
         true
     }
 
+    /// From now on somebody waits until `server` is proven to run this revision; nobody, if there is none. Its session
+    /// says so even if nothing has to be changed for it.
+    pub fn owes(&self, server: &ServerName, revision: Option<Revision>) {
+        let mut owed = lock(&self.0.owed);
+        let before = match revision {
+            Some(revision) => owed.insert(server.clone(), revision),
+            None => owed.remove(server),
+        };
+        drop(owed);
+        if before == revision || revision.is_none() {
+            return;
+        }
+        if let Some(signal) = self.0.dispatch.signal(server) {
+            let now = self.0.now().wall;
+            signal.say(|heard| {
+                heard.changed.entry(server.clone()).or_insert(now);
+            });
+        }
+    }
+
     fn next_number(&self) -> u64 {
         self.0.numbers.fetch_add(1, Ordering::Relaxed)
     }
 }
 
 impl Shared {
+    fn owed(&self, server: &ServerName) -> Option<Revision> {
+        lock(&self.owed).get(server).copied()
+    }
+
     fn now(&self) -> Now {
         let ticks = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { ticks, wall: self.context.engine.now() }

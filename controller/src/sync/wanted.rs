@@ -22,15 +22,21 @@ pub struct Wanted {
     pub refused: bool,
     /// Within how many seconds of its apply it is confirmed, or undoes itself (P14); 0 if it need not be.
     pub confirm_seconds: u32,
+    /// Whether somebody waits for the proof that the server runs this revision, even if it was proven to run the same
+    /// bundle at an earlier one.
+    pub awaited: bool,
 }
 
 /// The bundle that `server` should run at this state, committed at `committed`: all that is desired without
-/// what is in quarantine in its refused form (P10). `None` for a server that Freehold does not manage.
-pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Option<Wanted> {
+/// what is in quarantine in its refused form (P10). `None` for a server that Freehold does not manage. `owed` is the
+/// revision that somebody waits for it to be proven to run.
+pub fn wanted(state: &State, server: &ServerName, committed: Timestamp, owed: Option<Revision>) -> Option<Wanted> {
     let record = state.server(server).filter(|server| server.management == Management::Managed)?;
     let bundle = desired_bundle(state, server);
     let digest = bundle.digest();
-    let refused = state.status(server).and_then(|status| status.refused.as_ref());
+    let status = state.status(server);
+    let refused = status.and_then(|status| status.refused.as_ref());
+    let proven = status.and_then(|status| status.applied.as_ref()).map(|applied| applied.revision);
     Some(Wanted {
         digest,
         bundle: Arc::new(bundle),
@@ -38,5 +44,6 @@ pub fn wanted(state: &State, server: &ServerName, committed: Timestamp) -> Optio
         committed,
         refused: refused.is_some_and(|refused| refused.digest == digest),
         confirm_seconds: record.confirm_seconds.unwrap_or_default(),
+        awaited: owed.is_some_and(|owed| proven < Some(owed)),
     })
 }

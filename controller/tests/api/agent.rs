@@ -22,7 +22,8 @@ pub(crate) struct Agent {
     pub(crate) server: String,
     /// Where the controller said that it is.
     pub(crate) at: StorePoint,
-    identity: Credentials,
+    /// Who it is.
+    pub(crate) identity: Credentials,
     up: mpsc::Sender<SessionRequest>,
     down: Streaming<SessionResponse>,
 }
@@ -118,6 +119,20 @@ impl Agent {
     pub(crate) async fn applies(&self, change: &ChangeSet) {
         self.ack(change.change_id, Phase::Staged, &change.to_digest, "").await;
         self.ack(change.change_id, Phase::Applied, &change.to_digest, "").await;
+    }
+
+    /// The same, with this many lease events before it.
+    pub(crate) async fn applies_at(&self, change: &ChangeSet, lease_seq: u64) {
+        self.ack(change.change_id, Phase::Staged, &change.to_digest, "").await;
+        let ack = ChangeAck {
+            server_id: "kea4".to_owned(),
+            change_id: change.change_id,
+            phase: Phase::Applied.into(),
+            digest: change.to_digest.clone(),
+            lease_seq,
+            ..ChangeAck::default()
+        };
+        self.say(session_request::Message::Ack(ack)).await;
     }
 
     /// Says, when asked, that it holds these scopes.

@@ -11,6 +11,7 @@ mod masks;
 mod once;
 mod planning;
 mod roles;
+mod settling;
 mod waiting;
 mod watching;
 #[path = "../whole/mod.rs"]

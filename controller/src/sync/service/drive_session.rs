@@ -111,7 +111,7 @@ impl Driver {
             self.waits.clear();
         }
         for (server, since) in heard.changed {
-            self.machine.wanted(shared.now(), &server, wanted(&state, &server, since));
+            self.machine.wanted(shared.now(), &server, wanted(&state, &server, since, shared.owed(&server)));
         }
         for server in heard.granted {
             self.machine.snapshot_granted(shared.now(), &server);
@@ -202,7 +202,8 @@ impl Driver {
         let state = shared.context.engine.state();
         let recorded = state.status(&server).and_then(|status| status.applied.as_ref()).map(|applied| applied.digest);
         let ancestor = held.and_then(|held| lock(&shared.ancestry).find(&held));
-        let followed = Followed { wanted: wanted(&state, &server, shared.now().wall), recorded, ancestor };
+        let followed =
+            Followed { wanted: wanted(&state, &server, shared.now().wall, shared.owed(&server)), recorded, ancestor };
         self.machine.follow(shared.now(), &server, followed);
     }
 

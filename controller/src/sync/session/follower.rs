@@ -344,8 +344,10 @@ impl Follower {
             self.obeyed = Some(at);
             self.bookmark(cx, wanted.digest, at);
         }
-        if self.recorded != Some(wanted.digest) && !self.drifted() {
+        if (self.recorded != Some(wanted.digest) || wanted.awaited) && !self.drifted() {
+            // Nothing else was sent since the proof whose barrier this is, so the barrier holds for this revision too.
             self.record(cx, now, wanted, self.lease_seq);
+            self.wanted = Some(Wanted { awaited: false, ..wanted.clone() });
         }
     }
 

@@ -40,6 +40,7 @@ fn wish(bundle: &Bundle, revision: u64) -> Wanted {
         committed: Timestamp(1_000_000),
         refused: false,
         confirm_seconds: 0,
+        awaited: false,
     }
 }
 

@@ -1,0 +1,250 @@
+//! Requests out of arguments.
+
+use super::{Claim, Details, Extend, Move, Next, Place, Release, Which};
+use crate::error::Failure;
+use crate::names;
+use freehold_core::name::{AddressName, ReservationName};
+use freehold_proto::v1;
+use freehold_proto::v1::address_details::Client;
+use std::time::Duration;
+
+/// A length of time in the form of the wire.
+pub(super) fn whole(length: Duration) -> prost_types::Duration {
+    let nanos = i32::try_from(length.subsec_nanos()).expect("below 1e9");
+    prost_types::Duration { seconds: i64::try_from(length.as_secs()).unwrap_or(i64::MAX), nanos }
+}
+
+impl Which {
+    pub(super) fn name(&self) -> Result<String, Failure> {
+        if self.address.contains('/') {
+            return Ok(self.address.parse::<AddressName>()?.to_string());
+        }
+        let (space, address) = (names::space_or_default(self.space.as_ref()), names::address(&self.address)?);
+        Ok(AddressName { space, address }.to_string())
+    }
+}
+
+impl Place {
+    pub(super) fn parent(&self) -> Result<String, Failure> {
+        let is_network = self.place.starts_with("spaces/") || (self.place.contains('/') && !self.place.starts_with("scopes/"));
+        match is_network {
+            true => Ok(names::prefix(&self.place)?.name(self.space.as_ref())?.to_string()),
+            false => Ok(names::scope(&self.place)?.to_string()),
+        }
+    }
+}
+
+impl Details {
+    fn is_empty(&self) -> bool {
+        let client = &self.client;
+        let unnamed = client.hardware.is_none() && client.client_id.is_none() && client.duid.is_none();
+        unnamed && self.host_name.is_none() && self.comment.is_empty() && self.owner.is_empty()
+    }
+
+    fn message(&self) -> v1::AddressDetails {
+        let by = &self.client;
+        let hardware = by.hardware.as_ref().map(|address| Client::HardwareAddress(address.to_string()));
+        let id = || by.client_id.as_ref().map(|id| Client::ClientId(id.to_string()));
+        let duid = || by.duid.as_ref().map(|duid| Client::Duid(duid.to_string()));
+        v1::AddressDetails {
+            client: hardware.or_else(id).or_else(duid),
+            host_name: self.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+            comment: self.comment.clone(),
+            owner: self.owner.clone(),
+        }
+    }
+
+    fn list(&self) -> Vec<v1::AddressDetails> {
+        if self.is_empty() { Vec::new() } else { vec![self.message()] }
+    }
+}
+
+impl Next {
+    pub(super) fn request(&self, request_id: String) -> Result<v1::AllocateAddressesRequest, Failure> {
+        let purpose = match (self.claim, self.reserve) {
+            (true, _) => v1::AddressPurpose::Claim,
+            (_, true) => v1::AddressPurpose::Reservation,
+            _ => v1::AddressPurpose::Hold,
+        };
+        Ok(v1::AllocateAddressesRequest {
+            parent: self.place.parent()?,
+            random: self.random,
+            from: self.from.map(|from| from.to_string()).unwrap_or_default(),
+            count: self.count,
+            purpose: purpose.into(),
+            ttl: self.hold.map(whole),
+            details: self.details.list(),
+            request_id,
+            validate_only: self.change.validate_only,
+            ..Default::default()
+        })
+    }
+}
+
+impl Claim {
+    pub(super) fn of_hold(&self, name: String, etag: String, request_id: String) -> v1::ClaimHeldAddressRequest {
+        v1::ClaimHeldAddressRequest {
+            name,
+            details: Some(self.details.message()),
+            expire_time: None,
+            etag,
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+
+    pub(super) fn of_free(&self, name: &str, request_id: String) -> Result<v1::AllocateAddressesRequest, Failure> {
+        let AddressName { space, address } = name.parse()?;
+        Ok(v1::AllocateAddressesRequest {
+            parent: space.to_string(),
+            addresses: vec![address.to_string()],
+            purpose: v1::AddressPurpose::Claim.into(),
+            details: self.details.list(),
+            accept_risk: self.accept_risk,
+            request_id,
+            validate_only: self.change.validate_only,
+            ..Default::default()
+        })
+    }
+}
+
+impl Release {
+    pub(super) fn request(&self, request_id: String) -> Result<v1::ReleaseAddressRequest, Failure> {
+        let (name, etag) = (self.which.name()?, self.guard.text());
+        Ok(v1::ReleaseAddressRequest { name, etag, request_id, validate_only: self.change.validate_only })
+    }
+}
+
+impl Extend {
+    pub(super) fn request(&self, request_id: String) -> Result<v1::ExtendHoldRequest, Failure> {
+        Ok(v1::ExtendHoldRequest {
+            name: self.which.name()?,
+            ttl: Some(whole(self.hold)),
+            etag: self.guard.text(),
+            request_id,
+            validate_only: self.change.validate_only,
+        })
+    }
+}
+
+impl Move {
+    pub(super) fn request(&self, request_id: String) -> v1::MoveReservationRequest {
+        v1::MoveReservationRequest {
+            name: ReservationName { scope: self.scope.clone(), address: self.from }.to_string(),
+            to: self.to.to_string(),
+            etag: self.guard.text(),
+            request_id,
+            validate_only: self.change.validate_only,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Command as Noun, testing};
+    use super::super::Command;
+    use super::*;
+
+    #[test]
+    fn next_asks_a_scope_or_a_network() {
+        let Noun::Ip(Command::Next(next)) = testing::parse("ip next berlin-voice --hold 1h --count 3 --random") else {
+            panic!("another command")
+        };
+        assert_eq!(
+            next.request("id".into()).expect("a request"),
+            v1::AllocateAddressesRequest {
+                parent: "scopes/berlin-voice".into(),
+                random: true,
+                count: 3,
+                purpose: v1::AddressPurpose::Hold.into(),
+                ttl: Some(prost_types::Duration { seconds: 3600, nanos: 0 }),
+                request_id: "id".into(),
+                ..Default::default()
+            }
+        );
+        let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --wait";
+        let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
+        assert!(next.settled.wait);
+        assert_eq!(
+            next.request("id".into()).expect("a request"),
+            v1::AllocateAddressesRequest {
+                parent: "spaces/default/prefixes/10.1.2.0-24".into(),
+                count: 1,
+                purpose: v1::AddressPurpose::Claim.into(),
+                details: vec![v1::AddressDetails {
+                    client: Some(Client::HardwareAddress("02:00:5e:10:00:01".into())),
+                    host_name: "printer".into(),
+                    comment: String::new(),
+                    owner: "it".into(),
+                }],
+                request_id: "id".into(),
+                ..Default::default()
+            }
+        );
+    }
+
+    #[test]
+    fn a_claim_names_its_address_and_no_place() {
+        let Noun::Ip(Command::Claim(claim)) = testing::parse("ip claim 10.1.2.3 --space lab --accept-risk") else {
+            panic!("another command")
+        };
+        let name = claim.which.name().expect("a name");
+        assert_eq!(name, "spaces/lab/addresses/10.1.2.3");
+        assert_eq!(
+            claim.of_free(&name, "id".into()).expect("a request"),
+            v1::AllocateAddressesRequest {
+                parent: "spaces/lab".into(),
+                addresses: vec!["10.1.2.3".into()],
+                purpose: v1::AddressPurpose::Claim.into(),
+                accept_risk: true,
+                request_id: "id".into(),
+                ..Default::default()
+            }
+        );
+    }
+
+    #[test]
+    fn the_rest_is_by_name() {
+        let Noun::Ip(Command::Show(which)) = testing::parse("ip why spaces/lab/addresses/10.1.2.3") else {
+            panic!("another command")
+        };
+        assert_eq!(which.name().expect("a name"), "spaces/lab/addresses/10.1.2.3");
+        let Noun::Ip(Command::Extend(extend)) = testing::parse("ip extend 10.1.2.3 --hold 2h --etag 7") else {
+            panic!("another command")
+        };
+        assert_eq!(
+            extend.request("id".into()).expect("a request"),
+            v1::ExtendHoldRequest {
+                name: "spaces/default/addresses/10.1.2.3".into(),
+                ttl: Some(prost_types::Duration { seconds: 7200, nanos: 0 }),
+                etag: "7".into(),
+                request_id: "id".into(),
+                validate_only: false,
+            }
+        );
+        let Noun::Ip(Command::Move(order)) = testing::parse("ip move berlin-voice 10.1.2.3 10.1.2.9") else {
+            panic!("another command")
+        };
+        assert_eq!(order.request("id".into()).name, "scopes/berlin-voice/reservations/10.1.2.3");
+        let Noun::Ip(Command::List(list)) = testing::parse("ip list 10.0.0.0/8 --from 10.9.0.0 --limit 5") else {
+            panic!("another command")
+        };
+        assert_eq!(list.place.parent().expect("a parent"), "spaces/default/prefixes/10.0.0.0-8");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_here() {
+        assert_eq!(
+            testing::refused("ip next x --claim --hold 1h"),
+            "error: the argument '--hold <DURATION>' cannot be used with '--claim'"
+        );
+        assert_eq!(
+            testing::refused("ip next x --count 2000"),
+            "error: invalid value '2000' for '--count <N>': 2000 is not in 1..=1024"
+        );
+        assert_eq!(
+            testing::refused("ip next x --random --from 10.0.0.1"),
+            "error: the argument '--random' cannot be used with '--from <ADDRESS>'"
+        );
+    }
+}
