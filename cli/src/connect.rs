@@ -131,6 +131,8 @@ services! {
     scopes: scope_service_client::ScopeServiceClient;
     /// Reservations.
     reservations: reservation_service_client::ReservationServiceClient;
+    /// Addresses.
+    addresses: address_service_client::AddressServiceClient;
     /// Leases.
     leases: lease_service_client::LeaseServiceClient;
     /// Servers.

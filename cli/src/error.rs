@@ -70,6 +70,13 @@ pub enum Failure {
         /// Each server.
         servers: Vec<SyncStatus>,
     },
+    /// An address that was given out belongs to another by what a server says.
+    Conflict {
+        /// Which address.
+        resource: String,
+        /// Who has it.
+        who: String,
+    },
     /// The controller's answer makes no sense.
     Odd(String),
     /// Standard output.
@@ -144,6 +151,13 @@ impl Failure {
                 (words.join("\n"), Some(hint.to_owned()))
             }
             Self::NotApplied { resource, waited, servers } => not_applied(resource, waited, servers),
+            Self::Conflict { resource, who } => (
+                format!("{resource} is in conflict: {who}"),
+                Some(
+                    "do not use it: release it (`freehold ip release`), or take it from the other client first"
+                        .to_owned(),
+                ),
+            ),
             Self::Output(error) => (format!("cannot write: {error}"), None),
         };
         let mut text = String::new();
@@ -230,6 +244,7 @@ fn list_hint(kind: &str) -> Option<String> {
         }
         "FIELD_DEFINITION" => "field list".to_owned(),
         "TOKEN" => "agent token list".to_owned(),
+        "ASSIGNMENT" => return Some("`freehold ip show` says what the address is".to_owned()),
         _ => return None,
     };
     Some(format!("`freehold {command}` shows what there is"))

@@ -6,6 +6,7 @@
 mod agent;
 mod event;
 mod field;
+mod ip;
 mod labels;
 mod lease;
 mod net;
@@ -75,6 +76,9 @@ enum Command {
     /// Reservations: fixed addresses for clients
     #[command(subcommand)]
     Reservation(reservation::Command),
+    /// Addresses: what each is, and getting free ones
+    #[command(subcommand)]
+    Ip(ip::Command),
     /// Leases: what DHCP servers granted
     #[command(subcommand)]
     Lease(lease::Command),
@@ -147,6 +151,7 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Field(command) => field::run(command, &api, screen).await,
         Command::Scope(command) => scope::run(command, &api, screen).await,
         Command::Reservation(command) => reservation::run(command, &api, screen).await,
+        Command::Ip(command) => ip::run(command, &api, screen).await,
         Command::Lease(command) => lease::run(command, &api, screen).await,
         Command::Server(command) => server::run(command, &api, screen).await,
         Command::Agent(command) => agent::run(command, &api, screen).await,

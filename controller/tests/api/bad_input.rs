@@ -1,5 +1,6 @@
 //! Input that must be refused, each with its exact code, reason and field, and nothing stored.
 
+mod addresses;
 mod bulk;
 mod labels;
 mod plan;
@@ -66,6 +67,13 @@ async fn what_does_not_fit_the_plan() {
 #[tokio::test]
 async fn labels_and_prefixes_that_cannot_be_made_so() {
     check(&House::furnished().await, labels::cases()).await;
+}
+
+#[tokio::test]
+async fn addresses_that_cannot_be_given_out() {
+    let house = House::furnished().await;
+    let cases = addresses::cases(&house).await;
+    check(&house, cases).await;
 }
 
 #[tokio::test]

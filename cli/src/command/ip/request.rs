@@ -26,7 +26,8 @@ impl Which {
 
 impl Place {
     pub(super) fn parent(&self) -> Result<String, Failure> {
-        let is_network = self.place.starts_with("spaces/") || (self.place.contains('/') && !self.place.starts_with("scopes/"));
+        let is_network =
+            self.place.starts_with("spaces/") || (self.place.contains('/') && !self.place.starts_with("scopes/"));
         match is_network {
             true => Ok(names::prefix(&self.place)?.name(self.space.as_ref())?.to_string()),
             false => Ok(names::scope(&self.place)?.to_string()),
@@ -236,7 +237,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_here() {
         assert_eq!(
             testing::refused("ip next x --claim --hold 1h"),
-            "error: the argument '--hold <DURATION>' cannot be used with '--claim'"
+            "error: the argument '--claim' cannot be used with '--hold <DURATION>'"
         );
         assert_eq!(
             testing::refused("ip next x --count 2000"),

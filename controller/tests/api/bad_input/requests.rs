@@ -78,6 +78,10 @@ fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
             "/freehold.v1.ReservationService/ListReservations",
             ListReservationsRequest { parent: parent("scopes/yard") }
         ),
+        list!(
+            "/freehold.v1.AddressService/ListAddresses",
+            ListAddressesRequest { parent: parent(YARD), ..Default::default() }
+        ),
         list!("/freehold.v1.ServerService/ListServers", ListServersRequest {}),
         list!("/freehold.v1.AgentService/ListAgents", ListAgentsRequest {}),
         list!("/freehold.v1.AgentService/ListEnrolmentTokens", ListEnrolmentTokensRequest {}),
