@@ -5,6 +5,7 @@
 //! - [`leases`]: what servers granted, in a ledger of its own
 //! - [`view`]: both as rows, [`store`]: kept in sled, [`checkpoint`]: dumped now and then, so that a start need not replay everything
 //! - [`settle`], [`expire`]: what becomes of holds and claims by itself
+//! - [`trail`]: what happened to one address or resource, found without reading the ledgers
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
@@ -32,6 +33,7 @@ pub mod serve;
 pub mod settle;
 pub mod store;
 pub mod sync;
+pub mod trail;
 pub mod view;
 
 pub use context::Context;

@@ -124,6 +124,11 @@ impl DataDir {
         self.root.join("store")
     }
 
+    /// The history by address and resource; can be deleted while the controller is stopped.
+    pub fn trail(&self) -> PathBuf {
+        self.root.join("trail")
+    }
+
     /// The checkpoints; can be deleted.
     pub fn checkpoints(&self) -> PathBuf {
         self.root.join("checkpoints")

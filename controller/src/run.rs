@@ -5,6 +5,7 @@
 //!                     └──▶ book ──▶ keeper ───────────────────┘
 //! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
 //! engine, keeper ─ what is new ─▶ settler, expiry ─▶ engine
+//! ledgers ─────────────────▶ trail
 //! ```
 //!
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
@@ -24,6 +25,7 @@ use crate::serve::certificate::{ServerCertificate, ServerCertificateError};
 use crate::settle::Settler;
 use crate::store::Follower;
 use crate::sync::service::Sync;
+use crate::trail::{Trail, TrailError};
 use crate::view::Part;
 use crate::{clock, expire, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
@@ -62,6 +64,9 @@ pub enum RunError {
     /// What was committed cannot be told to agents.
     #[error("the ledger cannot be read")]
     History(#[from] HistoryError),
+    /// The history of addresses.
+    #[error("the history of addresses, which may be deleted")]
+    Trail(#[from] TrailError),
     /// The CA.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -113,6 +118,8 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let (leases, lease_writer) = LeaseKeeper::start(Box::new(book.ledger), book.view, lease_views);
     let mut lease_writer = tokio::task::spawn_blocking(move || lease_writer.join());
 
+    let (trail, trailing) = Trail::start(&data.trail(), engine.history(), leases.history())?;
+
     let id = Uuid::from_bytes(engine.identity().store_id);
     let certificate = ServerCertificate { authority: Arc::clone(&authority), id, names: settings.names };
     let (tls, validity) = certificate.issue(clock::system_time(clock::now()))?;
@@ -125,7 +132,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let presence = Presence::default();
     let stopping = stop.child_token();
     let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
-    let routes = routes(&context, leases.clone(), presence, &sync)?;
+    let routes = routes(&context, leases.clone(), trail, presence, &sync)?;
     let settling = Settler::new(context.engine.clone(), leases, sync.clone());
     let settling = tokio::spawn(settling.run(stopping.clone()));
     let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
@@ -167,12 +174,21 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
         Ok(ended) => drop(joined(ended)),
         Err(_) => tracing::warn!("the store did not end in time; it is brought up to date at the next start"),
     }
+    if tokio::time::timeout(WRITER_LIMIT, trailing.join()).await.is_err() {
+        tracing::warn!("the history did not end in time; it is brought up to date at the next start");
+    }
     ended.map_err(failed(&path))?;
     leases_ended.map_err(failed(&leases_path))
 }
 
 /// Every service behind the port.
-fn routes(context: &Arc<Context>, leases: LeaseKeeper, presence: Presence, sync: &Sync) -> Result<Routes, RunError> {
+fn routes(
+    context: &Arc<Context>,
+    leases: LeaseKeeper,
+    trail: Trail,
+    presence: Presence,
+    sync: &Sync,
+) -> Result<Routes, RunError> {
     let (_, health) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -182,6 +198,7 @@ fn routes(context: &Arc<Context>, leases: LeaseKeeper, presence: Presence, sync:
     let api = Api {
         engine: context.engine.clone(),
         leases,
+        trail,
         presence,
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),

@@ -29,6 +29,7 @@ use crate::engine::Engine;
 use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
 use crate::sync::service::Sync;
+use crate::trail::Trail;
 use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
@@ -53,6 +54,8 @@ pub struct Api {
     pub engine: Engine,
     /// What servers granted.
     pub leases: LeaseKeeper,
+    /// What happened to whom.
+    pub trail: Trail,
     /// Who is connected.
     pub presence: Presence,
     /// Issues certificates.
