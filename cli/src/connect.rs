@@ -143,6 +143,10 @@ services! {
     operators: operator_service_client::OperatorServiceClient;
     /// Events.
     events: event_service_client::EventServiceClient;
+    /// What happened to addresses.
+    history: history_service_client::HistoryServiceClient;
+    /// Finding anything.
+    search: search_service_client::SearchServiceClient;
     /// Following changes.
     watch: watch_service_client::WatchServiceClient;
 }

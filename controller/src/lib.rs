@@ -6,6 +6,7 @@
 //! - [`view`]: both as rows, [`store`]: kept in sled, [`checkpoint`]: dumped now and then, so that a start need not replay everything
 //! - [`settle`], [`expire`]: what becomes of holds and claims by itself
 //! - [`trail`]: what happened to one address or resource, found without reading the ledgers
+//! - [`history`]: what happened to an address, and who had it when, out of the trails
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
@@ -21,6 +22,7 @@ mod context;
 pub mod engine;
 pub mod enrol;
 pub mod expire;
+pub mod history;
 pub mod init;
 pub mod leases;
 pub mod ledger;

@@ -64,6 +64,8 @@ permissions! {
     AgentsWrite = "agents.write";
     /// Search the audit trail.
     EventsRead = "events.read";
+    /// See who had an address when, and what was changed about it by whom.
+    HistoryRead = "history.read";
     /// Follow changes of resources that one may see.
     Watch = "watch";
     /// See operators and their roles.
@@ -101,6 +103,7 @@ const READ: &[Permission] = &[
     Permission::LeasesRead,
     Permission::ServersRead,
     Permission::AgentsRead,
+    Permission::HistoryRead,
     Permission::Watch,
 ];
 
@@ -152,7 +155,7 @@ roles! {
     /// Records.
     DnsRecordAdministrator = "dns-record-administrator", READ, &[];
     /// Audit search and export, and who may do what.
-    Auditor = "auditor", &[], &[Permission::EventsRead, Permission::OperatorsRead];
+    Auditor = "auditor", &[], &[Permission::EventsRead, Permission::HistoryRead, Permission::OperatorsRead];
     /// Read.
     Viewer = "viewer", READ, &[];
 }

@@ -3,13 +3,16 @@
 //! The server owns its leases; the controller keeps what it was told, in the order of (epoch, seq),
 //! never of a clock. Whether a lease is live is computed from its end and the time, never awaited.
 
+mod clients;
+
 use crate::client::ClientIdentity;
 use crate::model::SubnetId;
 use crate::name::ServerName;
 use crate::net::{Family, family, to_number};
 use crate::occupied::AddressSet;
 use crate::time::Timestamp;
-use imbl::OrdMap;
+use clients::{Clients, Place};
+use imbl::{OrdMap, Vector};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -172,11 +175,24 @@ struct Subnet {
 ///
 /// Beside each server's leases it keeps the set of leased addresses by subnet id: ids are never reused, so a scope that moved
 /// from one server to another finds the leases of both.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct LeaseBook {
     servers: OrdMap<ServerName, ServerLeases>,
     subnets: OrdMap<(u32, Family), Subnet>,
+    clients: Clients,
+    /// Servers in the order in which they were first heard of, and each one's number in that.
+    heard: Vector<ServerName>,
+    numbers: OrdMap<ServerName, u32>,
 }
+
+/// Numbers of servers depend on who came first, and say nothing.
+impl PartialEq for LeaseBook {
+    fn eq(&self, other: &Self) -> bool {
+        self.servers == other.servers && self.subnets == other.subnets
+    }
+}
+
+impl Eq for LeaseBook {}
 
 /// How much is in it: a book may have a million leases.
 impl fmt::Debug for LeaseBook {
@@ -219,9 +235,65 @@ impl LeaseBook {
             }
             LeaseEventKind::Released | LeaseEventKind::Expired | LeaseEventKind::Removed => {
                 let gone = self.entry(server).leases.remove(&event.lease.address);
-                gone.into_iter().for_each(|lease| self.leave(server, &lease));
+                if let Some(lease) = gone {
+                    self.leave(server, &lease);
+                    let number = self.number(server);
+                    self.clients.take(number, &lease);
+                }
             }
         }
+    }
+
+    /// The leases whose hardware address begins with these bytes.
+    pub fn leases_of_hardware<'a>(
+        &'a self,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = (&'a ServerName, &'a Arc<Lease>)> + 'a {
+        let found = self.clients.of_hardware(bytes);
+        found.filter_map(|place| self.at(place)).filter(|(_, lease)| lease.hardware.starts_with(bytes))
+    }
+
+    /// The leases whose host name begins so (in lower case); those who are called exactly so come first.
+    pub fn leases_called<'a>(
+        &'a self,
+        beginning: &'a str,
+    ) -> impl Iterator<Item = (&'a ServerName, &'a Arc<Lease>)> + 'a {
+        let exactly = self.clients.called_exactly(beginning).filter_map(|place| self.at(place));
+        let exactly = exactly.filter(move |(_, lease)| lease.host_name.eq_ignore_ascii_case(beginning));
+        exactly.chain(self.clients.called(beginning).filter_map(|place| self.at(place)))
+    }
+
+    /// The leases of a client with this identifier or DUID.
+    pub fn leases_of_client<'a>(
+        &'a self,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = (&'a ServerName, &'a Arc<Lease>)> + 'a {
+        // Identifiers that repeat an Ethernet address are found by that.
+        let hardware = bytes.strip_prefix(&[1]).filter(|hardware| hardware.len() == 6);
+        let twins = hardware.into_iter().flat_map(|hardware| self.leases_of_hardware(hardware));
+        let found = self.clients.of_client(bytes).filter_map(|place| self.at(place));
+        found.chain(twins).filter(move |(_, lease)| lease.client_id == bytes || lease.duid == bytes)
+    }
+
+    /// The leases of an address, whatever its subnet, on the first `servers` servers.
+    pub fn leases_at(&self, address: IpAddr, servers: usize) -> impl Iterator<Item = (&ServerName, &Arc<Lease>)> {
+        let servers = self.servers.iter().take(servers);
+        servers.filter_map(move |(server, leases)| Some((server, leases.leases.get(&address)?)))
+    }
+
+    fn at(&self, (server, address): Place) -> Option<(&ServerName, &Arc<Lease>)> {
+        let server = self.heard.get(usize::try_from(server).ok()?)?;
+        Some((server, self.servers.get(server)?.leases.get(&address)?))
+    }
+
+    fn number(&mut self, server: &ServerName) -> u32 {
+        if let Some(number) = self.numbers.get(server) {
+            return *number;
+        }
+        let number = u32::try_from(self.heard.len()).expect("there are fewer servers than addresses");
+        self.heard.push_back(server.clone());
+        self.numbers.insert(server.clone(), number);
+        number
     }
 
     /// The leased addresses of a subnet, of one family. A lease is among them until its server says that it is over,
@@ -246,13 +318,22 @@ impl LeaseBook {
         let lease = Arc::new(lease);
         let before = self.entry(server).leases.insert(lease.address, Arc::clone(&lease));
         self.enter(server, &lease);
+        if before.as_ref().is_none_or(|before| !clients::alike(before, &lease)) {
+            let number = self.number(server);
+            before.iter().for_each(|before| self.clients.take(number, before));
+            self.clients.put(number, &lease);
+        }
         before.into_iter().for_each(|before| self.leave(server, &before));
     }
 
     /// Forgets all about `server`.
     pub fn forget(&mut self, server: &ServerName) {
         let gone = self.servers.remove(server).unwrap_or_default();
-        gone.leases.values().for_each(|lease| self.leave(server, lease));
+        let number = self.number(server);
+        for lease in gone.leases.values() {
+            self.leave(server, lease);
+            self.clients.take(number, lease);
+        }
     }
 
     fn enter(&mut self, server: &ServerName, lease: &Lease) {
@@ -338,6 +419,52 @@ mod tests {
             }
             servers.iter().for_each(|server| book.forget(server));
             prop_assert_eq!(book, LeaseBook::default());
+        }
+
+        /// Whatever happened to leases: the indexes find what a look at every lease finds.
+        #[test]
+        fn leases_are_found_by_their_clients(
+            events in proptest::collection::vec((0u8..3, 0u8..9, 0u8..4, 0u8..4, 0u8..4, 0u8..2), 0..60),
+        ) {
+            let names = ["", "a", "Phone-7", "phone-71.voice.example"];
+            let server = |n: u8| ServerName::new(crate::name::AgentName::from_id("a").expect("a name"), &format!("k{n}")).expect("a name");
+            let mut book = LeaseBook::default();
+            for (on, address, hardware, id, name, gone) in events {
+                let lease = Lease {
+                    address: if address < 6 { IpAddr::from([10, 0, 0, address]) } else { IpAddr::from([address; 16]) },
+                    prefix_len: 32,
+                    subnet_id: 1,
+                    hardware: vec![2, 0, 0, 0, 0, hardware],
+                    client_id: if id == 0 { vec![1, 2, 0, 0, 0, 0, hardware] } else { vec![0, id] },
+                    duid: Vec::new(),
+                    iaid: 0,
+                    host_name: names[usize::from(name)].to_owned(),
+                    cltt: Timestamp(0),
+                    valid_seconds: 1,
+                    state: LeaseState::Granted,
+                };
+                let kind = if gone == 0 { LeaseEventKind::Granted } else { LeaseEventKind::Removed };
+                book.apply(&server(on), &LeaseEvent { kind, lease, observed: Timestamp(0), folded: 0 });
+                if (on, gone, address) == (2, 1, 0) {
+                    book.forget(&server(1));
+                }
+            }
+            let all: Vec<_> = book.servers().flat_map(|(name, on)| on.leases.values().map(move |lease| (name, lease))).collect();
+            let same = |found: Vec<(&ServerName, &Arc<Lease>)>, wanted: &dyn Fn(&Lease) -> bool| {
+                let sorted = |mut rows: Vec<(ServerName, IpAddr)>| { rows.sort(); rows.dedup(); rows };
+                let row = |(name, lease): &(&ServerName, &Arc<Lease>)| (ServerName::clone(name), lease.address);
+                let wanted: Vec<_> = all.iter().filter(|(_, lease)| wanted(lease)).collect();
+                assert_eq!(sorted(found.iter().map(row).collect()), sorted(wanted.into_iter().map(row).collect()));
+            };
+            for bytes in [&[2][..], &[2, 0, 0, 0, 0, 1], &[3]] {
+                same(book.leases_of_hardware(bytes).collect(), &|lease| lease.hardware.starts_with(bytes));
+            }
+            for id in [&[1, 2, 0, 0, 0, 0, 3][..], &[0, 2], &[0, 9]] {
+                same(book.leases_of_client(id).collect(), &|lease| lease.client_id == id);
+            }
+            for name in ["p", "phone-7", "phone-71.voice.example", "x"] {
+                same(book.leases_called(name).collect(), &|lease| lease.host_name.to_lowercase().starts_with(name));
+            }
         }
 
         /// However a stream is cut into batches, repeated and reordered, each event is taken exactly once and in order.

@@ -41,6 +41,7 @@ pub mod net;
 pub mod occupied;
 pub mod option;
 pub mod refusal;
+pub mod search;
 pub mod state;
 pub mod subnet;
 pub mod text;

@@ -93,7 +93,7 @@ impl Cidr {
     }
 
     /// The prefix of this address alone; sorts behind every prefix that begins there.
-    pub(crate) fn of_one(address: IpAddr) -> Self {
+    pub fn of_one(address: IpAddr) -> Self {
         Self(IpNet::from(address))
     }
 

@@ -7,6 +7,7 @@ mod agent;
 mod event;
 mod field;
 mod ip;
+mod ip_history;
 mod labels;
 mod lease;
 mod net;
@@ -15,6 +16,7 @@ mod prefix;
 mod profile;
 mod reservation;
 mod scope;
+mod search;
 mod server;
 mod space;
 mod token;
@@ -94,6 +96,9 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
+    History(ip_history::History),
+    Who(ip_history::Who),
+    Search(search::Search),
     /// Follow changes as they happen
     Watch(watch::Watch),
     /// Show who the controller takes you for, and what you may do
@@ -157,6 +162,9 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Agent(command) => agent::run(command, &api, screen).await,
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
+        Command::History(history) => ip_history::history(&history, &api, screen).await,
+        Command::Who(who) => ip_history::who(&who, &api, screen).await,
+        Command::Search(search) => search::run(&search, &api, screen).await,
         Command::Watch(watch) => watch::run(&watch, &api, screen).await,
         Command::Whoami => whoami::run(&api, screen).await,
         Command::Profile(_) | Command::Completions { .. } => unreachable!("answered without a controller"),

@@ -1,7 +1,9 @@
 use super::Api;
 use super::call::{named, not_found, operator, refuse};
+use super::history::blocking;
 use super::page::{self, Page};
-use crate::ledger::LedgerError;
+use super::status;
+use crate::trail::{Part, Position, TrailError};
 use freehold_core::access::Permission;
 use freehold_core::lease::Lease as CoreLease;
 use freehold_core::model::SubnetId;
@@ -67,7 +69,7 @@ fn numbered(batch: &LeaseBatch) -> bool {
     batch.next_seq > batch.first_seq
 }
 
-fn shown_events(state: &State, batch: &LeaseBatch) -> Vec<LeaseEvent> {
+pub(super) fn shown_events(state: &State, batch: &LeaseBatch) -> Vec<LeaseEvent> {
     // Events that a full listing found are not of the stream and have no number.
     let number = |i: usize| if numbered(batch) { batch.first_seq + i as u64 } else { 0 };
     let shown = |(i, event): (usize, &freehold_core::lease::LeaseEvent)| {
@@ -124,15 +126,9 @@ impl LeaseService for Api {
         let server: ServerName = request.parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?;
         let page = Page::parse(request.page_size, &request.page_token, &format!("lease events of {server}"))?;
         let from = page.after.as_deref().map(Place::parse).transpose()?.unwrap_or(Place { frame: 1, skip: 0 });
-        let (history, size) = (self.leases.history(), page.size);
-        let read = move || read_events(&*history, &server, from, size);
-        let (batches, next) = tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-            .map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "the lease ledger cannot be read");
-                Status::data_loss("the lease ledger cannot be read at that place; see the controller's log")
-            })?;
+        self.trail.leases.reach().await.map_err(|error| status::untold(&error))?;
+        let (trail, size) = (self.trail.clone(), page.size);
+        let (batches, next) = blocking(move || read_events(&trail.leases, &server, from, size)).await?;
         let state = self.engine.state();
         let events = batches.iter().flat_map(|batch| shown_events(&state, batch)).collect();
         let next_page_token = next.map(|next| page.token(&next.to_string())).unwrap_or_default();
@@ -215,48 +211,51 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Why events could not be read.
-#[derive(Debug, thiserror::Error)]
-enum ReadError {
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error("a frame does not read")]
-    Frame(#[from] freehold_proto::convert::stored::Unreadable),
-}
-
 /// Up to `size` events of `server` from `from` on, in their batches, and where the next page begins if there is more.
 fn read_events(
-    history: &dyn crate::ledger::History,
+    trail: &Part,
     server: &ServerName,
     from: Place,
     size: usize,
-) -> Result<(Vec<LeaseBatch>, Option<Place>), ReadError> {
-    let (mut batches, mut count) = (Vec::new(), 0);
-    if from.frame > history.head().0 {
-        return Ok((batches, None));
-    }
-    for frame in history.read(from.frame)? {
-        let frame = frame?;
-        let mut position = 0;
-        for mut batch in decode_leases(&frame.payload)?.into_iter().filter(|batch| batch.server == *server) {
-            let known =
-                if frame.seq == from.frame { from.skip.saturating_sub(position).min(batch.events.len()) } else { 0 };
-            let room = size - count;
-            position += batch.events.len();
-            batch.events.drain(..known);
-            let over = batch.events.len().saturating_sub(room);
-            batch.events.truncate(room);
-            if numbered(&batch) {
-                batch.first_seq += known as u64;
+) -> Result<(Vec<LeaseBatch>, Option<Place>), TrailError> {
+    /// Frames found at a time.
+    const STRIDE: usize = 64;
+    let (mut batches, mut count, mut above) = (Vec::new(), 0, Position::new(from.frame, 0));
+    // The row that names a frame may be its first.
+    above.0 = above.0.saturating_sub(1);
+    loop {
+        let rows = trail.oldest(crate::trail::server(server), above, STRIDE)?;
+        for row in &rows {
+            let seq = row.position.frame();
+            let Some(frame) = trail.history().read(seq)?.next().transpose()? else { continue };
+            let mut position = 0;
+            for mut batch in decode_leases(&frame.payload)?.into_iter().filter(|batch| batch.server == *server) {
+                let skip = if seq == from.frame { from.skip.saturating_sub(position) } else { 0 };
+                let known = skip.min(batch.events.len());
+                position += batch.events.len();
+                batch.events.drain(..known);
+                let over = batch.events.len().saturating_sub(size - count);
+                batch.events.truncate(size - count);
+                if numbered(&batch) {
+                    batch.first_seq += known as u64;
+                }
+                count += batch.events.len();
+                batches.push(batch);
+                if over > 0 {
+                    return Ok((batches, Some(Place { frame: seq, skip: position - over })));
+                }
             }
-            count += batch.events.len();
-            batches.push(batch);
-            if over > 0 {
-                return Ok((batches, Some(Place { frame: frame.seq, skip: position - over })));
+            if count == size {
+                let next = Place { frame: seq + 1, skip: 0 };
+                let more = seq < trail.history().head().0;
+                return Ok((batches, more.then_some(next)));
             }
         }
+        match rows.last() {
+            Some(last) if rows.len() == STRIDE => above = last.position,
+            _ => return Ok((batches, None)),
+        }
     }
-    Ok((batches, None))
 }
 
 #[cfg(test)]
@@ -298,8 +297,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn pages_of_any_size_show_every_event_of_the_server_once_and_in_order() {
+    #[tokio::test]
+    async fn pages_of_any_size_show_every_event_of_the_server_once_and_in_order() {
         let mut ledger = MemoryLedger::new(Identity { store_id: [1; 16], incarnation: 1 });
         let frames = [
             vec![batch("x", 1, 3), batch("y", 1, 2), batch("x", 4, 4)],
@@ -310,10 +309,15 @@ mod tests {
             ledger.append(i as u64 + 1, &encode_leases(frame)).expect("appended");
         }
         let server = batch("x", 1, 0).server;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (trail, followers) =
+            crate::trail::Trail::start(folder.path(), MemoryLedger::new(ledger.identity()).history(), ledger.history())
+                .expect("started");
+        trail.leases.reach().await.expect("reached");
         for size in 1..12 {
             let (mut seen, mut from) = (Vec::new(), Some(Place { frame: 1, skip: 0 }));
             while let Some(place) = from {
-                let (batches, next) = read_events(&*ledger.history(), &server, place, size).expect("read");
+                let (batches, next) = read_events(&trail.leases, &server, place, size).expect("read");
                 let rows: Vec<_> =
                     batches.iter().flat_map(|b| (0..b.events.len()).map(move |i| b.first_seq + i as u64)).collect();
                 assert!(rows.len() <= size);
@@ -322,5 +326,7 @@ mod tests {
             }
             assert_eq!(seen, (1..=10).collect::<Vec<u64>>(), "pages of {size}");
         }
+        drop(ledger);
+        followers.join().await;
     }
 }

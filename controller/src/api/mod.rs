@@ -11,6 +11,7 @@ mod decisions;
 mod events;
 mod fields;
 mod filters;
+mod history;
 mod labels;
 mod leases;
 mod mask;
@@ -20,6 +21,7 @@ mod plan;
 mod prefixes;
 mod reservations;
 mod scopes;
+mod search;
 mod servers;
 mod spaces;
 pub mod status;
@@ -35,9 +37,10 @@ use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
     event_service_server::EventServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
-    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
-    plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
-    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
+    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
+    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
+    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
     server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
     watch_service_server::WatchServiceServer,
 };
@@ -89,6 +92,8 @@ impl Api {
             OperatorServiceServer,
             LeaseServiceServer,
             EventServiceServer,
+            HistoryServiceServer,
+            SearchServiceServer,
             WatchServiceServer
         )
     }

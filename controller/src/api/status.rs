@@ -5,6 +5,7 @@
 //! programs need not read the words.
 
 use crate::engine::{CommitError, HistoryError};
+use crate::trail::TrailError;
 use freehold_core::Refusal;
 use freehold_core::refusal::{Class, Reason};
 use std::collections::HashMap;
@@ -96,6 +97,15 @@ pub fn not_committed(error: &CommitError) -> Status {
 pub fn unreadable(error: &HistoryError) -> Status {
     tracing::error!(error = error as &dyn std::error::Error, "history cannot be read");
     Status::data_loss("the ledger cannot be read at that place; see the controller's log")
+}
+
+/// The status of a trail that cannot be read: not yet, or not until the next start.
+pub fn untold(error: &TrailError) -> Status {
+    tracing::error!(error = error as &dyn std::error::Error, "the history cannot be read");
+    match error {
+        TrailError::Behind { .. } | TrailError::Ended => Status::unavailable(error.to_string()),
+        _ => Status::data_loss("the history cannot be read at that place; see the controller's log"),
+    }
 }
 
 #[cfg(test)]

@@ -66,9 +66,7 @@ pub enum TrailError {
     #[error("a frame does not read")]
     Frame(#[from] Unreadable),
     /// It has not reached the present.
-    #[error(
-        "the history is still being put together: frame {at} of {head}; ask again later"
-    )]
+    #[error("the history is still being put together: frame {at} of {head}; ask again later")]
     Behind {
         /// How far it is.
         at: u64,
@@ -158,7 +156,13 @@ impl Part {
     ///
     /// # Errors
     /// `File` and `Damaged`.
-    pub fn newest(&self, topic: Topic, below: Position, until: Timestamp, limit: usize) -> Result<Vec<Row>, TrailError> {
+    pub fn newest(
+        &self,
+        topic: Topic,
+        below: Position,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Row>, TrailError> {
         self.shelf.newest(topic, below, until, limit).inspect_err(|error| self.give_up(error))
     }
 

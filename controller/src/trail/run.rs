@@ -135,10 +135,8 @@ impl Run {
         }
         for index in (0..=self.block_of(&until)).rev() {
             let block = self.block(index)?;
-            let rows: Vec<Row> = Raws(&block)
-                .filter(|raw| raw.key.0 == topic && raw.key < until)
-                .map(|raw| raw.row())
-                .collect();
+            let rows: Vec<Row> =
+                Raws(&block).filter(|raw| raw.key.0 == topic && raw.key < until).map(|raw| raw.row()).collect();
             found.extend(rows.into_iter().rev().take(limit - found.len()));
             if found.len() == limit || self.blocks[index].first.0 < topic {
                 break;

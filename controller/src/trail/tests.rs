@@ -3,7 +3,11 @@ use crate::ledger::{Identity, Ledger, MemoryLedger};
 use proptest::prelude::*;
 
 fn row(frame: u64, within: usize) -> Row {
-    Row { position: Position::new(frame, within), at: Timestamp(i64::try_from(frame).expect("small")), body: vec![within as u8; within * 37] }
+    Row {
+        position: Position::new(frame, within),
+        at: Timestamp(i64::try_from(frame).expect("small")),
+        body: vec![within as u8; within * 37],
+    }
 }
 
 fn topic(name: u8) -> Topic {

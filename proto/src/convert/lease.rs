@@ -41,8 +41,20 @@ pub fn event_message(
     seq: u64,
     event: &LeaseEvent,
 ) -> v1::LeaseEvent {
+    v1::LeaseEvent {
+        spool_epoch: HEXLOWER.encode(epoch),
+        seq,
+        kind: kind(event.kind).into(),
+        lease: Some(message(server, scope, &event.lease, event.observed)),
+        observe_time: Some(time::message(event.observed)),
+        folded: event.folded,
+    }
+}
+
+/// What happened to a lease, in the API's form.
+pub fn kind(kind: LeaseEventKind) -> v1::lease_event::Kind {
     use v1::lease_event::Kind;
-    let kind = match event.kind {
+    match kind {
         LeaseEventKind::Seen => Kind::Seen,
         LeaseEventKind::Granted => Kind::Granted,
         LeaseEventKind::Renewed => Kind::Renewed,
@@ -50,15 +62,14 @@ pub fn event_message(
         LeaseEventKind::Expired => Kind::Expired,
         LeaseEventKind::Declined => Kind::Declined,
         LeaseEventKind::Removed => Kind::Removed,
-    };
-    v1::LeaseEvent {
-        spool_epoch: HEXLOWER.encode(epoch),
-        seq,
-        kind: kind.into(),
-        lease: Some(message(server, scope, &event.lease, event.observed)),
-        observe_time: Some(time::message(event.observed)),
-        folded: event.folded,
     }
+}
+
+/// A lease's client in words.
+pub fn client(lease: &Lease) -> String {
+    let known = [("", &lease.hardware), ("client identifier ", &lease.client_id), ("DUID ", &lease.duid)];
+    let known = known.into_iter().find(|(_, bytes)| !bytes.is_empty());
+    known.map_or_else(|| "an unknown client".to_owned(), |(word, bytes)| format!("{word}{}", colons(bytes)))
 }
 
 fn colons(bytes: &[u8]) -> String {

@@ -11,7 +11,10 @@ const LIST_PREFIXES: &str = "/freehold.v1.PrefixService/ListPrefixes";
 const WAIT: &str = "/freehold.v1.ServerService/WaitApplied";
 
 pub(super) async fn cases(house: &House) -> Vec<Case> {
-    [guards(), pages(house).await, ids(house).await, single_ones(), not_messages()].into_iter().flatten().collect()
+    [guards(), pages(house).await, ids(house).await, single_ones(), past(), not_messages()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn change(scope: Scope, paths: &[&str]) -> UpdateScopeRequest {
@@ -224,6 +227,54 @@ fn single_ones() -> Vec<Case> {
             "/freehold.v1.LeaseService/GetLease",
             GetLeaseRequest { name: "x".repeat(1_000_000) },
             (InvalidArgument, "INVALID_NAME", "name"),
+        ),
+    ]
+}
+
+/// Questions about the past, and searches.
+fn past() -> Vec<Case> {
+    const HISTORY: &str = "/freehold.v1.HistoryService/ListAddressHistory";
+    const WHO: &str = "/freehold.v1.HistoryService/WhoHad";
+    const SEARCH: &str = "/freehold.v1.SearchService/Search";
+    let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let address = || "spaces/default/addresses/10.1.0.70".to_owned();
+    let history = |request| ListAddressHistoryRequest { name: address(), ..request };
+    let search = |query: &str| SearchRequest { query: query.to_owned(), ..SearchRequest::default() };
+    let name = |name: &str| WhoHadRequest { name: name.to_owned(), time: None };
+    vec![
+        case("no address", WHO, name("spaces/default"), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "a mapped address",
+            WHO,
+            name("spaces/default/addresses/::ffff:10.1.0.70"),
+            (InvalidArgument, "INVALID_ADDRESS", "name"),
+        ),
+        case(
+            "a time that lies ahead",
+            WHO,
+            WhoHadRequest { name: address(), time: time(i64::MAX) },
+            (InvalidArgument, "INVALID_VALUE", "time"),
+        ),
+        case("no address", HISTORY, ListAddressHistoryRequest::default(), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "an end before the start",
+            HISTORY,
+            history(ListAddressHistoryRequest { start_time: time(9), end_time: time(8), ..Default::default() }),
+            (InvalidArgument, "INVALID_VALUE", "end_time"),
+        ),
+        case(
+            "another list's token",
+            HISTORY,
+            history(ListAddressHistoryRequest { page_token: "eA".to_owned(), ..Default::default() }),
+            (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token"),
+        ),
+        case("nothing to search for", SEARCH, search("  "), (InvalidArgument, "FIELD_REQUIRED", "query")),
+        case("too much to search for", SEARCH, search(&"x".repeat(257)), (InvalidArgument, "INVALID_VALUE", "query")),
+        case(
+            "another list's token",
+            SEARCH,
+            SearchRequest { page_token: "eA".to_owned(), ..search("x") },
+            (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token"),
         ),
     ]
 }

@@ -1,0 +1,301 @@
+//! Finding anything by whatever it is known by, in bounded work.
+//!
+//! Addresses, hardware addresses, clients and host names are found by the indexes of the [state](State) and the [book](LeaseBook). Titles, descriptions,
+//! comments and owners are looked through, [`LOOKED_AT`] records of each kind and no more; what was not looked through to its end is named in the answer.
+
+use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress, HardwarePrefix};
+use crate::lease::{Lease, LeaseBook};
+use crate::model::{Assignment, Reservation, Scope};
+use crate::name::{AddressName, PrefixName, ReservationName, ServerName};
+use crate::net::Cidr;
+use crate::refusal::{Reason, Refusal};
+use crate::state::State;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Records of one kind that are looked through for a part of their text.
+pub const LOOKED_AT: usize = 4_000;
+/// Matches of one kind in one way.
+pub const FOUND_MAX: usize = 1_000;
+/// The most bytes of a question.
+pub const QUERY_MAX: usize = 256;
+
+/// How well something matches; the best is the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// It is exactly that.
+    Exact,
+    /// It begins so, or lies around or in it.
+    Begins,
+    /// That is a part of its text.
+    Contains,
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Match {
+    /// How well it matches.
+    pub rank: Rank,
+    /// What it is.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The field that matches.
+    pub field: &'static str,
+    /// What that has.
+    pub value: String,
+    /// Its address or CIDR.
+    pub place: String,
+}
+
+/// What was found, the best first, and what was not looked through to its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The matches, each record once.
+    pub matches: Vec<Match>,
+    /// Kinds and fields that may have more.
+    pub cut_off: BTreeSet<&'static str>,
+}
+
+/// Finds what `query` may mean.
+///
+/// # Errors
+/// If it is empty or too long.
+pub fn search(state: &State, book: &LeaseBook, query: &str) -> Result<Found, Refusal> {
+    let query = query.trim();
+    if query.is_empty() {
+        return Err(Refusal::new(Reason::FieldRequired, "say what to search for").at("query"));
+    }
+    if query.len() > QUERY_MAX {
+        let message = format!("a question of {} bytes; at most {QUERY_MAX} are taken", query.len());
+        return Err(Refusal::new(Reason::InvalidValue, message).at("query"));
+    }
+    let mut search = Search { state, book, found: Found::default() };
+    if let Ok(address) = query.parse::<IpAddr>() {
+        search.address(address);
+    } else if let Ok(cidr) = query.parse::<Cidr>() {
+        search.cidr(&cidr);
+    } else {
+        search.client(query);
+        search.host_name(&query.to_ascii_lowercase());
+        search.text(&query.to_lowercase());
+    }
+    let mut found = search.found;
+    found.matches.sort();
+    // Of one record the best match is shown.
+    let mut shown = BTreeSet::new();
+    found.matches.retain(|one| shown.insert((one.kind, one.name.clone())));
+    Ok(found)
+}
+
+struct Search<'a> {
+    state: &'a State,
+    book: &'a LeaseBook,
+    found: Found,
+}
+
+/// Takes so many, and notes if there were more.
+fn some<T>(
+    cut_off: &mut BTreeSet<&'static str>,
+    what: &'static str,
+    all: impl Iterator<Item = T>,
+    most: usize,
+) -> Vec<T> {
+    let mut some: Vec<T> = all.take(most + 1).collect();
+    if some.len() > most {
+        some.truncate(most);
+        cut_off.insert(what);
+    }
+    some
+}
+
+impl Search<'_> {
+    fn add(
+        &mut self,
+        rank: Rank,
+        kind: &'static str,
+        name: String,
+        (field, value): (&'static str, String),
+        place: String,
+    ) {
+        self.found.matches.push(Match { rank, kind, name, field, value, place });
+    }
+
+    fn assignment(&mut self, rank: Rank, found: &Assignment, field: (&'static str, String)) {
+        self.add(rank, "address", found.name.to_string(), field, found.name.address.to_string());
+    }
+
+    fn reservation(&mut self, rank: Rank, found: &Reservation, field: (&'static str, String)) {
+        self.add(rank, "reservation", found.name.to_string(), field, found.name.address.to_string());
+    }
+
+    fn lease(&mut self, rank: Rank, (server, lease): (&ServerName, &Lease), field: (&'static str, String)) {
+        let name = format!("{server}/leases/{}", lease.address);
+        self.add(rank, "lease", name, field, lease.address.to_string());
+    }
+
+    fn scope(&mut self, rank: Rank, found: &Scope, field: (&'static str, String)) {
+        self.add(rank, "scope", found.name.to_string(), field, found.network.to_string());
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        let (state, book) = (self.state, self.book);
+        let shown = || ("address", address.to_string());
+        for space in some(&mut self.found.cut_off, "space", state.spaces().keys(), LOOKED_AT) {
+            let name = AddressName { space: space.clone(), address };
+            if let Some(found) = state.assignment(&name) {
+                self.assignment(Rank::Exact, found, shown());
+            }
+            if let Some(found) = state.network_at(space, address) {
+                let cidr = found.name.cidr.to_string();
+                self.add(Rank::Begins, "prefix", found.name.to_string(), ("cidr", cidr.clone()), cidr);
+            }
+            let Some(scope) = state.scope_at(space, address) else { continue };
+            self.scope(Rank::Begins, scope, ("network", scope.network.to_string()));
+            let name = ReservationName { scope: scope.name.clone(), address };
+            if let Some(found) = state.reservation(&name) {
+                self.reservation(Rank::Exact, found, shown());
+            }
+        }
+        for found in some(&mut self.found.cut_off, "lease", book.leases_at(address, LOOKED_AT), FOUND_MAX) {
+            self.lease(Rank::Exact, (found.0, found.1), shown());
+        }
+    }
+
+    fn cidr(&mut self, cidr: &Cidr) {
+        let state = self.state;
+        for space in some(&mut self.found.cut_off, "space", state.spaces().keys(), LOOKED_AT) {
+            let name = PrefixName { space: space.clone(), cidr: *cidr };
+            let mut around = vec![(Rank::Exact, state.prefix(&name)), (Rank::Begins, state.parent_of(&name))];
+            let inside = some(&mut self.found.cut_off, "prefix", state.inside_of(&name), FOUND_MAX);
+            around.extend(inside.into_iter().map(|prefix| (Rank::Begins, Some(prefix))));
+            for (rank, prefix) in around {
+                let Some(prefix) = prefix else { continue };
+                let shown = prefix.name.cidr.to_string();
+                self.add(rank, "prefix", prefix.name.to_string(), ("cidr", shown.clone()), shown);
+            }
+            let within = state.assignments_within(space, cidr.family(), cidr.range().numbers());
+            for found in some(&mut self.found.cut_off, "address", within, FOUND_MAX) {
+                self.assignment(Rank::Begins, found, ("address", found.name.address.to_string()));
+            }
+        }
+    }
+
+    fn client(&mut self, query: &str) {
+        let (state, book) = (self.state, self.book);
+        if let Ok(beginning) = query.parse::<HardwarePrefix>() {
+            // Of half a byte only the whole ones before it are sorted by.
+            let bytes = &beginning.first()[..beginning.digits() / 2];
+            let rank = |whole: &[u8]| if beginning.digits() == whole.len() * 2 { Rank::Exact } else { Rank::Begins };
+            let matched =
+                |address: &[u8]| HardwareAddress::from_bytes(address).ok().filter(|address| beginning.matches(address));
+            let of = |client: Option<&ClientIdentity>| match client {
+                Some(ClientIdentity::Hardware(address)) => matched(address.as_bytes()),
+                _ => None,
+            };
+            let cut_off = &mut self.found.cut_off;
+            let assigned = some(cut_off, "address.hardware_address", state.assignments_of_hardware(bytes), FOUND_MAX);
+            let reserved =
+                some(cut_off, "reservation.hardware_address", state.reservations_of_hardware(bytes), FOUND_MAX);
+            let leased = some(cut_off, "lease.hardware_address", book.leases_of_hardware(bytes), FOUND_MAX);
+            for (found, address) in assigned.into_iter().filter_map(|found| Some((found, of(found.client.as_ref())?))) {
+                self.assignment(rank(address.as_bytes()), found, ("hardware_address", address.to_string()));
+            }
+            for (found, address) in reserved.into_iter().filter_map(|found| Some((found, of(Some(&found.client))?))) {
+                self.reservation(rank(address.as_bytes()), found, ("hardware_address", address.to_string()));
+            }
+            for (found, address) in leased.into_iter().filter_map(|found| Some((found, matched(&found.1.hardware)?))) {
+                self.lease(rank(address.as_bytes()), (found.0, found.1), ("hardware_address", address.to_string()));
+            }
+        }
+        let id = query.parse::<ClientId>().ok().map(|id| (id.as_bytes().to_vec(), ClientIdentity::ClientId(id)));
+        let duid = query.parse::<Duid>().ok().map(|duid| (duid.as_bytes().to_vec(), ClientIdentity::Duid(duid)));
+        for (bytes, client) in [id, duid].into_iter().flatten() {
+            let shown = || (client.field(), query.to_owned());
+            let cut_off = &mut self.found.cut_off;
+            let assigned = some(cut_off, "address.client_id", state.assignments_for(&client), FOUND_MAX);
+            let reserved = some(cut_off, "reservation.client_id", state.reservations_for(&client), FOUND_MAX);
+            let leased = some(cut_off, "lease.client_id", book.leases_of_client(&bytes), FOUND_MAX);
+            assigned.into_iter().for_each(|found| self.assignment(Rank::Exact, found, shown()));
+            reserved.into_iter().for_each(|found| self.reservation(Rank::Exact, found, shown()));
+            leased.into_iter().for_each(|found| self.lease(Rank::Exact, (found.0, found.1), shown()));
+        }
+    }
+
+    fn host_name(&mut self, beginning: &str) {
+        let (state, book) = (self.state, self.book);
+        let rank = |name: &str| if name.eq_ignore_ascii_case(beginning) { Rank::Exact } else { Rank::Begins };
+        let cut_off = &mut self.found.cut_off;
+        let assigned = some(cut_off, "address.host_name", state.assignments_called(beginning), FOUND_MAX);
+        let reserved = some(cut_off, "reservation.host_name", state.reservations_called(beginning), FOUND_MAX);
+        let looked_at = book.leases_called(beginning).take(LOOKED_AT);
+        let begins = |name: &str| {
+            name.as_bytes().get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
+        };
+        let mut seen = 0;
+        let leased: Vec<_> =
+            looked_at.inspect(|_| seen += 1).filter(|(_, lease)| begins(&lease.host_name)).take(FOUND_MAX).collect();
+        if seen == LOOKED_AT || leased.len() == FOUND_MAX {
+            cut_off.insert("lease.host_name");
+        }
+        let named = |found: &Arc<Assignment>| found.host_name.as_ref().map(ToString::to_string).unwrap_or_default();
+        for found in assigned {
+            let name = named(found);
+            self.assignment(rank(&name), found, ("host_name", name));
+        }
+        for found in reserved {
+            let name = found.host_name.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.reservation(rank(&name), found, ("host_name", name));
+        }
+        for found in leased {
+            let name = found.1.host_name.clone();
+            self.lease(rank(&name), (found.0, found.1), ("host_name", name));
+        }
+    }
+
+    fn text(&mut self, part: &str) {
+        let state = self.state;
+        let has = |text: &str| -> Option<Rank> {
+            let text = text.to_lowercase();
+            let contains = || text.contains(part).then_some(Rank::Contains);
+            if text == part {
+                Some(Rank::Exact)
+            } else if text.starts_with(part) {
+                Some(Rank::Begins)
+            } else {
+                contains()
+            }
+        };
+        // The first field that matches best.
+        let best = |fields: &[(&'static str, &str)]| {
+            let matching = fields.iter().filter_map(|(field, text)| Some((has(text)?, (*field, (*text).to_owned()))));
+            matching.min_by_key(|(rank, _)| *rank)
+        };
+        for found in some(&mut self.found.cut_off, "prefix.title", state.prefixes().values(), LOOKED_AT) {
+            let fields = [("title", found.title.as_str()), ("description", found.description.as_str())];
+            if let Some((rank, field)) = best(&fields) {
+                self.add(rank, "prefix", found.name.to_string(), field, found.name.cidr.to_string());
+            }
+        }
+        for found in some(&mut self.found.cut_off, "scope.description", state.scopes().values(), LOOKED_AT) {
+            if let Some((rank, field)) = best(&[("name", found.name.id()), ("description", found.description.as_str())])
+            {
+                self.scope(rank, found, field);
+            }
+        }
+        for found in some(&mut self.found.cut_off, "reservation.description", state.reservations().values(), LOOKED_AT)
+        {
+            if let Some((rank, field)) = best(&[("description", found.description.as_str())]) {
+                self.reservation(rank, found, field);
+            }
+        }
+        for found in some(&mut self.found.cut_off, "address.comment", state.assignments(), LOOKED_AT) {
+            let Some(rare) = &found.rare else { continue };
+            let fields = [("owner", rare.owner.as_str()), ("comment", rare.comment.as_str())];
+            if let Some((rank, field)) = best(&fields) {
+                self.assignment(rank, found, field);
+            }
+        }
+    }
+}
