@@ -188,7 +188,7 @@ impl World {
                 }
                 session::Output::Follow { server, held } => {
                     let state = &entry.engine.state;
-                    let wish = wanted(state, &server, now.wall);
+                    let wish = wanted(state, &server, now.wall, None);
                     if let Some(wish) = &wish {
                         self.oracle.complete(&server, wish.digest);
                     }
@@ -347,7 +347,7 @@ impl World {
                 live.machine.end(Ending::Revoked);
             }
             for (server, told) in &mut live.followed {
-                let wish = wanted(state, server, committed);
+                let wish = wanted(state, server, committed, None);
                 let news = wish.as_ref().map(|wish| (wish.digest, wish.refused));
                 if news != *told {
                     *told = news;

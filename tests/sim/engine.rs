@@ -18,6 +18,7 @@ pub(crate) enum Reply {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a job lives for a moment, in a queue of a few")]
 pub(crate) enum Job {
     Command { command: Command, reply: Reply },
     Leases { batch: LeaseBatch, stream: u64 },

@@ -308,7 +308,7 @@ impl World {
         for host in self.hosts.iter().filter(|host| host.clone_of.is_none() && !self.oracle.is_revoked(&host.agent)) {
             let server = server_of(host);
             let state = &controller.engine.state;
-            let Some(wish) = wanted(state, &server, Timestamp(0)) else { continue };
+            let Some(wish) = wanted(state, &server, Timestamp(0), None) else { continue };
             let runs = host.kea.running.digest;
             if runs != wish.digest && !wish.refused {
                 return Some(format!("{server} runs something else than it should"));

@@ -100,9 +100,10 @@ fn find(
                 open = Some((frame, read.unwrap_or_default()));
             }
             let of_frame = open.iter().flat_map(|(_, entries)| entries);
-            let found = of_frame.filter(|entry| Some(entry.revision) == revision && wanted(entry, request)).cloned();
-            entries
-                .extend(found.filter(|entry| entries.last().is_none_or(|last| last.revision != entry.revision)).next());
+            let told = |entry: &Entry| entries.last().is_some_and(|last: &Entry| last.revision == entry.revision);
+            let mut found = of_frame.filter(|entry| Some(entry.revision) == revision && wanted(entry, request));
+            let found = found.find(|entry| !told(entry)).cloned();
+            entries.extend(found);
             (below, looked_at) = (row.position, looked_at + 1);
             if entries.len() == size || looked_at == LOOKED_AT_MAX {
                 return Ok((entries, Some(below)));

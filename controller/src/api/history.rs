@@ -154,7 +154,7 @@ fn leased(state: &State, batch: &LeaseBatch) -> AddressHistoryRow {
     let happened = batch.events.first();
     AddressHistoryRow {
         time: happened.map(|event| time::message(crate::trail::effective(event))),
-        what: happened.map(|event| told(event)).unwrap_or_default(),
+        what: happened.map(told).unwrap_or_default(),
         principal: batch.server.to_string(),
         lease_event: events.into_iter().next(),
         ..AddressHistoryRow::default()

@@ -77,6 +77,7 @@ impl Default for Rules {
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "an output lives for a moment, in a queue of a few")]
 pub enum Output {
     /// Send a message.
     Send(SessionResponse),
