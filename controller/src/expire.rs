@@ -56,7 +56,8 @@ async fn ended(engine: &Engine) -> Duration {
 mod tests {
     use super::*;
     use crate::ledger::{Identity, MemoryLedger};
-    use freehold_core::command::{Allocation, Choice, Place, Purpose};
+    use freehold_core::command::{Allocation, Choice, Place, PrefixDraft, Purpose};
+    use freehold_core::labels::Labels;
     use freehold_core::model::PrefixKind;
     use freehold_core::name::{AddressName, PrefixName, SpaceName};
     use freehold_core::text::Text;
@@ -102,10 +103,9 @@ mod tests {
         let clock = Arc::new(move || Timestamp(clock.load(Ordering::SeqCst)));
         let (engine, _writer) = Engine::start(Box::new(ledger), State::default(), clock, views);
         let title = Text::default;
-        let made = Command::CreateSpace { name: space(), title: title(), description: title() };
+        let made = Command::CreateSpace { name: space(), title: title(), description: title(), labels: Labels::NONE };
         engine.commit(call(made)).await.expect("a space");
-        let kind = PrefixKind::Network;
-        let made = Command::CreatePrefix { name: network(), kind, title: title(), description: title() };
+        let made = Command::CreatePrefix { name: network(), draft: PrefixDraft::of(PrefixKind::Network) };
         engine.commit(call(made)).await.expect("a network");
         // More than one entry's worth, and one that ends later.
         hold(&engine, 1_000, 60_000).await;
