@@ -10,13 +10,23 @@ use freehold_proto::bundle::{bundle, reservation_resource, scope_resource};
 use freehold_proto::convert::time;
 use freehold_proto::v1::{SyncStatus, sync_status};
 
-/// What `server` should run at `state`: all that is desired, without what it refused in just that form.
+/// What `server` should run at `state`: all that is desired, but what it refused in just that form in the form that it goes
+/// on with, or not at all.
 pub fn desired_bundle(state: &State, server: &ServerName) -> Bundle {
     let status = state.status(server);
-    let refused = |key: &ResourceKey, hash| {
-        status.and_then(|status| status.quarantine.get(key)).is_some_and(|rejection| rejection.hash == hash)
+    let refusal = |key: &ResourceKey, hash| {
+        let rejection = status?.quarantine.get(key).filter(|rejection| rejection.hash == hash)?;
+        Some(rejection.instead.as_ref())
     };
-    bundle(&desired(state, server)).without(refused)
+    bundle(&desired(state, server)).with_refusals(refusal)
+}
+
+/// Whether the server of the scope goes on with another form of it than it has now, because it refused that.
+pub fn runs_older_form(state: &State, scope: &Scope) -> bool {
+    let status = scope.server.as_ref().and_then(|server| state.status(server));
+    let (key, resource) = scope_resource(scope, &state.pools_of(scope));
+    let rejection = status.and_then(|status| status.quarantine.get(&key));
+    rejection.is_some_and(|rejection| rejection.hash == resource.hash() && rejection.instead.is_some())
 }
 
 /// What is recorded of `server`, with those of its refusals only that still hold: what has another form by now is sent again.

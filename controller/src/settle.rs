@@ -9,12 +9,14 @@ mod waiting;
 
 use crate::engine::{Call, CommitError, Engine, HistoryError};
 use crate::leases::LeaseKeeper;
+use crate::obedience::runs_older_form;
 use crate::sync::service::Sync;
+use crate::sync::wanted::Owed;
 use freehold_core::address::lease_against;
 use freehold_core::client::HardwareAddress;
 use freehold_core::command::Outcome;
 use freehold_core::lease::{Lease, LeaseBook};
-use freehold_core::model::Phase;
+use freehold_core::model::{Left, Phase};
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::text::Text;
 use freehold_core::{Command, Entry, Record, Revision, State};
@@ -61,7 +63,10 @@ impl Settler {
         let mut entries = self.engine.entries_after(state.revision());
         let begun = tokio::task::spawn_blocking(move || Waiting::of(&state)).await;
         self.waiting = begun.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let state = self.engine.state();
         let mut touched = self.waiting.servers();
+        touched.extend(state.statuses().keys().cloned().map(Some));
+        drop(state);
         loop {
             self.settle(&touched).await;
             touched = tokio::select! {
@@ -92,7 +97,14 @@ impl Settler {
                 (Some(Record::Address(before)), _) if before.phase == Phase::Pending => {
                     self.waiting.forget(&before.name)
                 }
-                (_, Some(Record::ServerStatus(status))) => drop(touched.insert(Some(status.server.clone()))),
+                (before, Some(Record::ServerStatus(status))) => {
+                    touched.insert(Some(status.server.clone()));
+                    let left = |record: Option<&Record>| match record {
+                        Some(Record::ServerStatus(status)) => !status.left.is_empty(),
+                        _ => false,
+                    };
+                    moved |= left(before) || !status.left.is_empty();
+                }
                 (Some(Record::Scope(_)), _) | (_, Some(Record::Scope(_))) => moved = true,
                 _ => {}
             }
@@ -121,31 +133,62 @@ impl Settler {
                 None => Some(Revision(u64::MAX)),
             };
             let ready = proven.map(|proven| self.waiting.take(server.as_ref(), proven)).unwrap_or_default();
+            let (older, ready): (Vec<_>, Vec<_>) = ready.into_iter().partition(|name| in_older_form(&state, name));
+            // Looked at again when the server's status is another.
+            older.iter().for_each(|name| drop(self.waiting.note(&state, name)));
             for names in ready.chunks(MOST) {
                 let settled = names.iter().filter_map(|name| verdict(&state, &book, name)).collect();
-                let call = Call::internal("system", METHOD, Command::Together(settled));
-                match self.engine.commit(call).await {
-                    // What changed meanwhile is heard of, and waits anew.
-                    Ok(_) | Err(CommitError::Stopped) => {}
-                    Err(CommitError::Refused(refusal)) => {
-                        error!(%refusal, "addresses were not settled; they are looked at again with what changes next");
-                        names.iter().for_each(|name| drop(self.waiting.note(&state, name)));
-                    }
+                if !self.carry_out(Command::Together(settled)).await {
+                    names.iter().for_each(|name| drop(self.waiting.note(&state, name)));
                 }
             }
             if let Some(server) = server {
-                self.sync.owes(server, self.waiting.newest(server));
+                self.leave(&state, server, proven).await;
+                self.sync.owes(server, self.owed(&state, &book, server));
             }
         }
+    }
+
+    /// Whether it was carried out, or does not matter any more: what changed meanwhile is heard of, and waits anew.
+    async fn carry_out(&self, command: Command) -> bool {
+        match self.engine.commit(Call::internal("system", METHOD, command)).await {
+            Ok(_) | Err(CommitError::Stopped) => true,
+            Err(CommitError::Refused(refusal)) => {
+                error!(%refusal, "what waits for servers was not settled; it is looked at again with what changes next");
+                false
+            }
+        }
+    }
+
+    /// Forgets what `server` was taken off, if it was proven to run without and nobody has to be told of its leases there.
+    async fn leave(&self, state: &State, server: &ServerName, proven: Option<Revision>) {
+        let Some((up_to, status)) = proven.zip(state.status(server)) else { return };
+        let over: Vec<&Left> = status.left.values().filter(|left| left.since <= up_to).collect();
+        let awaited = over.iter().any(|left| self.waiting.any_in(left));
+        if !over.is_empty() && !awaited {
+            self.carry_out(Command::ForgetLeft { server: server.clone(), up_to }).await;
+        }
+    }
+
+    /// The proof that is waited for.
+    fn owed(&self, state: &State, book: &LeaseBook, server: &ServerName) -> Option<Owed> {
+        let lefts = state.status(server).and_then(|status| status.left.values().map(|left| left.since).max());
+        let revision = self.waiting.newest(server).max(lefts)?;
+        Some(Owed { revision, epoch: book.of(server).and_then(|leases| leases.cursor).map(|cursor| cursor.epoch) })
     }
 }
 
 /// The revision up to which it is known what `server` leases: it was proven to run it, and the lease events up to the
 /// proof are in.
-fn proven(state: &State, book: &LeaseBook, server: &ServerName) -> Option<Revision> {
+pub(crate) fn proven(state: &State, book: &LeaseBook, server: &ServerName) -> Option<Revision> {
     let applied = state.status(server)?.applied.as_ref()?;
-    let known = book.of(server).and_then(|leases| leases.cursor).map_or(1, |cursor| cursor.next_seq);
-    (known > applied.lease_seq).then_some(applied.revision)
+    let (barrier, cursor) = (applied.barrier?, book.of(server)?.cursor?);
+    (cursor.epoch == barrier.epoch && cursor.next_seq >= barrier.next_seq).then_some(applied.revision)
+}
+
+/// Whether the server of the address' scope refused the scope's present form, and goes on with one that may lease it.
+fn in_older_form(state: &State, name: &AddressName) -> bool {
+    state.scope_at(&name.space, name.address).is_some_and(|scope| runs_older_form(state, scope))
 }
 
 /// What the wait of an address came to; `None` if it does not wait any more.

@@ -211,13 +211,17 @@ impl Bundle {
         Bundle(resources)
     }
 
-    /// This bundle without the resources that `refused` names in their refused form, and without what
-    /// makes no sense without those.
+    /// This bundle with what `refusal` says in the place of the resources that it knows in their refused form: another form, or
+    /// nothing, and nothing then of what makes no sense without those.
     #[must_use]
-    pub fn without(&self, refused: impl Fn(&ResourceKey, Hash) -> bool) -> Bundle {
-        let gone = |key: &ResourceKey| self.0.get(key).is_none_or(|resource| refused(key, resource.hash));
-        let kept = self.0.iter().filter(|(key, _)| !gone(key) && !key.parent().is_some_and(|parent| gone(&parent)));
-        Bundle(kept.map(|(key, resource)| (key.clone(), resource.clone())).collect())
+    pub fn with_refusals<'a>(&self, refusal: impl Fn(&ResourceKey, Hash) -> Option<Option<&'a Resource>>) -> Bundle {
+        let form = |key: &ResourceKey| {
+            let resource = self.0.get(key)?;
+            refusal(key, resource.hash).map_or_else(|| Some(resource.clone()), |instead| instead.cloned())
+        };
+        let orphan = |key: &ResourceKey| key.parent().is_some_and(|parent| form(&parent).is_none());
+        let kept = self.0.keys().filter(|key| !orphan(key));
+        Bundle(kept.filter_map(|key| Some((key.clone(), form(key)?))).collect())
     }
 }
 
@@ -256,14 +260,22 @@ mod tests {
         }
 
         #[test]
-        fn no_resource_is_left_without_its_parent(bundle in bundles(), refused in 0u8..3) {
+        fn what_is_refused_is_another_form_or_gone_with_what_needs_it(
+            bundle in bundles(), refused in 0u8..3, instead in proptest::option::of(3u8..5)
+        ) {
             let hash = Hash::of(&[refused]);
-            let kept = bundle.without(|_, h| h == hash);
+            let instead = instead.map(|form| Resource::new(vec![form]));
+            let kept = bundle.with_refusals(|_, h| (h == hash).then_some(instead.as_ref()));
             for (key, resource) in kept.resources() {
                 prop_assert_ne!(resource.hash(), hash);
-                if let Some(parent) = key.parent() {
-                    prop_assert!(kept.resources().contains_key(&parent));
-                }
+                let wanted = &bundle.resources()[key];
+                let changed = wanted.hash() == hash;
+                prop_assert_eq!(Some(resource), if changed { instead.as_ref() } else { Some(wanted) });
+            }
+            for (key, resource) in bundle.resources() {
+                let gone = |form: Option<&Resource>| form.is_none_or(|form| form.hash() == hash && instead.is_none());
+                let orphan = key.parent().is_some_and(|parent| gone(bundle.resources().get(&parent)));
+                prop_assert_eq!(kept.resources().contains_key(key), !orphan && !gone(Some(resource)));
             }
         }
     }

@@ -393,6 +393,13 @@ pub enum Command {
         /// The bundle, if it was refused and no resource is at fault by itself.
         bundle: Option<RefusedBundle>,
     },
+    /// Forget what a server was taken off: it was proven to run without, and its leases up to then are known.
+    ForgetLeft {
+        /// Which.
+        server: ServerName,
+        /// What it was taken off at this revision or before.
+        up_to: Revision,
+    },
     /// Forget refusals of a server, so that it is asked again.
     LiftRefusals {
         /// Which.

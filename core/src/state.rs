@@ -57,6 +57,8 @@ pub struct State {
     reservations: OrdMap<ReservationName, Arc<Reservation>>,
     servers: OrdMap<ServerName, Arc<Server>>,
     statuses: OrdMap<ServerName, Arc<ServerStatus>>,
+    /// The servers that may still run what they should not.
+    leaving: OrdSet<ServerName>,
     agents: OrdMap<AgentName, Arc<Agent>>,
     tokens: OrdMap<TokenName, Arc<EnrolmentToken>>,
     operators: OrdMap<OperatorName, Arc<Operator>>,
@@ -87,6 +89,7 @@ impl Default for State {
             reservations: OrdMap::new(),
             servers: OrdMap::new(),
             statuses: OrdMap::new(),
+            leaving: OrdSet::new(),
             agents: OrdMap::new(),
             tokens: OrdMap::new(),
             operators: OrdMap::new(),
@@ -275,6 +278,11 @@ impl State {
     /// What is known of a server's obedience.
     pub fn status(&self, name: &ServerName) -> Option<&Arc<ServerStatus>> {
         self.statuses.get(name)
+    }
+
+    /// The servers that may still run what they should not, with what is known of them.
+    pub(crate) fn leaving(&self) -> impl Iterator<Item = &ServerStatus> {
+        self.leaving.iter().filter_map(|name| self.status(name)).map(AsRef::as_ref)
     }
 
     /// What is known of every server's obedience, by server.
@@ -469,6 +477,9 @@ impl State {
                 self.servers.insert(server.name.clone(), server);
             }
             Record::ServerStatus(status) => {
+                if !status.left.is_empty() {
+                    self.leaving.insert(status.server.clone());
+                }
                 self.statuses.insert(status.server.clone(), status);
             }
             Record::Agent(agent) => {
@@ -528,6 +539,7 @@ impl State {
                 self.servers.remove(&server.name);
             }
             Record::ServerStatus(status) => {
+                self.leaving.remove(&status.server);
                 self.statuses.remove(&status.server);
             }
             Record::Agent(agent) => {

@@ -40,7 +40,9 @@ mod tests {
         for (path, caller) in METHODS {
             if let Caller::With(permission) = caller {
                 let method = path.rsplit('/').next().unwrap_or_default();
-                let reads = ["Get", "List", "Find", "Watch", "Wait", "Search", "Who"].iter().any(|verb| method.starts_with(verb));
+                let reads = ["Get", "List", "Find", "Watch", "Wait", "Search", "Who"]
+                    .iter()
+                    .any(|verb| method.starts_with(verb));
                 assert_eq!(!permission.as_str().ends_with(".write"), reads, "{path} needs {permission}");
             }
         }

@@ -89,7 +89,7 @@ impl Session {
                 Output::Send(message) => out.send(message).await.context("the session ended")?,
                 Output::Apply(apply) => {
                     self.applied.send(Applied { agent: self.number, at: Instant::now() }).await?;
-                    let outcome = Outcome::Applied { digest: apply.digest, lease_seq: 0, server_ms: 0 };
+                    let outcome = Outcome::Applied { digest: apply.digest, barrier: None, server_ms: 0 };
                     self.machine.outcome(clock::now(), &apply.server, outcome);
                 }
                 Output::Dial | Output::Persist(_) | Output::Trust(_) => {}

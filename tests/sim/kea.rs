@@ -1,11 +1,11 @@
 //! A server that behaves like Kea where it matters, the agent's spool of its leases, and the steps of an apply.
 
-use freehold_agent::session::machine::{Apply, Outcome};
+use freehold_agent::session::machine::{Apply, Barrier, Outcome};
 use freehold_agent::session::memory::Held;
 use freehold_agent::session::upload::Spool;
 use freehold_core::Timestamp;
 use freehold_core::bundle::{Bundle, Digest, Resource, ResourceKey, ResourceKind};
-use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState};
+use freehold_core::lease::{Lease, LeaseCursor, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_proto::sync::{ReservationResource, ResourceResult, ScopeResource, resource_result::Code};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -124,6 +124,7 @@ fn refusal(key: &ResourceKey) -> ResourceResult {
         code: Code::ServerRefused.into(),
         field: "host_name".into(),
         message: "the simulated server does not like this name".into(),
+        runs: Vec::new(),
     }
 }
 
@@ -211,7 +212,9 @@ impl Applying {
     ) -> Option<Outcome> {
         let to = &self.apply.bundle;
         let wanted = || Held { digest: self.apply.digest, bundle: Arc::clone(to) };
-        let applied = |digest| Outcome::Applied { digest, lease_seq: spool.last_seq, server_ms: 1 };
+        let at = LeaseCursor { epoch: spool.epoch, next_seq: spool.last_seq + 1 };
+        let barrier = Barrier { at, listed: spool.listed };
+        let applied = |digest| Outcome::Applied { digest, barrier: Some(barrier), server_ms: 1 };
         if !kea.up {
             *intent = None;
             return Some(Outcome::Busy);

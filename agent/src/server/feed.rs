@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use freehold_core::lease::LeaseEvent;
+use freehold_core::lease::{LeaseCursor, LeaseEvent};
 use freehold_proto::convert::lease::wire;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -54,8 +54,8 @@ impl SpoolPosition {
 /// What others ask of the feed.
 #[derive(Debug)]
 enum Ask {
-    /// Read the lease file to its end; answer with the last event then.
-    Barrier(oneshot::Sender<u64>),
+    /// Read the lease file to its end; answer with where the spool stands then, or nothing if the file is not followed.
+    Barrier(oneshot::Sender<Option<LeaseCursor>>),
     /// Say all leases that there are, as of the end of the lease file; nothing if they cannot all be read.
     List(oneshot::Sender<Option<Vec<LeaseEvent>>>),
     /// The controller has every event up to this one durably.
@@ -111,15 +111,15 @@ impl Feed {
         self.position.clone()
     }
 
-    /// The last event once everything that is in the lease file now is in the spool (P16). If the feed
-    /// does not get there in time, the last event that is certain.
-    pub async fn barrier(&self) -> u64 {
+    /// Where the spool stands once everything that is in the lease file now is in it (P16); nothing if the feed does not
+    /// get there in time, or the server keeps no lease file.
+    pub async fn barrier(&self) -> Option<LeaseCursor> {
         let (answer, wait) = oneshot::channel();
-        let asked = self.asks.send(Ask::Barrier(answer)).await;
-        match tokio::time::timeout(BARRIER_LIMIT, wait).await {
-            Ok(Ok(last_seq)) if asked.is_ok() => last_seq,
-            _ => self.position().last_seq,
-        }
+        let barrier = async {
+            self.asks.send(Ask::Barrier(answer)).await.ok()?;
+            wait.await.ok().flatten()
+        };
+        tokio::time::timeout(BARRIER_LIMIT, barrier).await.ok().flatten()
     }
 
     /// All leases that there are, or nothing if they cannot all be read now.
@@ -304,7 +304,11 @@ impl Follow {
     /// Answers what was asked before the last look at the lease file. Whoever asked may be gone.
     fn answer(&mut self, ask: Ask, following: Option<(&Path, &Follower)>) -> Result<(), FeedError> {
         match ask {
-            Ask::Barrier(answer) => drop(answer.send(self.spool.status().last_seq)),
+            Ask::Barrier(answer) => {
+                let spool = self.spool.status();
+                let here = LeaseCursor { epoch: spool.epoch, next_seq: spool.last_seq + 1 };
+                answer.send(following.map(|_| here)).unwrap_or_default();
+            }
             Ask::Acknowledge(seq) => {
                 self.spool.acknowledge(seq);
                 self.tell_position();

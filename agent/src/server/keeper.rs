@@ -24,7 +24,7 @@ use crate::driver::kea::discover::{self, FoundKea, LeaseStore};
 use crate::driver::kea::lookup::SubnetCounters;
 use crate::driver::kea::plan::Fault;
 use crate::server::feed::Feed;
-use crate::session::machine::{Apply, Facts, Outcome};
+use crate::session::machine::{Apply, Barrier, Facts, Outcome};
 
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(2);
@@ -275,6 +275,21 @@ impl Keeper {
         self.says.send(Said::Facts(KEA4.to_owned(), Box::new(facts))).await
     }
 
+    /// Where the leases stand now, if that can be said.
+    async fn barrier(&self) -> Option<Barrier> {
+        let Some(at) = self.feed.barrier().await else {
+            warn!("the lease file could not be read to its end; what the server granted before is not certain");
+            return None;
+        };
+        match self.folder.listed(at.epoch) {
+            Ok(listed) => Some(Barrier { at, listed }),
+            Err(failure) => {
+                warn!(failure = %chain(&failure), "it is not known whether the leases were listed");
+                None
+            }
+        }
+    }
+
     /// Applies, trying again while the server is busy; what came of it, and how long Kea's sockets were closed.
     async fn apply(&self, kea: &Kea, wish: &Apply) -> (Outcome, Duration) {
         let begun = Instant::now();
@@ -286,10 +301,10 @@ impl Keeper {
             let (outcome, took) = match outcome {
                 apply::Outcome::Applied { digest, set_time } => {
                     let took = set_time.unwrap_or_default();
-                    let lease_seq = self.feed.barrier().await;
+                    let barrier = self.barrier().await;
                     let server_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                     info!(%digest, server_ms, total_ms = begun.elapsed().as_millis(), "applied");
-                    (Outcome::Applied { digest, lease_seq, server_ms }, took)
+                    (Outcome::Applied { digest, barrier, server_ms }, took)
                 }
                 apply::Outcome::Rejected { faults, message } => {
                     warn!(%message, "Kea refuses the configuration; nothing was changed");
@@ -343,6 +358,7 @@ fn results(faults: &[Fault]) -> Vec<ResourceResult> {
         kind: fault.key.kind.as_str().to_owned(),
         id: fault.key.id.clone(),
         code: fault.code.into(),
+        runs: Vec::new(),
         field: fault.field.clone(),
         message: fault.message.clone(),
     };

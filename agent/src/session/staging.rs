@@ -85,6 +85,7 @@ impl Staging {
                     code: Code::Unsupported.into(),
                     field: String::new(),
                     message: why.to_string(),
+                    runs: Vec::new(),
                 }),
             }
         }

@@ -1,6 +1,7 @@
-use super::machine::{Alarm, Apply, Facts, Machine, Outcome, Output, reconnect_ms};
+use super::machine::{Alarm, Apply, Barrier, Facts, Machine, Outcome, Output, reconnect_ms};
 use super::memory::{Held, Memory, MemoryError, Probation, ServerMemory};
 use freehold_core::bundle::{Bundle, Resource, ResourceKey, ResourceKind};
+use freehold_core::lease::LeaseCursor;
 use freehold_core::time::{Now, Revision, StorePoint, Timestamp};
 use freehold_proto::bundle::{wire, wire_ref};
 use freehold_proto::convert::point;
@@ -9,8 +10,8 @@ use freehold_proto::sync::resource_result::Code;
 use freehold_proto::sync::session_request::Message as Up;
 use freehold_proto::sync::session_response::Message as Down;
 use freehold_proto::sync::{
-    Bookmark, ChangeAck, ChangeSet, DriftDecision, GoAway, Hello, InventoryRequest, ServerReport, SessionResponse,
-    Welcome, drift_decision,
+    ApplyState, Bookmark, ChangeAck, ChangeSet, DriftDecision, GoAway, Hello, InventoryRequest, ResourceResult,
+    ServerReport, SessionResponse, Welcome, drift_decision,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -108,7 +109,18 @@ fn change(change_id: u64, from: Option<&Bundle>, to: &Bundle) -> ChangeSet {
 }
 
 fn applied(bundle: &Bundle) -> Outcome {
-    Outcome::Applied { digest: bundle.digest(), lease_seq: 77, server_ms: 5 }
+    listed(bundle, Some(1))
+}
+
+/// Applied, with 77 lease events before it, when the store's incarnation `listed` was given a full listing.
+fn listed(bundle: &Bundle, listed: Option<u64>) -> Outcome {
+    let barrier = Barrier { at: LeaseCursor { epoch: [2; 16], next_seq: 78 }, listed };
+    Outcome::Applied { digest: bundle.digest(), barrier: Some(barrier), server_ms: 5 }
+}
+
+/// The barrier of an answer, as it says it.
+fn barrier(ack: &ChangeAck) -> (&[u8], u64) {
+    (&ack.lease_epoch, ack.lease_seq)
 }
 
 fn apply(bundle: &Bundle) -> Output {
@@ -223,7 +235,7 @@ fn p9_a_change_is_durable_before_it_is_staged_and_proven_before_it_is_applied() 
 
     let outputs = bench.outcome(applied(&wanted));
     assert_eq!(words(&outputs), ["server-kea4.memory", "Applied"]);
-    assert_eq!((&ack(&outputs[1]).digest[..], ack(&outputs[1]).lease_seq), (&wanted.digest().0[..], 77));
+    assert_eq!((&ack(&outputs[1]).digest[..], barrier(ack(&outputs[1]))), (&wanted.digest().0[..], (&[2; 16][..], 77)));
     let expected = ServerMemory { applied: Some(Held::new(wanted)), staged: None, ..ServerMemory::default() };
     assert_eq!(bench.0.memory().servers["kea4"], expected);
     assert_eq!(bench.0.memory().obeyed["kea4"], store_point(1, 11));
@@ -297,12 +309,37 @@ fn p12_parts_are_applied_only_when_all_are_there() {
 }
 
 #[test]
-fn the_same_digest_again_is_answered_and_nothing_is_done() {
+fn the_same_digest_again_is_proven_anew() {
     let bundle = bundle_of(&[("a", "1")]);
     let (mut bench, _) = Bench::welcomed(memory_of(Some(&bundle)), store_point(1, 20));
     let outputs = bench.hear(Down::Change(change(1, None, &bundle)));
-    assert_eq!(words(&outputs), ["agent.memory", "Applied"]);
-    assert_eq!((&ack(&outputs[1]).digest[..], ack(&outputs[1]).lease_seq), (&bundle.digest().0[..], 12));
+    assert_eq!(words(&outputs), ["agent.memory", "Apply"]);
+    let outputs = bench.outcome(applied(&bundle));
+    assert_eq!(words(&outputs), ["Applied"]);
+    assert_eq!((&ack(&outputs[0]).digest[..], barrier(ack(&outputs[0]))), (&bundle.digest().0[..], (&[2; 16][..], 77)));
+}
+
+#[test]
+fn p16_there_is_no_barrier_while_a_listing_is_owed() {
+    let bundle = bundle_of(&[("a", "1")]);
+    for owed in [None, Some(2)] {
+        let (mut bench, _) = Bench::welcomed(memory_of(Some(&bundle)), store_point(1, 20));
+        bench.hear(Down::Change(change(1, None, &bundle)));
+        let outputs = bench.outcome(listed(&bundle, owed));
+        assert_eq!(barrier(ack(&outputs[0])), (&[][..], 0), "{owed:?}");
+    }
+}
+
+#[test]
+fn p10_what_is_refused_is_told_beside_what_runs() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2"), ("b", "1")]));
+    let (mut bench, _) = Bench::welcomed(memory_of(Some(&held)), store_point(1, 20));
+    bench.hear(Down::Change(change(1, Some(&held), &wanted)));
+    let refused = |id: &str| ResourceResult { kind: "scope".into(), id: id.into(), ..ResourceResult::default() };
+    let results = vec![refused("a"), refused("b")];
+    let outputs = bench.outcome(Outcome::Rejected { results, error: "no".into() });
+    let runs = |output: &Output| ack(output).results.iter().map(|result| result.runs.clone()).collect::<Vec<_>>();
+    assert_eq!(runs(outputs.last().expect("an answer")), [b"a:1".to_vec(), Vec::new()]);
 }
 
 #[test]
@@ -326,7 +363,7 @@ fn p13_a_staged_change_goes_on_after_a_crash_before_anybody_is_asked() {
 }
 
 #[test]
-fn an_answer_is_not_sent_on_another_connection_than_its_change_came_on() {
+fn an_answer_on_another_connection_than_its_change_came_on_names_no_change() {
     let wanted = bundle_of(&[("a", "1")]);
     let (mut bench, _) = Bench::welcomed(memory_of(None), store_point(1, 20));
     bench.hear(Down::Change(change(1, None, &wanted)));
@@ -334,7 +371,37 @@ fn an_answer_is_not_sent_on_another_connection_than_its_change_came_on() {
     bench.0.tick(at(50));
     bench.0.connected(at(51));
     bench.hear(Down::Welcome(welcome(store_point(1, 21), 6)));
-    assert_eq!(words(&bench.outcome(applied(&wanted))), ["server-kea4.memory"]);
+    let outputs = bench.outcome(applied(&wanted));
+    assert_eq!(words(&outputs), ["server-kea4.memory", "Applied"]);
+    assert_eq!((ack(&outputs[1]).change_id, &ack(&outputs[1]).digest[..]), (0, &wanted.digest().0[..]));
+}
+
+#[test]
+fn what_came_of_a_change_of_an_earlier_line_is_told_once_somebody_listens() {
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let (mut bench, _) = Bench::welcomed(memory_of(Some(&held)), store_point(1, 20));
+    bench.hear(Down::Change(change(1, Some(&held), &wanted)));
+    bench.0.lost(at(50), 0);
+    bench.0.tick(at(50));
+    bench.0.connected(at(51));
+    let greeting = bench.all();
+    let Some(Output::Send(message)) = greeting.last() else { panic!("{greeting:?}") };
+    let Some(Up::Hello(hello)) = &message.message else { panic!("{message:?}") };
+    assert_eq!(
+        (hello.servers[0].state(), &hello.servers[0].applied_digest[..]),
+        (ApplyState::Applying, &held.digest().0[..])
+    );
+    assert_eq!(words(&bench.outcome(applied(&wanted))), ["server-kea4.memory"], "greeted, not yet welcomed");
+    let outputs = bench.hear(Down::Welcome(welcome(store_point(1, 21), 6)));
+    assert_eq!(words(&outputs), ["agent.memory", "Applied"]);
+    assert_eq!((ack(&outputs[1]).change_id, &ack(&outputs[1]).digest[..]), (0, &wanted.digest().0[..]));
+
+    // The next greeting says it by itself.
+    bench.0.lost(at(60), 0);
+    bench.0.tick(at(60));
+    bench.0.connected(at(61));
+    bench.all();
+    assert_eq!(words(&bench.hear(Down::Welcome(welcome(store_point(1, 21), 7)))), ["agent.memory"]);
 }
 
 #[test]

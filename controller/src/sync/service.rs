@@ -16,9 +16,10 @@ use crate::engine::HistoryError;
 use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
 use crate::serve::{Caller, Principal};
+use crate::sync::wanted::Owed;
 use crate::{Context, enrol};
 use freehold_core::name::{AgentName, ServerName};
-use freehold_core::time::{Now, Revision};
+use freehold_core::time::Now;
 use freehold_proto::sync::agent_control_service_server::{AgentControlService, AgentControlServiceServer};
 use freehold_proto::sync::{
     RenewRequest, RenewResponse, SessionRequest, SessionResponse, UploadLeasesRequest, UploadLeasesResponse,
@@ -52,8 +53,8 @@ struct Shared {
     ancestry: Mutex<Ancestry>,
     snapshots: Mutex<Snapshots>,
     handshakes: Mutex<Handshakes>,
-    /// The newest revision that somebody waits for a server to be proven to run.
-    owed: Mutex<BTreeMap<ServerName, Revision>>,
+    /// The proofs that somebody waits for.
+    owed: Mutex<BTreeMap<ServerName, Owed>>,
     numbers: AtomicU64,
     regressed: AtomicBool,
     started: Instant,
@@ -120,16 +121,16 @@ impl Sync {
         true
     }
 
-    /// From now on somebody waits until `server` is proven to run this revision; nobody, if there is none. Its session
-    /// says so even if nothing has to be changed for it.
-    pub fn owes(&self, server: &ServerName, revision: Option<Revision>) {
+    /// From now on somebody waits for this proof from `server`; nobody, if there is none. Its session gives it even if
+    /// nothing has to be changed for it.
+    pub fn owes(&self, server: &ServerName, proof: Option<Owed>) {
         let mut owed = lock(&self.0.owed);
-        let before = match revision {
-            Some(revision) => owed.insert(server.clone(), revision),
+        let before = match proof {
+            Some(proof) => owed.insert(server.clone(), proof),
             None => owed.remove(server),
         };
         drop(owed);
-        if before == revision || revision.is_none() {
+        if before == proof || proof.is_none() {
             return;
         }
         if let Some(signal) = self.0.dispatch.signal(server) {
@@ -146,7 +147,7 @@ impl Sync {
 }
 
 impl Shared {
-    fn owed(&self, server: &ServerName) -> Option<Revision> {
+    fn owed(&self, server: &ServerName) -> Option<Owed> {
         lock(&self.owed).get(server).copied()
     }
 

@@ -15,6 +15,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// The server's lease spool.
+pub(crate) const EPOCH: [u8; 16] = [2; 16];
 
 /// An agent with one server that does as a test says.
 pub(crate) struct Agent {
@@ -117,8 +119,7 @@ impl Agent {
 
     /// Says that the server runs what the change makes.
     pub(crate) async fn applies(&self, change: &ChangeSet) {
-        self.ack(change.change_id, Phase::Staged, &change.to_digest, "").await;
-        self.ack(change.change_id, Phase::Applied, &change.to_digest, "").await;
+        self.applies_at(change, 0).await;
     }
 
     /// The same, with this many lease events before it.
@@ -130,6 +131,7 @@ impl Agent {
             phase: Phase::Applied.into(),
             digest: change.to_digest.clone(),
             lease_seq,
+            lease_epoch: EPOCH.to_vec(),
             ..ChangeAck::default()
         };
         self.say(session_request::Message::Ack(ack)).await;

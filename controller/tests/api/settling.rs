@@ -1,7 +1,7 @@
 //! Holds and claims of addresses that a DHCP server could lease: PENDING, until it is known that it does not.
 
 use crate::addresses::{allocate, client, details, get, given};
-use crate::agent::{Agent, manage, serve};
+use crate::agent::{Agent, EPOCH, manage, serve};
 use crate::house::*;
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
 use freehold_proto::sync::{
@@ -29,6 +29,7 @@ async fn served() -> (House, Agent) {
     agent.applies(&change).await;
     let applied = WaitAppliedRequest { resource: "scopes/yard".to_owned(), ..Default::default() };
     assert!(house.servers().wait_applied(applied).await.expect("an answer").into_inner().applied);
+    uploads(&house, &agent, None).await;
     (house, agent)
 }
 
@@ -94,6 +95,9 @@ async fn a_change_that_the_server_does_not_see_does_not_keep_a_claim_waiting() {
     };
     client(&house).update_address(update).await.expect("changed");
     agent.applies(&change).await;
+    let proof = agent.change().await;
+    assert_eq!((&proof.upserts[..], &proof.removes[..], &proof.from_digest), (&[][..], &[][..], &proof.to_digest));
+    agent.applies(&proof).await;
     assert_eq!(assignment(&after(&house, LIMIT).await).phase(), Phase::Active);
 }
 
@@ -112,19 +116,25 @@ async fn a_server_that_is_cut_off_keeps_a_claim_waiting_and_is_named() {
 
 /// Uploads that `hardware` was granted the address, as the first event of the server's spool.
 async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
+    uploads(house, agent, Some(hardware)).await;
+}
+
+/// Uploads an empty spool, or one in which the first event is that this hardware address was granted the address.
+async fn uploads(house: &House, agent: &Agent, hardware: Option<[u8; 6]>) {
     let scope = GetScopeRequest { name: "scopes/yard".to_owned() };
     let scope = house.scopes().get_scope(scope).await.expect("there").into_inner();
     let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
     let (send, requests) = mpsc::channel(8);
     let say = async |message| send.send(UploadLeasesRequest { message: Some(message) }).await.expect("open");
-    let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: vec![2; 16], first_seq: 1, last_seq: 1 };
+    let last_seq = u64::from(hardware.is_some());
+    let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq };
     say(up::Message::Hello(hello)).await;
     let mut answers = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
     let event = sync::LeaseEvent {
         kind: lease_event::Kind::Granted.into(),
         address: vec![10, 1, 0, 20],
         subnet_id: scope.subnet_id,
-        hardware: hardware.to_vec(),
+        hardware: hardware.map(|bytes| bytes.to_vec()).unwrap_or_default(),
         valid_seconds: 3600,
         cltt_ms: 4_000_000_000_000,
         ..Default::default()
@@ -133,6 +143,7 @@ async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
         loop {
             match answers.message().await.expect("open").expect("open").message {
                 Some(down::Message::Ack(ack)) if ack.acked_seq == 1 => return,
+                Some(down::Message::Welcome(_)) if hardware.is_none() => return,
                 Some(down::Message::Welcome(_)) => {
                     let batch = sync::LeaseBatch { first_seq: 1, events: vec![event.clone()] };
                     say(up::Message::Batch(batch)).await;

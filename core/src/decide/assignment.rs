@@ -38,7 +38,7 @@ pub(super) fn make(
     if matches!(wanted.kind, AssignmentKind::Claim { .. }) {
         claim_fits(state, network, scope, name.address, details.client.as_ref())?;
     }
-    let pending = scope.is_some_and(|scope| could_lease(state, scope, name.address).is_some());
+    let pending = could_lease(state, scope.map(AsRef::as_ref), &name.space, name.address);
     let rare = Rare { comment: details.comment.clone(), owner: details.owner.clone(), conflict: Text::default() };
     let assignment = state.sharing(Assignment {
         name,

@@ -88,7 +88,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::UpdateScope { name, etag, patch } => {
             scope::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("scope"))
         }
-        Command::DeleteScope { name, etag, force } => scope::delete(state, name, *etag, *force),
+        Command::DeleteScope { name, etag, force } => scope::delete(state, at, name, *etag, *force),
         Command::CreateReservation { name, client, host_name, description, labels } => {
             reservation::create(state, at, name, client, host_name.as_ref(), description, labels)
         }
@@ -123,6 +123,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             server::record_rejected(state, at, server, rejections, error, bundle.as_ref())
         }
         Command::LiftRefusals { server, edition } => server::lift_refusals(state, at, server, *edition),
+        Command::ForgetLeft { server, up_to } => server::forget_left(state, at, server, *up_to),
         Command::NoteDecision { server, what } => server::note_decision(state, at, server, what),
         Command::CreateToken { name, agent, secret, expires } => {
             agent::create_token(state, at, name, agent, *secret, *expires)

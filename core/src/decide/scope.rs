@@ -2,6 +2,7 @@ use super::Moment;
 use super::assignment::not_assigned;
 use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
+use super::server;
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
 use crate::labels::Labelled;
@@ -105,10 +106,18 @@ pub(super) fn update(
         return Ok(Vec::new());
     }
     after.stamp = at.changed(before.stamp);
-    Ok(vec![Change::changed(Record::Scope(before), Record::Scope(Arc::new(after)))])
+    let left = (after.server != before.server).then(|| server::leave(state, at, &before)).flatten();
+    let changed = Change::changed(Record::Scope(before), Record::Scope(Arc::new(after)));
+    Ok(std::iter::once(changed).chain(left).collect())
 }
 
-pub(super) fn delete(state: &State, name: &ScopeName, etag: Etag, force: bool) -> Result<Vec<Change>, Refusal> {
+pub(super) fn delete(
+    state: &State,
+    at: Moment,
+    name: &ScopeName,
+    etag: Etag,
+    force: bool,
+) -> Result<Vec<Change>, Refusal> {
     let before = lookup::scope(state, name)?;
     etag_matches(etag, before.stamp, name)?;
     let reservations: Vec<_> = state.reservations_in(name).cloned().collect();
@@ -117,7 +126,8 @@ pub(super) fn delete(state: &State, name: &ScopeName, etag: Etag, force: bool) -
         return Err(in_use(name, &named, reservations.len(), "delete those first, or set force to delete them too"));
     }
     let gone = reservations.into_iter().map(|reservation| Change::gone(Record::Reservation(reservation)));
-    Ok(std::iter::once(Change::gone(Record::Scope(before))).chain(gone).collect())
+    let left = server::leave(state, at, &before);
+    Ok(std::iter::once(Change::gone(Record::Scope(before))).chain(gone).chain(left).collect())
 }
 
 fn serves_a_network(state: &State, scope: &Scope) -> Result<(), Refusal> {

@@ -4,13 +4,14 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
 use crate::model::{
-    Applied, Decided, ForeignSubnet, Management, RefusedBundle, Rejection, ScopeStatus, Server, ServerKind,
-    ServerStatus,
+    Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Scope, ScopeStatus, Server,
+    ServerKind, ServerStatus,
 };
 use crate::name::ServerName;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
 use crate::text::Text;
+use crate::time::Revision;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -126,7 +127,15 @@ pub(super) fn record_rejected(
     bundle: Option<&RefusedBundle>,
 ) -> Result<Vec<Change>, Refusal> {
     change_status(state, at, name, |status| {
-        status.quarantine.extend(rejections.iter().map(|(key, rejection)| (key.clone(), rejection.clone())));
+        for (key, rejection) in rejections {
+            let refused_again =
+                |known: &&mut Rejection| known.instead.as_ref().is_some_and(|instead| instead.hash() == rejection.hash);
+            match status.quarantine.get_mut(key).filter(refused_again) {
+                // What ran before does not do any more either: the resource is left out.
+                Some(known) => known.instead = None,
+                None => drop(status.quarantine.insert(key.clone(), rejection.clone())),
+            }
+        }
         error.clone_into(&mut status.last_error);
         if let Some(bundle) = bundle {
             // It ran, and was undone because nobody confirmed it: what was proven is not so any more.
@@ -177,6 +186,27 @@ pub(super) fn note_decision(state: &State, at: Moment, name: &ServerName, what: 
     })
 }
 
+/// Takes note that a server that was to run this scope is not to any more; `None` if it was never told to.
+pub(super) fn leave(state: &State, at: Moment, scope: &Scope) -> Option<Change> {
+    let name = scope.server.as_ref()?;
+    let told = state.server(name)?.management == Management::Managed
+        || state.status(name).is_some_and(|status| status.applied.is_some());
+    let left = Left { space: scope.space.clone(), network: scope.network, since: at.revision };
+    told.then(|| status_changed(state, at, name, |status| drop(status.left.insert(scope.subnet_id, left)))).flatten()
+}
+
+/// What a server was taken off is over: it was proven to run without, and its leases up to then are known.
+pub(super) fn forget_left(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    up_to: Revision,
+) -> Result<Vec<Change>, Refusal> {
+    lookup::server(state, name)?;
+    let forget = |status: &mut ServerStatus| status.left.retain(|_, left| left.since > up_to);
+    Ok(status_changed(state, at, name, forget).into_iter().collect())
+}
+
 fn change_status(
     state: &State,
     at: Moment,
@@ -185,11 +215,21 @@ fn change_status(
 ) -> Result<Vec<Change>, Refusal> {
     lookup::server(state, name)?;
     lookup::active_agent(state, name.agent())?;
+    Ok(status_changed(state, at, name, change).into_iter().collect())
+}
+
+fn status_changed(
+    state: &State,
+    at: Moment,
+    name: &ServerName,
+    change: impl FnOnce(&mut ServerStatus),
+) -> Option<Change> {
     let before = state.status(name).cloned();
     let mut after = before.as_deref().cloned().unwrap_or_else(|| ServerStatus {
         server: name.clone(),
         applied: None,
         quarantine: BTreeMap::new(),
+        left: BTreeMap::new(),
         refused: None,
         last_error: String::new(),
         decided: None,
@@ -198,14 +238,14 @@ fn change_status(
     change(&mut after);
     after.quarantine.retain(|key, _| serves(state, name, key));
     if before.as_deref() == Some(&after) {
-        return Ok(Vec::new());
+        return None;
     }
     after.stamp = at.changed(after.stamp);
     let after = Record::ServerStatus(Arc::new(after));
-    Ok(vec![match before {
+    Some(match before {
         Some(before) => Change::changed(Record::ServerStatus(before), after),
         None => Change::made(after),
-    }])
+    })
 }
 
 /// Whether the resource is one of the server's still; what it refused of others needs no quarantine.

@@ -19,7 +19,7 @@ pub use prefix::{Prefix, PrefixKind, PrefixStatus};
 pub use reservation::Reservation;
 pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
 pub use server::{
-    Applied, Decided, ForeignSubnet, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
+    Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
 };
 pub use space::Space;
 

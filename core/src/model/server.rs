@@ -1,6 +1,7 @@
-use super::{Scope, Stamp};
-use crate::bundle::{Digest, Hash, ResourceKey};
-use crate::name::ServerName;
+use super::{Scope, Stamp, SubnetId};
+use crate::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
+use crate::lease::LeaseCursor;
+use crate::name::{ServerName, SpaceName};
 use crate::net::Cidr;
 use crate::text::Text;
 use crate::time::{Revision, Timestamp};
@@ -75,11 +76,23 @@ pub struct Applied {
     pub at: Timestamp,
     /// From the commit of that revision to the proof, in milliseconds.
     pub took_ms: u64,
-    /// The lease spool's position at that instant: the barrier.
-    pub lease_seq: u64,
+    /// The barrier: where the lease spool stood with everything in it that the server had granted by then; `None` if that is
+    /// not known.
+    pub barrier: Option<LeaseCursor>,
 }
 
-/// A resource that a server refused, kept out of its bundle until it is edited.
+/// A scope that a server was to run once and is not to run any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The space of its network.
+    pub space: SpaceName,
+    /// Its network.
+    pub network: Cidr,
+    /// With which revision it was taken off the server. What was proven at that one or later runs without it.
+    pub since: Revision,
+}
+
+/// A resource that a server refused: another form of it, or none, is in its bundle until it is edited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// The refused form; another form is tried.
@@ -92,6 +105,8 @@ pub struct Rejection {
     pub at: Timestamp,
     /// Set if what refused it lacks a feature that it needs: the edition that does. Another edition is tried.
     pub lacking: Option<Hash>,
+    /// The form that the server runs and goes on with meanwhile; `None` if it runs none.
+    pub instead: Option<Resource>,
 }
 
 /// A bundle that a server refused as a whole: no resource of it is at fault by itself, as far as anybody can tell.
@@ -125,6 +140,9 @@ pub struct ServerStatus {
     pub applied: Option<Applied>,
     /// What it refused. A rejection whose hash is not that of the resource's present form is history.
     pub quarantine: BTreeMap<ResourceKey, Rejection>,
+    /// What it may still run although it should not: it was not proven to run without, or its leases up to that proof are not
+    /// known yet.
+    pub left: BTreeMap<SubnetId, Left>,
     /// The bundle that it last refused as a whole. If it is not what the server should run now, it is history.
     pub refused: Option<RefusedBundle>,
     /// Why the last apply failed as a whole, in the server's own words; empty if it did not.
@@ -133,4 +151,12 @@ pub struct ServerStatus {
     pub decided: Option<Decided>,
     /// When it was made and changed.
     pub stamp: Stamp,
+}
+
+impl ServerStatus {
+    /// Whether the server goes on with another form of the scope, because it refused a newer one.
+    pub fn runs_older(&self, scope: &Scope) -> bool {
+        let key = ResourceKey { kind: ResourceKind::Scope, id: scope.name.id().to_owned() };
+        self.quarantine.get(&key).is_some_and(|rejection| rejection.instead.is_some())
+    }
 }

@@ -3,13 +3,14 @@
 use crate::addresses;
 use crate::universe::{EtagChoice, Step, address, certificate, word};
 use freehold_core::access::Role;
-use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
+use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientIdentity, Duid};
 use freehold_core::command::{
     Command, FieldPatch, NewField, NewScope, OperatorPatch, PrefixDraft, PrefixPatch, ReservationPatch, ScopePatch,
     ServerPatch, SpacePatch,
 };
 use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
+use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{
     Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
     PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind,
@@ -208,6 +209,7 @@ fn rejections() -> BoxedStrategy<BTreeMap<ResourceKey, Rejection>> {
         message: "no".to_owned(),
         at: Timestamp(0),
         lacking: (n == 1).then_some(Hash([n; 16])),
+        instead: (n == 0).then(|| Resource::new(vec![n])),
     });
     proptest::collection::btree_map(key, rejection, 0..3).boxed()
 }
@@ -451,9 +453,10 @@ fn host_commands() -> BoxedStrategy<Command> {
                 digest: Digest([n; 32]),
                 at: Timestamp(0),
                 took_ms: 1,
-                lease_seq: 0
+                barrier: (n > 0).then_some(LeaseCursor { epoch: [n; 16], next_seq: n.into() }),
             }
         }),
+        1 => (servers(), 0u64..40).prop_map(|(server, up_to)| Command::ForgetLeft { server, up_to: Revision(up_to) }),
         2 => (servers(), rejections(), option::of(0u8..2)).prop_map(|(server, rejections, n)| Command::RecordRejected {
             server,
             rejections,

@@ -4,12 +4,12 @@ use crate::world::{
     NOW, after, allocation, client, details, exclusions, hall, leased, managed, reservation, state, word,
 };
 use freehold_core::address::{AddressState, awaits, lease_against, look};
-use freehold_core::bundle::{ResourceKey, ResourceKind};
+use freehold_core::bundle::{Digest, Resource, ResourceKey, ResourceKind};
 use freehold_core::change::Change;
 use freehold_core::command::{Allocation, Choice, Command, LeaseConversion, Outcome, Place, Purpose, ScopePatch};
 use freehold_core::desired::desired;
 use freehold_core::lease::LeaseBook;
-use freehold_core::model::{Phase, PrefixKind, Rejection};
+use freehold_core::model::{Applied, Phase, PrefixKind, Rejection};
 use freehold_core::{Reason, Record, State, decide};
 use std::net::IpAddr;
 
@@ -202,7 +202,7 @@ fn a_pending_address_waits_for_its_server_and_is_settled_once() {
     let state = after(managed(state()), &Command::Allocate(order), NOW);
     let name = || word::<freehold_core::name::AddressName>("spaces/default/addresses/10.0.0.10");
     let revision = state.revision();
-    assert_eq!(awaits(&state, &name()), Some((word("servers/a/kea4"), revision)));
+    assert_eq!(awaits(&state, &name()), [(word("servers/a/kea4"), revision)].into());
     let settle = |revision, outcome| Command::Settle { name: name(), revision, outcome };
     let stale = settle(freehold_core::Revision(revision.0 - 1), Outcome::Active);
     assert_eq!(decide(&state, &stale, NOW), Ok(Vec::new()), "it was found out about another assignment");
@@ -210,10 +210,80 @@ fn a_pending_address_waits_for_its_server_and_is_settled_once() {
     let state = after(state, &settle(revision, Outcome::Conflict { who: who.clone() }), NOW);
     let found = state.assignment(&name()).expect("still taken");
     assert_eq!((found.phase, found.rare().conflict), (Phase::Conflict, who));
-    assert_eq!(awaits(&state, &name()), None);
+    assert_eq!(awaits(&state, &name()), [].into());
     let state = after(state.clone(), &settle(state.revision(), Outcome::Active), NOW);
     let found = state.assignment(&name()).expect("still taken");
     assert_eq!((found.phase, found.rare.clone()), (Phase::Active, None));
+}
+
+#[test]
+fn an_address_waits_for_every_server_that_may_still_lease_it() {
+    let kea = || word::<freehold_core::name::ServerName>("servers/a/kea4");
+    let name = || word::<freehold_core::name::AddressName>("spaces/default/addresses/10.0.0.10");
+    let take_off = || Command::UpdateScope {
+        name: word("scopes/hall"),
+        etag: None,
+        patch: ScopePatch { server: Some(None), ..Default::default() },
+    };
+    let order = || Command::Allocate(allocation(Place::Scope(word("scopes/hall"))));
+
+    let before = after(managed(state()), &order(), NOW);
+    let off = after(before, &take_off(), NOW);
+    let since = off.revision();
+    assert_eq!(awaits(&off, &name()), [(kea(), since)].into(), "it waits on, although the scope has no server now");
+
+    // What is put aside later waits as well, whatever becomes of the scope.
+    let off = after(managed(state()), &take_off(), NOW);
+    let since = off.revision();
+    let later = after(off.clone(), &order(), NOW);
+    assert_eq!(later.assignment(&name()).map(|found| found.phase), Some(Phase::Pending));
+    assert_eq!(awaits(&later, &name()), [(kea(), since)].into());
+    let gone = Command::DeleteScope { name: word("scopes/hall"), etag: None, force: true };
+    let hall = Place::Network(word("spaces/default/prefixes/10.0.0.0-24"));
+    let given = Allocation { choice: Choice::Given(addresses(&["10.0.0.10"])), ..allocation(hall) };
+    let gone = after(after(managed(state()), &gone, NOW), &Command::Allocate(given), NOW);
+    assert_eq!(awaits(&gone, &name()).keys().collect::<Vec<_>>(), [&kea()]);
+
+    // Only when it is known what it leased up to then, is it forgotten.
+    let forget = |up_to| Command::ForgetLeft { server: kea(), up_to: freehold_core::Revision(up_to) };
+    assert_eq!(decide(&later, &forget(since.0 - 1), NOW), Ok(Vec::new()));
+    let forgotten = after(off, &forget(since.0), NOW);
+    let settled = after(forgotten, &order(), NOW);
+    assert_eq!(settled.assignment(&name()).map(|found| found.phase), Some(Phase::Active));
+    assert_eq!(freehold_core::check(&settled), Vec::<String>::new());
+}
+
+#[test]
+fn a_scope_that_runs_in_an_older_form_may_lease_anything() {
+    let hall = Place::Network(word("spaces/default/prefixes/10.0.0.0-24"));
+    let outside = || Allocation { choice: Choice::Given(addresses(&["10.0.0.200"])), ..allocation(hall.clone()) };
+    let phase = |state: &State| phase(state, "spaces/default/addresses/10.0.0.200");
+    let managed = managed(state());
+    let (digest, revision) = (Digest([1; 32]), managed.revision());
+    let applied = Applied { revision, digest, at: NOW, took_ms: 1, barrier: None };
+    let proven = after(managed, &Command::RecordApplied { server: word("servers/a/kea4"), applied }, NOW);
+    assert_eq!(phase(&after(proven.clone(), &Command::Allocate(outside()), NOW)), Some(Phase::Active));
+    let refused = |instead: Option<Resource>| Command::RecordRejected {
+        server: word("servers/a/kea4"),
+        rejections: [(
+            ResourceKey { kind: ResourceKind::Scope, id: "hall".to_owned() },
+            Rejection {
+                hash: freehold_core::bundle::Hash([1; 16]),
+                field: freehold_core::text::Text::default(),
+                message: "no".to_owned(),
+                at: NOW,
+                lacking: None,
+                instead,
+            },
+        )]
+        .into(),
+        error: String::new(),
+        bundle: None,
+    };
+    let older = after(proven.clone(), &refused(Some(Resource::new(vec![7]))), NOW);
+    assert_eq!(phase(&after(older, &Command::Allocate(outside()), NOW)), Some(Phase::Pending));
+    let none = after(proven, &refused(None), NOW);
+    assert_eq!(phase(&after(none, &Command::Allocate(outside()), NOW)), Some(Phase::Active), "it runs no form at all");
 }
 
 #[test]
@@ -280,6 +350,7 @@ fn a_refused_claim_is_still_the_servers_to_run() {
         message: "no".to_owned(),
         at: NOW,
         lacking: None,
+        instead: None,
     };
     let refuse = Command::RecordRejected {
         server: word("servers/a/kea4"),

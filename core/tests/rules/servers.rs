@@ -1,15 +1,19 @@
 //! What is known of servers.
 
 use crate::world::{NOW, after, reservation, state, word};
-use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
+use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::command::Command;
 use freehold_core::model::{Applied, Decided, RefusedBundle, Rejection};
 use freehold_core::text::Text;
 use freehold_core::{Revision, State};
 
+fn rejection(hash: u8, instead: Option<Resource>) -> Rejection {
+    let (field, message) = (Text::default(), "no".to_owned());
+    Rejection { hash: Hash([hash; 16]), field, message, at: NOW, lacking: None, instead }
+}
+
 fn rejected(keys: &[(ResourceKind, &str)]) -> Command {
-    let rejection =
-        Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW, lacking: None };
+    let rejection = rejection(1, None);
     let key = |(kind, id): &(ResourceKind, &str)| ResourceKey { kind: *kind, id: (*id).to_owned() };
     Command::RecordRejected {
         server: word("servers/a/kea4"),
@@ -20,7 +24,7 @@ fn rejected(keys: &[(ResourceKind, &str)]) -> Command {
 }
 
 fn applied(digest: u8) -> Command {
-    let applied = Applied { revision: Revision(9), digest: Digest([digest; 32]), at: NOW, took_ms: 40, lease_seq: 7 };
+    let applied = Applied { revision: Revision(9), digest: Digest([digest; 32]), at: NOW, took_ms: 40, barrier: None };
     Command::RecordApplied { server: word("servers/a/kea4"), applied }
 }
 
@@ -49,10 +53,34 @@ fn what_a_server_refused_is_kept_while_it_is_the_servers_to_run() {
 }
 
 #[test]
+fn a_server_goes_on_with_what_it_ran_until_it_refuses_that_too() {
+    let hall = || ResourceKey { kind: ResourceKind::Scope, id: "hall".to_owned() };
+    let refused = |rejection| Command::RecordRejected {
+        server: word("servers/a/kea4"),
+        rejections: [(hall(), rejection)].into(),
+        error: String::new(),
+        bundle: None,
+    };
+    let ran = Resource::new(b"older".to_vec());
+    let first = rejection(1, Some(ran.clone()));
+    let kept = |state: &State| state.status(&word("servers/a/kea4")).expect("a status").quarantine[&hall()].clone();
+    let state = after(state(), &refused(first.clone()), NOW);
+    assert_eq!(kept(&state), first);
+    let again = Rejection { hash: ran.hash(), ..rejection(2, Some(Resource::new(b"oldest".to_vec()))) };
+    let out = after(state.clone(), &refused(again), NOW);
+    assert_eq!(
+        kept(&out),
+        rejection(1, None),
+        "it is still the newest form that is refused, and nothing is left to go on with"
+    );
+    let edited = rejection(3, Some(ran));
+    assert_eq!(kept(&after(state, &refused(edited.clone()), NOW)), edited);
+}
+
+#[test]
 fn what_was_refused_for_another_edition_is_tried_again_and_nothing_else() {
     let (old, new) = (Hash([1; 16]), Hash([2; 16]));
-    let rejection =
-        |lacking| Rejection { hash: Hash([1; 16]), field: Text::default(), message: "no".to_owned(), at: NOW, lacking };
+    let rejection = |lacking| Rejection { lacking, ..rejection(1, None) };
     let key = |kind, id: &str| ResourceKey { kind, id: id.to_owned() };
     let (hall, seat) = (key(ResourceKind::Scope, "hall"), key(ResourceKind::Reservation, "hall/10.0.0.50"));
     let bundle = RefusedBundle { digest: Digest([3; 32]), edition: old, message: "no".to_owned(), at: NOW };

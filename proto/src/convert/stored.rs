@@ -5,14 +5,14 @@
 
 use super::{assignment, client, field, hosts, lease, plan, scope};
 use crate::stored::{self, record::Record as Stored};
-use freehold_core::bundle::{Digest, Hash, ResourceKey, ResourceKind};
+use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
-use freehold_core::lease::LeaseEvent;
+use freehold_core::lease::{LeaseCursor, LeaseEvent};
 use freehold_core::model::{
-    Agent, AgentState, Applied, CertificateRecord, Decided, EnrolmentToken, Operator, RefusedBundle, Rejection,
+    Agent, AgentState, Applied, CertificateRecord, Decided, EnrolmentToken, Left, Operator, RefusedBundle, Rejection,
     SecretHash, ServerStatus, Stamp, SubnetId, TokenUse,
 };
-use freehold_core::name::ServerName;
+use freehold_core::name::{ServerName, SpaceName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::state::RememberedRequest;
 use freehold_core::text::Text;
@@ -195,6 +195,13 @@ fn status_message(status: &ServerStatus) -> stored::ServerStatus {
         message: rejection.message.clone(),
         at_ms: rejection.at.0,
         lacking: rejection.lacking.map(|edition| edition.0.to_vec()).unwrap_or_default(),
+        instead: rejection.instead.as_ref().map(|form| form.body().to_vec()).unwrap_or_default(),
+    };
+    let left = |(id, left): (&SubnetId, &Left)| stored::Left {
+        subnet_id: id.number(),
+        space: left.space.id().to_owned(),
+        network: left.network.to_string(),
+        since: left.since.0,
     };
     stored::ServerStatus {
         server: status.server.to_string(),
@@ -203,8 +210,10 @@ fn status_message(status: &ServerStatus) -> stored::ServerStatus {
             digest: applied.digest.0.to_vec(),
             at_ms: applied.at.0,
             took_ms: applied.took_ms,
-            lease_seq: applied.lease_seq,
+            lease_seq: applied.barrier.map(|barrier| barrier.next_seq - 1).unwrap_or_default(),
+            lease_epoch: applied.barrier.map(|barrier| barrier.epoch.to_vec()).unwrap_or_default(),
         }),
+        left: status.left.iter().map(left).collect(),
         quarantine: status.quarantine.iter().map(rejection).collect(),
         refused: status.refused.as_ref().map(|refused| stored::RefusedBundle {
             digest: refused.digest.0.to_vec(),
@@ -228,7 +237,13 @@ fn parse_status(message: &stored::ServerStatus) -> Result<ServerStatus, Unreadab
             digest: Digest(bytes("digest", &applied.digest)?),
             at: Timestamp(applied.at_ms),
             took_ms: applied.took_ms,
-            lease_seq: applied.lease_seq,
+            barrier: match applied.lease_epoch.as_slice() {
+                [] => None,
+                epoch => Some(LeaseCursor {
+                    epoch: bytes("lease_epoch", epoch)?,
+                    next_seq: applied.lease_seq.saturating_add(1),
+                }),
+            },
         })
     };
     let rejection = |rejection: &stored::Rejection| {
@@ -244,8 +259,19 @@ fn parse_status(message: &stored::ServerStatus) -> Result<ServerStatus, Unreadab
                 [] => None,
                 edition => Some(Hash(bytes("lacking", edition)?)),
             },
+            instead: Some(&rejection.instead).filter(|form| !form.is_empty()).map(|form| Resource::new(form.clone())),
         };
         Ok::<_, Unreadable>((key, value))
+    };
+    let left = |left: &stored::Left| {
+        let value = Left {
+            space: SpaceName::from_id(&left.space)?,
+            network: left.network.parse()?,
+            since: Revision(left.since),
+        };
+        let id = SubnetId::new(left.subnet_id);
+        let id = id.ok_or_else(|| bad("subnet_id", format!("{} is not a subnet id", left.subnet_id)))?;
+        Ok::<_, Unreadable>((id, value))
     };
     let refused = |refused: &stored::RefusedBundle| {
         Ok::<_, Unreadable>(RefusedBundle {
@@ -259,6 +285,7 @@ fn parse_status(message: &stored::ServerStatus) -> Result<ServerStatus, Unreadab
         server: message.server.parse::<ServerName>()?,
         applied: message.applied.as_ref().map(applied).transpose()?,
         quarantine: message.quarantine.iter().map(rejection).collect::<Result<_, _>>()?,
+        left: message.left.iter().map(left).collect::<Result<_, _>>()?,
         refused: message.refused.as_ref().map(refused).transpose()?,
         decided: message
             .decided

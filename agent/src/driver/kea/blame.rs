@@ -128,7 +128,7 @@ fn mentioned(plan: &Plan, complaint: &Complaint) -> Option<(ResourceKey, String)
 
 /// `bundle` without a resource and what depends on it.
 fn without(bundle: &Bundle, key: &ResourceKey) -> Bundle {
-    bundle.without(|other, _| other == key)
+    bundle.with_refusals(|other, _| (other == key).then_some(None))
 }
 
 impl Complaint {

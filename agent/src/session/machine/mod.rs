@@ -17,7 +17,7 @@ mod obey;
 mod tell;
 mod words;
 
-pub use words::{Alarm, Apply, Facts, Outcome, Output, Rules};
+pub use words::{Alarm, Apply, Barrier, Facts, Outcome, Output, Rules};
 
 use super::memory::{Held, Memory};
 use super::staging::Staging;
@@ -26,7 +26,7 @@ use freehold_core::time::Now;
 use freehold_proto::bundle::FEATURES;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    ApplyState, GoAway, Health, Hello, ServerHealth, ServerReport, SessionRequest, SessionResponse, Welcome,
+    ApplyState, ChangeAck, GoAway, Health, Hello, ServerHealth, ServerReport, SessionRequest, SessionResponse, Welcome,
     session_request, session_response,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -70,6 +70,8 @@ struct Server {
     /// A change set whose remaining parts are not wanted.
     dropped: Option<u64>,
     applying: Option<Applying>,
+    /// What became of a change that no line was there to hear of.
+    untold: Option<ChangeAck>,
     /// When what runs is undone unless it is confirmed, in ticks.
     confirm_by: Option<u64>,
     /// What the controller was told it is, on this connection.
@@ -208,6 +210,8 @@ impl Machine {
         self.send(session_request::Message::Hello(hello));
         for server in self.servers.values_mut() {
             server.told = Some(server.facts.report.clone());
+            // The greeting says what is held now.
+            server.untold = None;
         }
     }
 
@@ -297,6 +301,9 @@ impl Machine {
         self.link = Link::Up { fence: welcome.fence, floor, incarnation, heartbeat_ms, next_heartbeat };
         let ids: Vec<_> = self.servers.keys().cloned().collect();
         for id in ids {
+            if let Some(ack) = self.servers.get_mut(&id).and_then(|server| server.untold.take()) {
+                self.send(session_request::Message::Ack(ack));
+            }
             self.report(&id);
         }
     }

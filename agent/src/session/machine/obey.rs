@@ -5,10 +5,11 @@ use crate::session::memory::{Held, Probation};
 use crate::session::staging::{Part, Staging};
 use freehold_core::bundle::Bundle;
 use freehold_core::time::{Now, StorePoint};
-use freehold_proto::bundle::parse_digest;
+use freehold_proto::bundle::{parse_digest, parse_ref};
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    ApplyState, Bookmark, ChangeAck, ChangeSet, DriftDecision, change_ack::Phase, drift_decision, session_request,
+    ApplyState, Bookmark, ChangeAck, ChangeSet, DriftDecision, ResourceResult, change_ack::Phase, drift_decision,
+    session_request,
 };
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ const UNDO_AGAIN_MS: u64 = 5000;
 impl Machine {
     /// What came of an [`Output::Apply`].
     pub fn outcome(&mut self, now: Now, id: &str, outcome: Outcome) {
+        let incarnation = self.incarnation();
         let Some(server) = self.servers.get_mut(id) else { return };
         let Some(Applying { answer, held }) = server.applying.take() else { return };
         let mut ack = ChangeAck { server_id: id.to_owned(), ..ChangeAck::default() };
@@ -28,25 +30,30 @@ impl Machine {
         let digest = held.digest;
         let applied = matches!(outcome, Outcome::Applied { .. });
         match outcome {
-            Outcome::Applied { digest, lease_seq, server_ms } => {
+            Outcome::Applied { digest, barrier, server_ms } => {
                 server.facts.observed = Some(digest);
-                server.facts.spool_last_seq = server.facts.spool_last_seq.max(lease_seq);
                 if digest == held.digest {
                     memory.applied = Some(held);
                     memory.unconfirmed = None;
                 }
                 ack.set_phase(Phase::Applied);
                 ack.digest = digest.0.to_vec();
-                (ack.lease_seq, ack.server_ms) = (lease_seq, server_ms);
+                ack.server_ms = server_ms;
+                // While the controller is owed a listing, the events alone do not say what the server granted.
+                if let Some(barrier) =
+                    barrier.filter(|barrier| barrier.listed.is_some() && barrier.listed == incarnation)
+                {
+                    (ack.lease_epoch, ack.lease_seq) = (barrier.at.epoch.to_vec(), barrier.at.next_seq - 1);
+                }
             }
             Outcome::Rejected { results, error } => {
                 ack.set_phase(Phase::Rejected);
-                (ack.results, ack.server_error) = (results, error);
+                (ack.results, ack.server_error) = (with_what_runs(results, memory.applied.as_ref()), error);
             }
             Outcome::RolledBack { results, error } => {
                 server.state = ApplyState::RolledBack;
                 ack.set_phase(Phase::FailedRolledBack);
-                (ack.results, ack.server_error) = (results, error);
+                (ack.results, ack.server_error) = (with_what_runs(results, memory.applied.as_ref()), error);
             }
             Outcome::Dirty { error } => {
                 server.state = ApplyState::Dirty;
@@ -55,6 +62,7 @@ impl Machine {
             }
             Outcome::Busy => ack.set_phase(Phase::Busy),
         }
+        let undoing = memory.probation.as_ref().is_some_and(|probation| probation.before.digest == digest);
         let undone = match &memory.probation {
             Some(probation) if probation.before.digest == digest && applied => {
                 (server.confirm_by, server.state) = (None, ApplyState::RolledBack);
@@ -80,16 +88,23 @@ impl Machine {
         if *memory != before {
             self.persist_server(id);
         }
-        if let Some((connection, change_id)) = answer
-            && connection == self.connection
-            && self.is_up()
-        {
-            self.send(session_request::Message::Ack(ChangeAck { change_id, ..ack }));
-        }
-        if let Some(digest) = undone.filter(|_| self.is_up()) {
-            let mut ack = ChangeAck { server_id: id.to_owned(), digest: digest.0.to_vec(), ..ChangeAck::default() };
-            ack.set_phase(Phase::FailedRolledBack);
+        // If the line that brought the change is gone, the next one hears of it under change 0: its greeting said that a
+        // change was under way. Of an undoing, only the success is told.
+        let change_id = answer.filter(|(connection, _)| *connection == self.connection).map_or(0, |(_, id)| id);
+        let ack = match undone {
+            Some(to) => ChangeAck {
+                server_id: id.to_owned(),
+                phase: Phase::FailedRolledBack.into(),
+                digest: to.0.to_vec(),
+                ..ChangeAck::default()
+            },
+            None if undoing => return,
+            None => ChangeAck { change_id, ..ack },
+        };
+        if self.is_up() {
             self.send(session_request::Message::Ack(ack));
+        } else if let Some(server) = self.servers.get_mut(id) {
+            server.untold = Some(ack);
         }
     }
 
@@ -161,9 +176,10 @@ impl Machine {
             }
             return;
         }
-        let runs = applied.map(|held| held.digest).filter(|digest| server.facts.observed == Some(*digest));
-        if runs.is_some() && runs == parse_digest(&change.to_digest) {
-            return self.already(change, target);
+        let runs = applied.filter(|held| server.facts.observed == Some(held.digest));
+        if let Some(held) = runs.filter(|held| parse_digest(&change.to_digest) == Some(held.digest)) {
+            let held = held.clone();
+            return self.already(change, target, held);
         }
         if server.staging.as_ref().is_none_or(|staging| staging.change_id != change.change_id) {
             server.staging = Staging::begin(change, applied);
@@ -178,6 +194,8 @@ impl Machine {
             }
             Part::Unsupported(results) => {
                 (server.staging, server.dropped) = (None, Some(change.change_id));
+                let runs = self.memory.servers.get(id).and_then(|memory| memory.applied.as_ref());
+                let results = with_what_runs(results, runs);
                 self.answer(change, Phase::Rejected, |ack| ack.results = results);
             }
             Part::Whole(held) => {
@@ -200,17 +218,14 @@ impl Machine {
         }
     }
 
-    /// The server runs it already: the answer was lost, or the same was sent twice. Nothing is done.
-    fn already(&mut self, change: &ChangeSet, target: StorePoint) {
+    /// The server runs it already: the answer was lost, the same was sent twice, or somebody wants to have it proven anew.
+    /// The server is asked once more, and nothing is done unless it says otherwise.
+    fn already(&mut self, change: &ChangeSet, target: StorePoint, held: Held) {
         let id = change.server_id.as_str();
         self.obey(id, target);
         if let Some(server) = self.servers.get_mut(id) {
             server.dropped = Some(change.change_id);
-            let lease_seq = server.facts.spool_last_seq;
-            self.answer(change, Phase::Applied, |ack| {
-                ack.digest.clone_from(&change.to_digest);
-                ack.lease_seq = lease_seq;
-            });
+            self.apply(id, held, Some((self.connection, change.change_id)));
         }
     }
 
@@ -256,4 +271,14 @@ impl Machine {
     fn persist_server(&mut self, id: &str) {
         self.out.push_back(Output::Persist(self.memory.write_server(id)));
     }
+}
+
+/// What is wrong with resources, each beside the form of it that the server runs, if it runs one.
+fn with_what_runs(results: Vec<ResourceResult>, runs: Option<&Held>) -> Vec<ResourceResult> {
+    let form = |result: &ResourceResult| {
+        let key = parse_ref(&result.kind, &result.id).ok()?;
+        Some(runs?.bundle.resources().get(&key)?.body().to_vec())
+    };
+    let beside = |result: ResourceResult| ResourceResult { runs: form(&result).unwrap_or_default(), ..result };
+    results.into_iter().map(beside).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::session::memory::Write;
 use freehold_core::bundle::{Bundle, Digest};
+use freehold_core::lease::LeaseCursor;
 use freehold_core::time::StorePoint;
 use freehold_proto::sync::{ResourceResult, ServerReport, SessionRequest, TrustBundle, go_away};
 use std::sync::Arc;
@@ -66,8 +67,8 @@ pub enum Outcome {
     Applied {
         /// The digest of what was read back.
         digest: Digest,
-        /// The lease spool's position at that instant (P16).
-        lease_seq: u64,
+        /// The barrier (P16); `None` if there is none.
+        barrier: Option<Barrier>,
         /// How long the server itself took, in milliseconds.
         server_ms: u64,
     },
@@ -92,6 +93,16 @@ pub enum Outcome {
     },
     /// The server cannot take a change now.
     Busy,
+}
+
+/// Where a server's lease spool stood with everything in it that the server had granted by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Barrier {
+    /// The spool, and the number of the event that comes next.
+    pub at: LeaseCursor,
+    /// The incarnation of the controller's store that was given a full listing of what the spool has no events of; `None` if
+    /// it is owed one.
+    pub listed: Option<u64>,
 }
 
 /// What the shell knows of a server.

@@ -1,11 +1,13 @@
 //! An address as it is shown, with what it waits for.
 
 use crate::api::Api;
-use freehold_core::State;
+use crate::obedience::runs_older_form;
+use crate::settle::proven;
 use freehold_core::address::{AddressView, Row, awaits, look};
 use freehold_core::lease::LeaseBook;
 use freehold_core::model::Management;
-use freehold_core::name::AddressName;
+use freehold_core::name::{AddressName, ServerName};
+use freehold_core::{Revision, State};
 use freehold_proto::convert::address::{message, row_message};
 use freehold_proto::convert::time;
 use freehold_proto::v1::sync_status::State as Sync;
@@ -32,23 +34,30 @@ impl Api {
     }
 
     fn awaited_of(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Option<AddressWait> {
-        let (server, revision) = awaits(state, name)?;
+        let awaited = awaits(state, name);
+        let is_done = |server: &ServerName, revision: Revision| proven(state, book, server) >= Some(revision);
+        let first_open = awaited.iter().find(|(server, revision)| !is_done(server, **revision));
+        let (server, revision) = first_open.or_else(|| awaited.iter().next()).map(|(s, r)| (s.clone(), *r))?;
+        let scope = state.scope_at(&name.space, name.address).filter(|scope| runs_older_form(state, scope));
         let applied = state.status(&server).and_then(|status| status.applied.as_ref());
-        let proven = applied.is_some_and(|applied| applied.revision >= revision);
+        let runs = applied.is_some_and(|applied| applied.revision >= revision);
         let managed = state.server(&server).is_some_and(|server| server.management == Management::Managed);
         let connected = self.presence.connected(server.agent());
-        let next_seq = book.of(&server).and_then(|leases| leases.cursor).map_or(1, |cursor| cursor.next_seq);
-        let words = match applied {
-            Some(applied) if proven => format!(
-                "{server} runs it; its lease events up to {} are still to come, {} are known",
-                applied.lease_seq,
-                next_seq.saturating_sub(1)
+        let words = match applied.map(|applied| applied.barrier) {
+            _ if scope.is_some() => format!(
+                "{server} refused the scope as it is now, and goes on with an older form of it that may lease the address"
             ),
+            Some(Some(barrier)) if runs => format!(
+                "{server} runs it; its lease events up to {} are still to come, {} are known",
+                barrier.next_seq - 1,
+                known_events(book, &server)
+            ),
+            Some(None) if runs => format!("{server} runs it; what it leased before is still to be listed"),
             _ if !managed => format!("{server} is not managed any more, and may still lease the address; manage it"),
             _ if !connected => format!("{server} is not connected, and may lease the address until it is told"),
             _ => format!("{server} is about to be told"),
         };
-        let at = match (managed, connected, proven) {
+        let at = match (managed, connected, runs) {
             (_, _, true) => Sync::Applied,
             (false, ..) => Sync::Unmanaged,
             (true, false, _) => Sync::Disconnected,
@@ -63,6 +72,11 @@ impl Api {
             took_ms: 0,
             error: state.status(&server).map(|status| status.last_error.clone()).unwrap_or_default(),
         };
-        Some(AddressWait { server: Some(server), leases_only: proven, message: words })
+        Some(AddressWait { server: Some(server), leases_only: runs, message: words })
     }
+}
+
+/// How many events of its present spool are known.
+fn known_events(book: &LeaseBook, server: &ServerName) -> u64 {
+    book.of(server).and_then(|leases| leases.cursor).map_or(0, |cursor| cursor.next_seq.saturating_sub(1))
 }

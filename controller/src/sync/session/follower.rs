@@ -3,8 +3,9 @@
 use super::{Alarm, Followed, Output, Rules, push};
 use crate::sync::waits::Wait;
 use crate::sync::wanted::Wanted;
-use freehold_core::bundle::{self, Bundle, Digest, Hash, ResourceKey};
+use freehold_core::bundle::{self, Bundle, Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::command::Command;
+use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{Applied, RefusedBundle, Rejection};
 use freehold_core::name::ServerName;
 use freehold_core::text::Text;
@@ -12,9 +13,10 @@ use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle::{parse_digest, parse_hash, parse_ref};
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    Bookmark, ChangeAck, Inventory, InventoryRequest, ServerHello, change_ack::Phase, resource_result::Code,
-    session_response::Message,
+    ApplyState, Bookmark, ChangeAck, Inventory, InventoryRequest, ReservationResource, ServerHello, change_ack::Phase,
+    resource_result::Code, session_response::Message,
 };
+use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -23,10 +25,17 @@ const ANSWER_MS: u64 = 10 * 60 * 1000;
 /// First wait after a server was busy, in milliseconds; doubles up to [`BUSY_MS_MAX`].
 const BUSY_MS: u64 = 1000;
 const BUSY_MS_MAX: u64 = 30_000;
+/// First wait before what was proven is proven again, in milliseconds; doubles up to [`PROOF_MS_MAX`]. Each asks the server
+/// for its configuration.
+const PROOF_MS: u64 = 1000;
+const PROOF_MS_MAX: u64 = 60_000;
 /// First wait after a change failed without naming a resource, in milliseconds; doubles up to
 /// [`FAILED_MS_MAX`]. Every try may close the server's sockets for a moment.
 const FAILED_MS: u64 = 5000;
 const FAILED_MS_MAX: u64 = 5 * 60 * 1000;
+
+/// Longest form of a resource that is kept because a server runs it instead of another, in bytes.
+const INSTEAD_BYTES_MAX: usize = 1 << 20;
 
 /// What all servers of a session share.
 #[derive(Debug)]
@@ -107,7 +116,14 @@ pub(super) struct Follower {
     removals_released: bool,
     /// The digest that was bookmarked, and for which point.
     told: Option<(Digest, StorePoint)>,
-    lease_seq: u64,
+    /// Its agent is at a change that an earlier session sent. What it holds may be another thing in a moment; it says when.
+    busy: bool,
+    /// What it holds was applied, and is undone unless its agent hears the confirmation (P14).
+    confirming: bool,
+    /// The earliest tick for another proof of what was proven already.
+    next_proof: u64,
+    /// How long to wait after that one, in milliseconds; doubles up to [`PROOF_MS_MAX`].
+    proof_pause_ms: u64,
     /// What its agent undid last because nobody confirmed it.
     unconfirmed: Option<Digest>,
 }
@@ -122,7 +138,7 @@ impl Follower {
         Self {
             obeyed: hello.obeyed.as_ref().and_then(point::parse),
             observed: parse_digest(&hello.observed_digest),
-            lease_seq: hello.spool_last_seq,
+            busy: hello.state() == ApplyState::Applying,
             unconfirmed: parse_digest(&hello.unconfirmed_digest),
             held,
             ..Self::found(name, edition)
@@ -147,7 +163,10 @@ impl Follower {
             slot: false,
             removals_released: false,
             told: None,
-            lease_seq: 0,
+            busy: false,
+            confirming: false,
+            next_proof: 0,
+            proof_pause_ms: PROOF_MS,
             unconfirmed: None,
         }
     }
@@ -292,6 +311,9 @@ impl Follower {
 
     /// Takes the next step, if it is time for one.
     pub(super) fn advance(&mut self, cx: &mut Context, now: Now) {
+        if self.busy {
+            return;
+        }
         match &self.step {
             Step::Ready => {}
             Step::Waiting(until) if now.ticks >= *until => self.step = Step::Ready,
@@ -344,11 +366,27 @@ impl Follower {
             self.obeyed = Some(at);
             self.bookmark(cx, wanted.digest, at);
         }
-        if (self.recorded != Some(wanted.digest) || wanted.awaited) && !self.drifted() {
-            // Nothing else was sent since the proof whose barrier this is, so the barrier holds for this revision too.
-            self.record(cx, now, wanted, self.lease_seq);
-            self.wanted = Some(Wanted { awaited: false, ..wanted.clone() });
+        if self.drifted() {
+            return;
         }
+        if self.confirming || wanted.awaited {
+            self.prove(cx, now, wanted, at);
+        } else if self.recorded != Some(wanted.digest) {
+            // It was proven in another session, and nobody heard of it; who needs a barrier asks for a proof.
+            self.record(cx, now, wanted, None);
+        }
+    }
+
+    /// Asks to have it proven again that the server runs what it holds, by a change from that to the same, with the leases
+    /// that it granted before.
+    fn prove(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, target: StorePoint) {
+        if now.ticks < self.next_proof {
+            self.step = Step::Waiting(self.next_proof);
+            return;
+        }
+        self.next_proof = now.ticks + self.proof_pause_ms;
+        self.proof_pause_ms = (self.proof_pause_ms * 2).min(PROOF_MS_MAX);
+        self.send(cx, now, wanted.clone(), target, false);
     }
 
     fn bookmark(&self, cx: &mut Context, digest: Digest, at: StorePoint) {
@@ -375,6 +413,11 @@ impl Follower {
             self.step = Step::AwaitSlot;
             return;
         }
+        self.proof_pause_ms = PROOF_MS;
+        self.send(cx, now, wanted, target, snapshot);
+    }
+
+    fn send(&mut self, cx: &mut Context, now: Now, wanted: Wanted, target: StorePoint, snapshot: bool) {
         let change_id = cx.next_change;
         cx.next_change += 1;
         let header = push::Header {
@@ -475,24 +518,46 @@ impl Follower {
         self.told = Some((flight.wanted.digest, flight.target));
         self.failures = 0;
         self.needs_snapshot = false;
-        self.lease_seq = ack.lease_seq;
-        if flight.wanted.confirm_seconds > 0 {
-            // P14: it was heard of over this very line, so the change did not cut it.
+        if flight.wanted.confirm_seconds > 0 && !std::mem::take(&mut self.confirming) {
+            // P14: it was heard of over this very line, so the change did not cut it. It counts as proven when the agent has
+            // heard this, too: the proof that is asked for next is answered after it.
             self.bookmark(cx, flight.wanted.digest, flight.target);
+            (self.confirming, self.next_proof) = (true, now.ticks);
+            return;
         }
-        self.record(cx, now, &flight.wanted, ack.lease_seq);
+        let epoch = <[u8; 16]>::try_from(ack.lease_epoch.as_slice()).ok();
+        let barrier = epoch.map(|epoch| LeaseCursor { epoch, next_seq: ack.lease_seq.saturating_add(1) });
+        self.record(cx, now, &flight.wanted, barrier);
+        if barrier.is_some() {
+            self.proof_pause_ms = PROOF_MS;
+            let paid = |wanted: &&mut Wanted| {
+                wanted.digest == flight.wanted.digest && wanted.revision <= flight.wanted.revision
+            };
+            if let Some(wanted) = self.wanted.as_mut().filter(paid) {
+                // What is waited for is on its way into the store; if that does not do, the next wish says so.
+                wanted.awaited = false;
+            }
+        }
     }
 
     /// What came of something that the agent did without a change set: an overwrite that an operator decided on, which puts back
     /// what was last proven, or an undoing of what nobody confirmed.
     pub(super) fn answered_by_itself(&mut self, cx: &mut Context, now: Now, ack: &ChangeAck) {
+        let was_busy = std::mem::take(&mut self.busy);
         match (ack.phase(), parse_digest(&ack.digest)) {
             (Phase::FailedRolledBack, Some(unconfirmed)) => {
                 self.undone(cx, now, unconfirmed);
                 self.held = Held::Something(None);
                 self.recorded = None;
             }
-            (Phase::Applied, digest) => self.observed(digest, ""),
+            (Phase::Applied, digest) => {
+                if self.held_digest() != digest && !matches!(self.step, Step::InFlight(_)) {
+                    (self.held, self.step) = (Held::Something(digest), Step::Ready);
+                }
+                self.observed(digest, "");
+            }
+            // It holds what it held; what it refused is sent again, and answered for then.
+            _ if was_busy => {}
             (Phase::Busy, _) => {
                 self.reject(cx, BTreeMap::new(), "the server cannot be changed now; decide again", None)
             }
@@ -509,14 +574,14 @@ impl Follower {
         self.reject(cx, BTreeMap::new(), message, Some(bundle));
     }
 
-    fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, lease_seq: u64) {
+    fn record(&mut self, cx: &mut Context, now: Now, wanted: &Wanted, barrier: Option<LeaseCursor>) {
         self.recorded = Some(wanted.digest);
         let applied = Applied {
             revision: wanted.revision,
             digest: wanted.digest,
             at: now.wall,
             took_ms: u64::try_from(now.wall.since(wanted.committed)).unwrap_or(0),
-            lease_seq,
+            barrier,
         };
         cx.out.push_back(Output::Submit(Command::RecordApplied { server: self.name.clone(), applied }));
     }
@@ -534,6 +599,7 @@ impl Follower {
                 message: cut(&result.message),
                 at: now.wall,
                 lacking: (result.code() == Code::Unsupported).then_some(self.edition),
+                instead: instead(&key, resources.get(&key)?, &result.runs),
             };
             Some((key, rejection))
         };
@@ -592,4 +658,22 @@ impl Follower {
 /// A server's own words, no longer than anybody reads.
 fn cut(words: &str) -> String {
     words.chars().take(2000).collect()
+}
+
+/// The form of a resource that a server goes on with while it refuses another (P10): the one that it runs. A scope always does,
+/// so that no refusal leaves a network without DHCP; a reservation only if it is for the same client, as its address may be
+/// meant for another by now.
+fn instead(key: &ResourceKey, refused: &Resource, runs: &[u8]) -> Option<Resource> {
+    let older = Resource::new(runs.to_vec());
+    if runs.is_empty() || runs.len() > INSTEAD_BYTES_MAX || older.hash() == refused.hash() {
+        return None;
+    }
+    let same = match key.kind {
+        ResourceKind::Scope => true,
+        ResourceKind::Reservation => {
+            let client = |resource: &Resource| ReservationResource::decode(resource.body()).ok()?.client;
+            client(&older).is_some_and(|before| client(refused) == Some(before))
+        }
+    };
+    same.then_some(older)
 }

@@ -1,11 +1,12 @@
 use super::*;
 use freehold_core::bundle::{Hash, Resource, ResourceKind};
+use freehold_core::lease::LeaseCursor;
 use freehold_core::{Revision, Timestamp};
 use freehold_proto::sync::change_ack::Phase;
 use freehold_proto::sync::resource_result::Code;
 use freehold_proto::sync::session_request::Message as Up;
 use freehold_proto::sync::session_response::Message as Down;
-use freehold_proto::sync::{ChangeSet, ResourceResult, ResourceVersion, ServerHello};
+use freehold_proto::sync::{ApplyState, ChangeSet, ResourceResult, ResourceVersion, ServerHello};
 
 const STORE: [u8; 16] = [7; 16];
 const FENCE: u64 = 5;
@@ -98,7 +99,7 @@ impl Bench {
     fn applied(&mut self, change_id: u64, bundle: &Bundle) -> Vec<Output> {
         self.ack(change_id, Phase::Applied, |ack| {
             ack.digest = bundle.digest().0.to_vec();
-            ack.lease_seq = 42;
+            (ack.lease_epoch, ack.lease_seq) = (vec![2; 16], 42);
         })
     }
 
@@ -233,7 +234,7 @@ fn p7a_what_runs_and_is_not_recorded_is_recorded() {
     let outputs = bench.all();
     assert_eq!(said(&outputs), ["bookmark", "applied!"]);
     let Output::Submit(Command::RecordApplied { applied, .. }) = &outputs[1] else { panic!() };
-    assert_eq!((applied.digest, applied.lease_seq), (bundle.digest(), 40));
+    assert_eq!((applied.digest, applied.barrier), (bundle.digest(), None), "nobody waits for a barrier");
 }
 
 #[test]
@@ -472,7 +473,9 @@ fn p14_a_change_that_is_to_be_confirmed_is_confirmed_as_soon_as_it_is_applied() 
     bench.session.follow(at(11), &server(), Followed { wanted: Some(wish), ..Followed::default() });
     let [change] = changes(&bench.all()).try_into().expect("one part");
     assert_eq!(change.confirm_within_seconds, 60);
-    assert_eq!(said(&bench.applied(1, &wanted)), ["bookmark", "applied!", "slot free"]);
+    assert_eq!(said(&bench.applied(1, &wanted)), ["bookmark", "slot free", "change"]);
+    // The agent answers the second change after it has heard the confirmation: only now nothing is undone any more.
+    assert_eq!(said(&bench.applied(2, &wanted)), ["applied!"]);
 }
 
 #[test]
@@ -523,9 +526,97 @@ fn p16_the_barrier_is_recorded_with_the_proof() {
         digest: wanted.digest(),
         at: at(100).wall,
         took_ms: 100,
-        lease_seq: 42,
+        barrier: Some(LeaseCursor { epoch: [2; 16], next_seq: 43 }),
     };
     assert_eq!(*applied, expected);
+}
+
+#[test]
+fn p16_who_waits_is_given_a_proof_of_what_was_proven_already() {
+    let bundle = bundle_of(&[("a", "1")]);
+    let (mut bench, _) = Bench::following(Some(&bundle), &bundle, None);
+    let awaited = |revision| Some(Wanted { awaited: true, ..wish(&bundle, revision) });
+    bench.session.wanted(at(200), &server(), awaited(9));
+    assert_eq!(change(&bench.all()), (1, Some(bundle.digest()), vec![], vec![]));
+    let outputs = bench.applied(1, &bundle);
+    let [Output::Submit(Command::RecordApplied { applied, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let barrier = Some(LeaseCursor { epoch: [2; 16], next_seq: 43 });
+    assert_eq!((applied.revision, applied.barrier), (Revision(9), barrier));
+
+    // No server is asked more often than once a second.
+    bench.session.wanted(at(300), &server(), awaited(10));
+    assert_eq!(bench.all(), []);
+    assert_eq!(bench.session.next_retry(), Some(1200));
+    bench.session.tick(at(1200));
+    bench.say(1200, Up::Health(Health::default()));
+    assert_eq!(change(&bench.all()).0, 2);
+
+    // A proof without a barrier is none for those who wait.
+    let outputs = bench.ack(2, Phase::Applied, |ack| ack.digest = bundle.digest().0.to_vec());
+    assert_eq!(said(&outputs), ["applied!"]);
+    assert_eq!(bench.session.next_retry(), Some(2200), "it asks again");
+}
+
+/// An earlier session sent `sent`, and its agent is still at it when it greets.
+fn greeted_busy(held: &Bundle, wanted: &Bundle) -> Bench {
+    let session = Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0);
+    let mut bench = Bench { session, slots: true };
+    let mut hello = hello(Some(held), Some(point(1, 3)));
+    hello.servers[0].set_state(ApplyState::Applying);
+    bench.say(0, Up::Hello(hello));
+    bench.session.opened(at(10), FENCE, point(1, 9));
+    bench.all();
+    let followed = Followed { wanted: Some(wish(wanted, 8)), ..Followed::default() };
+    bench.session.follow(at(11), &server(), followed);
+    assert_eq!(bench.all(), [], "what it holds may be another thing in a moment");
+    bench
+}
+
+#[test]
+fn what_an_agent_holds_counts_when_it_is_at_no_change_of_an_earlier_session_any_more() {
+    let (held, sent) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2")]));
+    let mut bench = greeted_busy(&held, &held);
+    let outputs = bench.ack(0, Phase::Applied, |ack| ack.digest = sent.digest().0.to_vec());
+    assert_eq!(said(&outputs), ["inventory?"], "it runs what is not wanted any more");
+    assert_eq!(change(&bench.inventory(&sent)), (1, Some(sent.digest()), vec!["a".into()], vec![]));
+
+    let mut bench = greeted_busy(&held, &held);
+    assert_eq!(said(&bench.ack(0, Phase::Rejected, |_| {})), ["bookmark", "applied!"], "it holds what it held");
+    let mut bench = greeted_busy(&held, &sent);
+    let outputs = bench.ack(0, Phase::Applied, |ack| ack.digest = sent.digest().0.to_vec());
+    assert_eq!(said(&outputs), ["bookmark", "applied!"]);
+}
+
+#[test]
+fn p10_a_scope_goes_on_in_the_form_that_runs_and_a_reservation_only_for_its_client() {
+    use freehold_proto::sync::{ReservationResource, reservation_resource::Client};
+    let seat = |hardware: u8, host_name: &str| {
+        let client = Some(Client::Hardware(vec![2, 0, 0, 0, 0, hardware]));
+        let seat =
+            ReservationResource { scope: "a".into(), address: "10.0.0.9".into(), client, host_name: host_name.into() };
+        Resource::new(prost::Message::encode_to_vec(&seat))
+    };
+    let seat_key = || ResourceKey { kind: ResourceKind::Reservation, id: "a/10.0.0.9".into() };
+    let bundle = |version: &str, seat: Resource| {
+        Bundle::new([(key("a"), Resource::new(format!("a:{version}").into_bytes())), (seat_key(), seat)].into())
+    };
+    let held = bundle("1", seat(1, "door"));
+    let kept = |wanted: &Bundle| {
+        let (mut bench, _) = Bench::following(Some(&held), wanted, Some(&held));
+        let runs = |(key, resource): (&ResourceKey, &Resource)| ResourceResult {
+            kind: key.kind.as_str().into(),
+            id: key.id.clone(),
+            runs: resource.body().to_vec(),
+            ..ResourceResult::default()
+        };
+        let outputs = bench.ack(1, Phase::Rejected, |ack| ack.results = held.resources().iter().map(runs).collect());
+        let [Output::Submit(Command::RecordRejected { rejections, .. })] = &outputs[..] else { panic!("{outputs:?}") };
+        [rejections[&key("a")].instead.clone(), rejections[&seat_key()].instead.clone()]
+    };
+    let [scope, door] = [key("a"), seat_key()].map(|key| held.resources().get(&key).cloned());
+    assert_eq!(kept(&bundle("2", seat(1, "gate"))), [scope.clone(), door]);
+    assert_eq!(kept(&bundle("2", seat(2, "door"))), [scope, None], "its address may be meant for another");
+    assert_eq!(kept(&bundle("1", seat(2, "door"))), [None, None], "what runs is refused itself");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn servers() -> Vec<Case> {
-    let applied = Applied { revision: Revision(1), digest: Digest([0; 32]), at: NOW, took_ms: 1, lease_seq: 1 };
+    let applied = Applied { revision: Revision(1), digest: Digest([0; 32]), at: NOW, took_ms: 1, barrier: None };
     vec![
         Case {
             prepare: with_drift,

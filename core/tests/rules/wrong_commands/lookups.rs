@@ -138,6 +138,12 @@ fn absent() -> Vec<Case> {
             "name",
         ),
         case(
+            "what a server that is not there was taken off",
+            Command::ForgetLeft { server: word("servers/a/none"), up_to: freehold_core::Revision(9) },
+            Reason::ServerNotFound,
+            "name",
+        ),
+        case(
             "refusals of a server that is not there",
             Command::LiftRefusals { server: word("servers/a/none"), edition: None },
             Reason::ServerNotFound,
