@@ -59,6 +59,23 @@ fn what_kea_refuses_is_kept_out_alone_and_told_in_keas_words() -> Result<()> {
         let server = berlin.json(&format!("server show {SERVER}"))?;
         assert_eq!((&server["status"]["rejected"], &server["status"]["lastError"]), (&Value::Null, &Value::Null));
 
+        // What ran before a refused change runs on, and the network has DHCP.
+        let worse = berlin.freehold("scope update lab --option 8=0a33 --range 10.51.1.0-10.51.1.99 --wait")?;
+        assert_eq!(worse.status.code(), Some(3), "{}{}", worse.stdout, worse.stderr);
+        berlin.done("scope exclude guests 10.52.1.3 --wait")?;
+        let lab = served(berlin, "10.51.0.0/16")?;
+        assert_eq!(lab["option-data"][0]["data"], "0A330001", "{lab}");
+        assert_eq!(lab["pools"][0]["pool"], "10.51.1.0-10.51.1.9", "{lab}");
+        assert_eq!(lab["reservations"][0]["ip-address"], "10.51.9.1", "{lab}");
+        // It may lease what the scope, as it is now, would not: nobody is told that an address of it is safe.
+        berlin.done("ip next lab --from 10.51.1.5")?;
+        let held = berlin.json("ip show 10.51.1.5")?;
+        assert_eq!(held["reasons"][0]["assignment"]["phase"], "PHASE_PENDING", "{held}");
+        let words = held["wait"]["message"].as_str().context("it does not say why")?;
+        assert!(words.ends_with("goes on with an older form of it that may lease the address"), "{words}");
+        berlin.done("scope update lab --option 8=0a330002 --wait")?;
+        assert_eq!(served(berlin, "10.51.0.0/16")?["option-data"][0]["data"], "0A330002");
+
         // Kea was asked before it was told: a configuration that it cannot take would have closed its sockets.
         let log = berlin.branch.kea.process().context("Kea runs")?.log()?;
         assert!(!log.contains("DHCP4_CONFIG_UNRECOVERABLE_ERROR") && !log.contains("DHCP4_CONFIG_LOAD_FAIL"));
@@ -100,6 +117,13 @@ fn running(berlin: &Berlin) -> Result<Vec<String>> {
     let mut subnets = config["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
     subnets.sort_by_key(|subnet| subnet["id"].as_u64());
     Ok(subnets.iter().map(|subnet| subnet["subnet"].as_str().unwrap_or_default().to_owned()).collect())
+}
+
+/// What Kea runs for a network.
+fn served(berlin: &Berlin, network: &str) -> Result<Value> {
+    let config = berlin.branch.kea.command("config-get", None)?;
+    let subnets = config["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
+    subnets.into_iter().find(|subnet| subnet["subnet"] == network).with_context(|| format!("Kea runs no {network}"))
 }
 
 fn was_refused(attempt: &Attempt) -> bool {
