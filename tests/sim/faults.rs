@@ -253,8 +253,12 @@ impl World {
         self.oracle.set_back(&self.controllers[0]);
     }
 
-    /// The agent's disk is gone; the server and its leases are not.
+    /// The agent's disk is gone; the server and its leases are not. Not while the server runs what cuts the host off: what it
+    /// ran before is on that disk, and only a person on the spot could help.
     fn lose_disk(&mut self, host: usize) {
+        if self.hosts[host].kea.cuts_off() {
+            return;
+        }
         self.kill_agent(host);
         let epoch = self.rng.bytes16();
         let entry = &mut self.hosts[host];
