@@ -5,6 +5,7 @@
 //!
 //! Afterwards the answers are compared with what the controller lists, with its audit trail, and with what its ledger makes of nothing.
 
+mod addresses;
 mod caller;
 mod verdict;
 
@@ -70,7 +71,7 @@ async fn tell(folder: &Path, kills: u64) -> Result<()> {
     controller.stop()?;
     println!("{kills} kills, {} claims answered", claims.len());
     verdict::judge(&claims, &shown)?;
-    verdict::ledger_alone(&controller.data(), &shown)
+    verdict::ledger_alone(&controller.data(), shown.entries())
 }
 
 /// The moment of a kill: right after somebody was answered, or anywhere between an idle moment and the middle of a frame. Spread,

@@ -13,6 +13,7 @@ use freehold_proto::v1::event_service_client::EventServiceClient;
 use freehold_proto::v1::reservation::Client;
 use freehold_proto::v1::reservation_service_client::ReservationServiceClient;
 use freehold_proto::v1::{Event, ListEventsRequest, ListReservationsRequest, Reservation};
+use tonic::transport::Channel;
 
 use crate::caller::{Claim, SCOPE};
 use crate::none;
@@ -44,16 +45,26 @@ impl Shown {
                 break;
             }
         }
-        let mut client = EventServiceClient::new(channel).max_decoding_message_size(64 << 20);
-        let (mut events, mut page_token) = (Vec::new(), String::new());
-        loop {
-            let request = ListEventsRequest { page_size: PAGE, page_token, ..ListEventsRequest::default() };
-            let page = client.list_events(request).await?.into_inner();
-            events.extend(page.events);
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(Self { owners, events });
-            }
+        Ok(Self { owners, events: events(channel).await? })
+    }
+
+    /// How many entries the controller has.
+    pub(crate) fn entries(&self) -> usize {
+        self.events.len()
+    }
+}
+
+/// The whole audit trail.
+pub(crate) async fn events(channel: Channel) -> Result<Vec<Event>> {
+    let mut client = EventServiceClient::new(channel).max_decoding_message_size(64 << 20);
+    let (mut events, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListEventsRequest { page_size: PAGE, page_token, ..ListEventsRequest::default() };
+        let page = client.list_events(request).await?.into_inner();
+        events.extend(page.events);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(events);
         }
     }
 }
@@ -103,13 +114,13 @@ fn once_in_the_audit_trail(claims: &[Claim], events: &[Event]) -> Result<()> {
 }
 
 /// The ledger by itself makes the same of it as the store and what came after, and every rule holds.
-pub(crate) fn ledger_alone(data: &Path, shown: &Shown) -> Result<()> {
+pub(crate) fn ledger_alone(data: &Path, entries: usize) -> Result<()> {
     let data = DataDir::new(data.to_owned());
     let alone = backup::check(&data)?;
     none("the state breaks a rule", &alone.broken)?;
     let with_store = recover::open(&data)?;
     ensure!(with_store.set_aside.is_none(), "the store was damaged: {:?}", with_store.set_aside);
     ensure!(with_store.state.view.digest() == alone.state, "the store and the ledger do not make the same state");
-    ensure!(alone.revision == shown.events.len() as u64, "the ledger has another number of entries than the API");
+    ensure!(alone.revision == entries as u64, "the ledger has another number of entries than the API");
     Ok(())
 }

@@ -113,7 +113,8 @@ impl Loopback {
         Ok(dial.channel(dial.connect().await?).await?)
     }
 
-    fn identity(&self) -> PathBuf {
+    /// The identity folder of its first operator, who may do everything.
+    pub fn identity(&self) -> PathBuf {
         self.folder.path().join("admin")
     }
 
