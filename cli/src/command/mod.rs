@@ -4,6 +4,7 @@
 //! the noun is shown. What several nouns share is here: the options that every change takes.
 
 mod agent;
+mod conflict;
 mod event;
 mod field;
 mod ip;
@@ -81,6 +82,9 @@ enum Command {
     /// Addresses: what each is, and getting free ones
     #[command(subcommand)]
     Ip(ip::Command),
+    /// Conflicts: what contradicts itself, and what can be done about it
+    #[command(subcommand)]
+    Conflict(conflict::Command),
     /// Leases: what DHCP servers granted
     #[command(subcommand)]
     Lease(lease::Command),
@@ -157,6 +161,7 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Scope(command) => scope::run(command, &api, screen).await,
         Command::Reservation(command) => reservation::run(command, &api, screen).await,
         Command::Ip(command) => ip::run(command, &api, screen).await,
+        Command::Conflict(command) => conflict::run(command, &api, screen).await,
         Command::Lease(command) => lease::run(command, &api, screen).await,
         Command::Server(command) => server::run(command, &api, screen).await,
         Command::Agent(command) => agent::run(command, &api, screen).await,

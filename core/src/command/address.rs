@@ -121,11 +121,13 @@ pub struct AssignmentPatch {
     pub expires: Option<Option<Timestamp>>,
 }
 
-/// What the wait of a PENDING assignment came to.
+/// What was found out about an assignment: what its wait came to, or what a lease that came or ended makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// No server leases the address.
     Active,
+    /// The lease against it is over. If a server could grant another one it is PENDING, else ACTIVE.
+    Freed,
     /// Somebody else has it.
     Conflict {
         /// Who, in words.

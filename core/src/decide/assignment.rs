@@ -238,7 +238,10 @@ pub(super) fn claim(
     Ok(change(before, at, after))
 }
 
-/// What the wait for the servers came to. Nothing, if the assignment changed meanwhile: it waits anew then.
+/// What was found out about an assignment. Nothing, if it changed meanwhile: it is looked at anew then.
+///
+/// A conflict that is over is not ACTIVE at once: its server may have been given another form of the scope meanwhile, and
+/// whether it leases the address is for the barrier to say.
 pub(super) fn settle(
     state: &State,
     at: Moment,
@@ -251,6 +254,11 @@ pub(super) fn settle(
     };
     let (phase, conflict) = match outcome {
         Outcome::Active => (Phase::Active, Text::default()),
+        Outcome::Freed => {
+            let scope = state.scope_at(&name.space, name.address);
+            let pending = could_lease(state, scope.map(AsRef::as_ref), &name.space, name.address);
+            (if pending { Phase::Pending } else { Phase::Active }, Text::default())
+        }
         Outcome::Conflict { who } => (Phase::Conflict, who.clone()),
     };
     let rare = Rare { conflict, ..before.rare() }.boxed();

@@ -163,8 +163,11 @@ fn conversions() -> BoxedStrategy<Command> {
 
 /// Commands about addresses.
 pub(crate) fn commands() -> BoxedStrategy<Command> {
-    let outcome =
-        prop_oneof![Just(Outcome::Active), Just(Outcome::Conflict { who: Text::parse("somebody").expect("text") })];
+    let outcome = prop_oneof![
+        Just(Outcome::Active),
+        Just(Outcome::Freed),
+        Just(Outcome::Conflict { who: Text::parse("somebody").expect("text") })
+    ];
     prop_oneof![
         12 => orders(),
         3 => (names(), ends()).prop_map(|(name, until)| Command::ExtendHold { name, etag: None, until }),
