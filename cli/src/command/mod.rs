@@ -8,7 +8,6 @@ mod conflict;
 mod event;
 mod field;
 mod ip;
-mod ip_history;
 mod labels;
 mod lease;
 mod net;
@@ -100,8 +99,6 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
-    History(ip_history::History),
-    Who(ip_history::Who),
     Search(search::Search),
     /// Follow changes as they happen
     Watch(watch::Watch),
@@ -167,8 +164,6 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Agent(command) => agent::run(command, &api, screen).await,
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
-        Command::History(history) => ip_history::history(&history, &api, screen).await,
-        Command::Who(who) => ip_history::who(&who, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,
         Command::Watch(watch) => watch::run(&watch, &api, screen).await,
         Command::Whoami => whoami::run(&api, screen).await,

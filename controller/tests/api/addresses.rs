@@ -141,6 +141,96 @@ async fn addresses_are_given_out_in_every_way() {
 }
 
 #[tokio::test]
+async fn a_reservation_becomes_a_claim_and_a_reservation_again_in_one_call_each() {
+    let house = House::furnished().await;
+    let name = "scopes/yard/reservations/10.1.0.70".to_owned();
+    let to_claim = ConvertToClaimRequest { name: name.clone(), request_id: "once".to_owned(), ..Default::default() };
+    let claimed = client(&house).convert_to_claim(to_claim.clone()).await.expect("claimed").into_inner();
+    assert_eq!((claimed.state(), claimed.reasons.len()), (State::Claimed, 1));
+    let again = client(&house).convert_to_claim(to_claim).await.expect("claimed once").into_inner();
+    assert_eq!(again.etag, claimed.etag);
+    let Some(address_reason::Detail::Assignment(claim)) = &claimed.reasons[0].detail else { panic!("a claim") };
+    let hardware = assignment::Client::HardwareAddress("02:00:00:00:00:70".to_owned());
+    assert_eq!((claim.client.clone(), claim.holder.as_str()), (Some(hardware), "operators/admin"));
+    let to_reservation =
+        ConvertToReservationRequest { name: claimed.name.clone(), etag: claimed.etag, ..Default::default() };
+    let reserved = client(&house).convert_to_reservation(to_reservation).await.expect("reserved").into_inner();
+    assert_eq!(reserved.name, name);
+    assert_eq!(get(&house, "10.1.0.70").await.state(), State::Reserved);
+}
+
+/// Either conversion takes from one kind and gives to the other, so it needs the right to both.
+#[tokio::test]
+async fn a_conversion_needs_the_rights_to_both_sides() {
+    let house = House::furnished().await;
+    let as_role = async |role: Role| {
+        let credentials = house.operator(role.id(), role).await;
+        AddressServiceClient::new(house.channel(Some(&credentials)).await)
+    };
+    let to_claim = ConvertToClaimRequest {
+        name: "scopes/yard/reservations/10.1.0.70".to_owned(),
+        validate_only: true,
+        ..Default::default()
+    };
+    let denied = refused(Code::PermissionDenied, "PERMISSION_DENIED");
+    let addresses_only = as_role(Role::IpAddressRecordAdministrator).await.convert_to_claim(to_claim.clone()).await;
+    assert_eq!(answer(&addresses_only.expect_err("no reservations")), denied);
+    as_role(Role::DhcpAdministrator).await.convert_to_claim(to_claim).await.expect("both");
+    let held = given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await.remove(0);
+    let to_reservation = ConvertToReservationRequest {
+        name: held.name,
+        details: Some(details("02:00:00:00:00:10")),
+        validate_only: true,
+        ..Default::default()
+    };
+    let reservations_only =
+        as_role(Role::DhcpReservationsAdministrator).await.convert_to_reservation(to_reservation).await;
+    assert_eq!(answer(&reservations_only.expect_err("no addresses")), denied);
+}
+
+#[tokio::test]
+async fn what_is_soon_over_is_listed_by_its_end() {
+    let house = House::furnished().await;
+    let now = get(&house, "10.1.0.70").await.reasons[0].start_time.expect("a time").seconds;
+    let claim = async |address: &str, days: i64| {
+        let end = prost_types::Timestamp { seconds: now + days * 86_400, nanos: 0 };
+        let request = AllocateAddressesRequest {
+            addresses: vec![address.to_owned()],
+            expire_time: Some(end),
+            ..allocate(FREE, AddressPurpose::Claim, 0)
+        };
+        given(&house, request).await;
+    };
+    // Two of one end: the page ends between them.
+    for (address, days) in [("10.2.0.4", 30), ("10.2.0.3", 3), ("10.2.0.2", 5), ("10.2.0.9", 3)] {
+        claim(address, days).await;
+    }
+    given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await;
+    let list = async |request: ListExpiringAddressesRequest| {
+        let (mut found, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListExpiringAddressesRequest { page_size: 1, page_token, ..request.clone() };
+            let page = client(&house).list_expiring_addresses(request).await.expect("a page").into_inner();
+            found.extend(page.addresses.into_iter().map(|address| address.address));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return found;
+            }
+        }
+    };
+    let all = ListExpiringAddressesRequest::default;
+    assert_eq!(list(all()).await, ["10.2.0.3", "10.2.0.9", "10.2.0.2"]);
+    assert_eq!(list(ListExpiringAddressesRequest { holds: true, ..all() }).await[0], "10.1.0.10");
+    let days = |days: i64| Some(Span { seconds: days * 86_400, nanos: 0 });
+    assert_eq!(list(ListExpiringAddressesRequest { within: days(4), ..all() }).await, ["10.2.0.3", "10.2.0.9"]);
+    assert_eq!(
+        list(ListExpiringAddressesRequest { within: days(40), parent: FREE.to_owned(), ..all() }).await.len(),
+        4
+    );
+    assert_eq!(list(ListExpiringAddressesRequest { parent: "scopes/yard".to_owned(), ..all() }).await.len(), 0);
+}
+
+#[tokio::test]
 async fn all_or_none() {
     let house = House::furnished().await;
     let before = house.revision().await;

@@ -171,7 +171,8 @@ async fn two_scopes_that_share_addresses_cannot_have_one_server_unseen() {
     let prefix = Prefix { cidr: "10.1.0.0/24".to_owned(), kind: prefix::Kind::Network.into(), ..Default::default() };
     let create = CreatePrefixRequest { parent: "spaces/lab".to_owned(), prefix: Some(prefix), ..Default::default() };
     house.prefixes().create_prefix(create).await.expect("a prefix");
-    let scope = Scope { space: "spaces/lab".to_owned(), server: agent.server.clone(), ..yard() };
+    let network = "spaces/lab/prefixes/10.1.0.0-24".to_owned();
+    let scope = Scope { network, server: agent.server.clone(), ..yard() };
     house.scopes().create_scope(create_scope("lab", scope)).await.expect("a scope");
     let found = list(&house, ListConflictsRequest::default()).await;
     let [found] = found.try_into().expect("one");

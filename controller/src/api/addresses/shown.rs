@@ -63,6 +63,7 @@ impl Api {
             (true, false, _) => Sync::Disconnected,
             (true, true, _) => Sync::Pending,
         };
+        let name_of = server.clone();
         let server = SyncStatus {
             server: server.to_string(),
             state: at.into(),
@@ -72,7 +73,9 @@ impl Api {
             took_ms: 0,
             error: state.status(&server).map(|status| status.last_error.clone()).unwrap_or_default(),
         };
-        Some(AddressWait { server: Some(server), leases_only: runs, message: words })
+        // Of an agent that was never there since the start nobody knows since when it is not.
+        let seen = self.presence.agent(name_of.agent()).filter(|_| !connected).map(|agent| time::message(agent.seen));
+        Some(AddressWait { server: Some(server), leases_only: runs, message: words, seen_time: seen })
     }
 }
 
