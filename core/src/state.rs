@@ -487,7 +487,10 @@ impl State {
                 self.addresses.reservations.put(&reservation);
                 self.reservations.insert(reservation.name.clone(), reservation);
             }
-            Record::Address(assignment) => self.addresses.put(assignment),
+            Record::Address(assignment) => {
+                self.count_fields_in(assignment.labels());
+                self.addresses.put(assignment);
+            }
             Record::Server(server) => {
                 self.servers.insert(server.name.clone(), server);
             }
@@ -549,7 +552,10 @@ impl State {
                 self.addresses.reservations.take(reservation);
                 self.reservations.remove(&reservation.name);
             }
-            Record::Address(assignment) => self.addresses.take(assignment),
+            Record::Address(assignment) => {
+                self.count_fields_out(assignment.labels());
+                self.addresses.take(assignment);
+            }
             Record::Server(server) => {
                 self.servers.remove(&server.name);
             }

@@ -7,6 +7,7 @@ mod set;
 mod shown;
 mod why;
 
+use super::labels::NewLabels;
 use super::{Change, Guard};
 use crate::call::request_id;
 use crate::connect::Api;
@@ -101,6 +102,8 @@ pub(crate) struct Details {
     /// Whom to ask
     #[arg(long, default_value = "")]
     owner: String,
+    #[command(flatten)]
+    labels: NewLabels,
 }
 
 /// Whether to wait until an address can be relied on.

@@ -110,7 +110,7 @@ impl AddressService for Api {
     async fn get_address(&self, request: Request<GetAddressRequest>) -> Result<Response<Address>, Status> {
         let state = self.engine.state();
         let name = address(&state, &request.get_ref().name)?;
-        Ok(Response::new(self.shown_address(&state, &self.leases.book(), &name)))
+        Ok(Response::new(self.shown_whole(&state, &self.leases.book(), &name)))
     }
 
     async fn list_addresses(

@@ -231,6 +231,71 @@ async fn what_is_soon_over_is_listed_by_its_end() {
 }
 
 #[tokio::test]
+async fn tags_and_fields_are_put_on_addresses_and_come_down_to_them() {
+    let house = House::furnished().await;
+    let mut fields = field_definition_service_client::FieldDefinitionServiceClient::new(house.api.clone());
+    let definition = FieldDefinition {
+        value_type: field_definition::ValueType::Text.into(),
+        applies_to: vec![field_definition::Kind::Prefix.into(), field_definition::Kind::Address.into()],
+        inherited: true,
+        required: true,
+        ..Default::default()
+    };
+    let create = CreateFieldDefinitionRequest {
+        field_definition_id: "site".to_owned(),
+        field_definition: Some(definition),
+        ..Default::default()
+    };
+    fields.create_field_definition(create).await.expect("a field");
+    let network = Prefix {
+        name: FREE.to_owned(),
+        tags: vec!["lab".to_owned()],
+        fields: [("site".to_owned(), "berlin".to_owned())].into(),
+        ..Default::default()
+    };
+    let update = UpdatePrefixRequest { prefix: Some(network), ..Default::default() };
+    house.prefixes().update_prefix(update).await.expect("labelled");
+    // A required field is not asked for when an address is given out.
+    given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await;
+    let labelled = AddressDetails { tags: vec!["voice".to_owned(), "pci".to_owned()], ..Default::default() };
+    let request = AllocateAddressesRequest { details: vec![labelled], ..allocate(FREE, AddressPurpose::Claim, 1) };
+    let claimed = given(&house, request).await.remove(0);
+    let shown = async |address: &str| {
+        let address = get(&house, address).await;
+        let tags = address.effective_tags.into_iter().map(|tag| (tag.tag, tag.source));
+        let fields =
+            address.effective_fields.into_iter().map(|field| (format!("{}={}", field.id, field.value), field.source));
+        tags.chain(fields).collect::<Vec<_>>()
+    };
+    let said = |what: &str, whose: &str| (what.to_owned(), whose.to_owned());
+    let lab = [said("lab", FREE), said("site=berlin", FREE)];
+    assert_eq!(shown("10.2.0.99").await, lab, "nothing was decided about it");
+    let own = claimed.name.as_str();
+    assert_eq!(
+        shown(&claimed.address).await,
+        [said("lab", FREE), said("pci", own), said("voice", own), said("site=berlin", FREE)]
+    );
+    let update = UpdateAddressRequest {
+        name: claimed.name.clone(),
+        details: Some(AddressDetails {
+            tags: vec!["voice".to_owned()],
+            fields: [("site".to_owned(), "rome".to_owned())].into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    client(&house).update_address(update).await.expect("changed");
+    assert_eq!(shown(&claimed.address).await, [said("lab", FREE), said("voice", own), said("site=rome", own)]);
+    let mut search = search_service_client::SearchServiceClient::new(house.api.clone());
+    let found = search.search(SearchRequest { query: "voice".to_owned(), ..Default::default() }).await;
+    let found = found.expect("an answer").into_inner().matches;
+    assert_eq!(found.iter().map(|one| (one.name.as_str(), one.field.as_str())).collect::<Vec<_>>(), [(own, "tags")]);
+    let delete = DeleteFieldDefinitionRequest { name: "fieldDefinitions/site".to_owned(), ..Default::default() };
+    let refusal = fields.delete_field_definition(delete).await.expect_err("an address has a value");
+    assert_eq!(answer(&refusal), refused(Code::FailedPrecondition, "IN_USE"));
+}
+
+#[tokio::test]
 async fn all_or_none() {
     let house = House::furnished().await;
     let before = house.revision().await;

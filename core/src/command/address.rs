@@ -1,6 +1,7 @@
 //! What addresses are asked for with.
 
 use crate::client::ClientIdentity;
+use crate::labels::{Labels, LabelsPatch};
 use crate::lease::LeaseBook;
 use crate::name::{PrefixName, ScopeName};
 use crate::text::{HostName, Text};
@@ -64,6 +65,8 @@ pub struct AddressDetails {
     pub comment: Text,
     /// Whom to ask. A reservation has none.
     pub owner: Text,
+    /// Tags and custom fields.
+    pub labels: Labels,
 }
 
 /// Addresses to give out, all or none.
@@ -119,6 +122,8 @@ pub struct AssignmentPatch {
     pub owner: Option<Text>,
     /// When a claim ends by itself, or never.
     pub expires: Option<Option<Timestamp>>,
+    /// Tags and custom fields.
+    pub labels: LabelsPatch,
 }
 
 /// What was found out about an assignment: what its wait came to, or what a lease that came or ended makes of it.

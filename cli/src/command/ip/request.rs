@@ -80,7 +80,7 @@ impl super::Client {
 
 impl Details {
     pub(super) fn is_empty(&self) -> bool {
-        self.client.message().is_none() && self.host_name.is_none() && self.comment.is_empty() && self.owner.is_empty()
+        self.message() == v1::AddressDetails::default()
     }
 
     pub(super) fn message(&self) -> v1::AddressDetails {
@@ -89,6 +89,8 @@ impl Details {
             host_name: self.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
             comment: self.comment.clone(),
             owner: self.owner.clone(),
+            tags: self.labels.tags(),
+            fields: self.labels.fields(),
         }
     }
 
@@ -249,7 +251,7 @@ mod tests {
                 ..Default::default()
             }
         );
-        let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --wait";
+        let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --tag voice --field site=berlin --wait";
         let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
         assert!(next.settled.wait);
         assert_eq!(
@@ -263,6 +265,8 @@ mod tests {
                     host_name: "printer".into(),
                     comment: String::new(),
                     owner: "it".into(),
+                    tags: vec!["voice".into()],
+                    fields: [("site".to_owned(), "berlin".to_owned())].into(),
                 }],
                 request_id: "id".into(),
                 ..Default::default()

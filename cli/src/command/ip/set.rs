@@ -1,8 +1,9 @@
 //! `freehold ip set`: what is said about a held or claimed address.
 
 use super::request::end;
-use super::{Client, Which};
+use super::{Client, Which, get, shown};
 use crate::call::request_id;
+use crate::command::labels::EditLabels;
 use crate::command::{Change, Guard, mask, some_change};
 use crate::connect::Api;
 use crate::error::Failure;
@@ -31,18 +32,30 @@ pub(crate) struct Set {
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
     #[command(flatten)]
+    labels: EditLabels,
+    #[command(flatten)]
     guard: Guard,
     #[command(flatten)]
     change: Change,
 }
 
 impl Set {
-    fn request(&self, request_id: String, now: SystemTime) -> Result<v1::UpdateAddressRequest, Failure> {
+    /// `own` is what the address has: labels are put on it and taken off it.
+    fn request(
+        &self,
+        own: &v1::Assignment,
+        request_id: String,
+        now: SystemTime,
+    ) -> Result<v1::UpdateAddressRequest, Failure> {
         let host_name = self.host_name.as_deref().filter(|name| !name.is_empty()).map(HostName::parse).transpose()?;
         let client = self.client.message();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let expires = self.expires.as_deref().filter(|text| *text != "never");
-        let paths: Vec<&str> = [
+        let (tags, fields) = match self.labels.is_empty() {
+            true => Default::default(),
+            false => self.labels.apply(&own.tags, &own.fields)?,
+        };
+        let named = [
             client.as_ref().map(field),
             self.host_name.as_ref().map(|_| "host_name"),
             self.comment.as_ref().map(|_| "comment"),
@@ -50,8 +63,8 @@ impl Set {
             self.expires.as_ref().map(|_| "expire_time"),
         ]
         .into_iter()
-        .flatten()
-        .collect();
+        .flatten();
+        let paths: Vec<&str> = named.chain(self.labels.paths()).collect();
         some_change(&paths)?;
         Ok(v1::UpdateAddressRequest {
             name: self.which.name()?,
@@ -60,6 +73,8 @@ impl Set {
                 host_name: host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
                 comment: text(&self.comment),
                 owner: text(&self.owner),
+                tags,
+                fields,
             }),
             expire_time: expires.map(|text| end(text, now)).transpose()?,
             update_mask: mask(paths),
@@ -80,7 +95,17 @@ fn field(client: &v1::address_details::Client) -> &'static str {
 }
 
 pub(super) async fn run(set: &Set, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
-    let request = set.request(request_id(), SystemTime::now())?;
+    // Labels are changed as a whole: the etag sees to it that nobody else's are lost.
+    let mut own = v1::Assignment::default();
+    let mut etag = set.guard.text();
+    if !set.labels.is_empty() {
+        let now = get(api, set.which.name()?).await?;
+        own = shown::assignment(&now).cloned().unwrap_or_default();
+        if etag.is_empty() {
+            etag = now.etag;
+        }
+    }
+    let request = v1::UpdateAddressRequest { etag, ..set.request(&own, request_id(), SystemTime::now())? };
     let address = api.call(request, async |request| api.addresses().update_address(request).await).await?;
     screen.changed(&address, set.change.validate_only)
 }
@@ -95,7 +120,8 @@ mod tests {
 
     fn request(line: &str) -> Result<v1::UpdateAddressRequest, Failure> {
         let Noun::Ip(Command::Set(set)) = testing::parse(line) else { panic!("another command") };
-        set.request("id".into(), SystemTime::UNIX_EPOCH + Duration::from_secs(1000))
+        let own = v1::Assignment { tags: vec!["old".into(), "pci".into()], ..Default::default() };
+        set.request(&own, "id".into(), SystemTime::UNIX_EPOCH + Duration::from_secs(1000))
     }
 
     #[test]
@@ -119,6 +145,9 @@ mod tests {
         );
         let never = request("ip set 10.1.2.3 --expires never").expect("a request");
         assert_eq!((never.expire_time, never.update_mask), (None, mask(vec!["expire_time"])));
+        let tagged = request("ip set 10.1.2.3 --tag voice --untag old").expect("a request");
+        let details = v1::AddressDetails { tags: vec!["pci".into(), "voice".into()], ..Default::default() };
+        assert_eq!((tagged.details, tagged.update_mask), (Some(details), mask(vec!["tags"])));
         assert!(request("ip set 10.1.2.3").is_err());
     }
 }

@@ -28,6 +28,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("hardware_address", "details.hardware_address"),
     ("client_id", "details.client_id"),
     ("duid", "details.duid"),
+    ("tags", "details.tags"),
+    ("fields", "details.fields"),
     ("reservation.address", "address"),
     ("reservation", "details"),
 ];

@@ -38,10 +38,19 @@ pub(super) async fn cases(house: &House) -> Vec<Case> {
     };
     let held = given(house, named(AddressPurpose::Hold, "10.2.0.20")).await.remove(0);
     let claimed = given(house, named(AddressPurpose::Claim, "10.2.0.21")).await.remove(0);
-    [places(), choices(), lengths(), changes(&held, &claimed), others(), conversions(&held, &claimed), expiring()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        places(),
+        choices(),
+        lengths(),
+        changes(&held, &claimed),
+        others(),
+        conversions(&held, &claimed),
+        labels(&claimed),
+        expiring(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn hold(parent: &str) -> AllocateAddressesRequest {
@@ -334,6 +343,30 @@ fn conversions(held: &Address, claimed: &Address) -> Vec<Case> {
             ConvertToClaimRequest { expire_time: Some(Timestamp { seconds: 1, nanos: 0 }), ..claim(reserved) },
             invalid("expire_time"),
         ),
+    ]
+}
+
+/// Labels that an address cannot have, wherever they are said.
+fn labels(claimed: &Address) -> Vec<Case> {
+    let tagged = |tag: &str| AddressDetails { tags: vec!["a".to_owned(), tag.to_owned()], ..Default::default() };
+    let site = || AddressDetails { fields: [("site".to_owned(), "x".to_owned())].into(), ..Default::default() };
+    let update =
+        |details| UpdateAddressRequest { name: claimed.name.clone(), details: Some(details), ..Default::default() };
+    let claim = |details| AllocateAddressesRequest { details: vec![details], ..hold(FREE) };
+    let many = (0..33).map(|n| format!("t{n}")).collect();
+    let tag = |field| (InvalidArgument, "INVALID_TAG", field);
+    let missing = |field| (NotFound, "FIELD_DEFINITION_NOT_FOUND", field);
+    vec![
+        case("a tag that is none", ALLOCATE, claim(tagged("A B")), tag("details[0].tags[1]")),
+        case("a tag that is none", UPDATE, update(tagged("site=x")), tag("details.tags[1]")),
+        case(
+            "tags without end",
+            UPDATE,
+            update(AddressDetails { tags: many, ..Default::default() }),
+            (InvalidArgument, "TOO_MANY", "details.tags"),
+        ),
+        case("a field that there is not", ALLOCATE, claim(site()), missing("details[0].fields.site")),
+        case("a field that there is not", UPDATE, update(site()), missing("details.fields.site")),
     ]
 }
 
