@@ -132,7 +132,8 @@ impl Leases {
         let subnet_id = house.scopes().get_scope(scope).await.expect("there").into_inner().subnet_id;
         let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
         let (up, requests) = mpsc::channel(8);
-        let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: 0 };
+        let hello =
+            UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: 0 };
         up.send(UploadLeasesRequest { message: Some(up::Message::Hello(hello)) }).await.expect("open");
         let down = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
         let mut leases = Self { subnet_id, next: 1, up, down };

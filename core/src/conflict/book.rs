@@ -4,7 +4,7 @@ use super::foreign::Foreign;
 use super::touch::{Place, Touched, one_way};
 use crate::change::{Change, Record};
 use crate::lease::Lease;
-use crate::name::ConflictName;
+use crate::name::{ConflictName, ServerName};
 use crate::time::Timestamp;
 use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeMap;
@@ -79,9 +79,11 @@ impl Watcher {
             self.touched.0.extend(refused);
         }
         // A lease at a time: the places of a million of them need not be there at once.
-        for lease in facts.book.servers().flat_map(|(_, leases)| leases.leases.values()) {
-            self.leased(facts, lease);
-            self.refresh(facts, now);
+        for (server, leases) in facts.book.servers() {
+            for lease in leases.leases.values() {
+                self.leased(facts, server, lease);
+                self.refresh(facts, now);
+            }
         }
         self.refresh(facts, now);
     }
@@ -104,8 +106,8 @@ impl Watcher {
 
     /// Notes what a lease touches that was granted, changed or ended. Of one that another took the place of, whoever calls
     /// this says both.
-    pub fn leased(&mut self, facts: &Facts<'_>, lease: &Lease) {
-        self.touched.lease(facts, lease);
+    pub fn leased(&mut self, facts: &Facts<'_>, server: &ServerName, lease: &Lease) {
+        self.touched.lease(facts, server, lease);
     }
 
     /// How many places are to be looked at.

@@ -4,7 +4,7 @@ use crate::change::RecordKey;
 use crate::client::ClientIdentity;
 use crate::lease::Lease;
 use crate::model::{Assignment, ForeignSubnet, Rejection, Reservation, Scope};
-use crate::name::{AddressName, ConflictName, ScopeName, ServerName, SpaceName};
+use crate::name::{AddressName, ConflictName, ServerName, SpaceName};
 use crate::net::Cidr;
 use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
@@ -100,12 +100,10 @@ pub enum Clash {
         /// The lease.
         lease: Arc<Lease>,
     },
-    /// Two servers lease one address of a scope to two clients.
+    /// Two servers lease one address to two clients.
     LeasedTwice {
         /// The address.
         name: AddressName,
-        /// The scope.
-        scope: ScopeName,
         /// The first server and its lease.
         one: (ServerName, Arc<Lease>),
         /// The other.
@@ -225,8 +223,8 @@ impl Clash {
             Self::LeaseAgainst { firm, server, lease } | Self::ClientElsewhere { firm, server, lease } => {
                 vec![firm.record().to_string(), leased(server, lease)]
             }
-            Self::LeasedTwice { scope, one, other, .. } => {
-                vec![scope.to_string(), leased(&one.0, &one.1), leased(&other.0, &other.1)]
+            Self::LeasedTwice { one, other, .. } => {
+                vec![leased(&one.0, &one.1), leased(&other.0, &other.1)]
             }
             Self::ScopesOverlap { one, other, .. } => vec![one.name.to_string(), other.name.to_string()],
             Self::ForeignSubnet { scope, .. } => vec![scope.name.to_string()],

@@ -1,6 +1,7 @@
 use super::clash::{Clash, Firm};
 use super::foreign::Foreign;
 use super::touch::Place;
+use crate::address::leases_there;
 use crate::bundle::{Hash, ResourceKey};
 use crate::client::ClientIdentity;
 use crate::lease::{Lease, LeaseBook, LeaseState};
@@ -36,6 +37,11 @@ impl<'a> Facts<'a> {
         SubnetId::new(lease.subnet_id).and_then(|id| self.state.scope_of_subnet_id(id))
     }
 
+    /// The space that the lease of a server is in.
+    pub(super) fn space_of(&self, server: &ServerName, lease: &Lease) -> Option<&'a SpaceName> {
+        SubnetId::new(lease.subnet_id).and_then(|id| self.state.space_of_subnet(server, id))
+    }
+
     /// Everything that a place takes part in.
     pub(super) fn clashes(&self, foreign: &Foreign, place: &Place) -> Vec<Clash> {
         match place {
@@ -49,8 +55,7 @@ impl<'a> Facts<'a> {
     }
 
     fn at_address(&self, name: &AddressName) -> Vec<Clash> {
-        let Some(scope) = self.state.scope_at(&name.space, name.address) else { return Vec::new() };
-        let leases: Vec<_> = self.book.leases_on(scope.subnet_id, name.address).collect();
+        let leases: Vec<_> = leases_there(self.state, self.book, name).collect();
         let mut clashes = Vec::new();
         if let Some(assignment) = self.state.assignment(name) {
             let is_its = |lease: &Lease| assignment.client.as_ref().is_some_and(|client| lease.is_of(client));
@@ -62,12 +67,7 @@ impl<'a> Facts<'a> {
         for (n, one) in leases.iter().enumerate() {
             for other in leases[n + 1..].iter().filter(|other| differ(one.1, other.1)) {
                 let owned = |(server, lease): (&ServerName, &Arc<Lease>)| (server.clone(), Arc::clone(lease));
-                clashes.push(Clash::LeasedTwice {
-                    name: name.clone(),
-                    scope: scope.name.clone(),
-                    one: owned(*one),
-                    other: owned(*other),
-                });
+                clashes.push(Clash::LeasedTwice { name: name.clone(), one: owned(*one), other: owned(*other) });
             }
         }
         clashes

@@ -74,9 +74,16 @@ impl Touched {
                 self.all_leased(facts, after);
             }
             (Some(Record::Scope(scope)), None) | (None, Some(Record::Scope(scope))) => self.all_leased(facts, scope),
-            (Some(Record::ServerStatus(before)), Some(Record::ServerStatus(after))) => self.refused(before, after),
+            (Some(Record::ServerStatus(before)), Some(Record::ServerStatus(after))) => {
+                self.refused(before, after);
+                if before.left != after.left {
+                    self.left(facts, before);
+                    self.left(facts, after);
+                }
+            }
             (Some(Record::ServerStatus(status)), None) | (None, Some(Record::ServerStatus(status))) => {
                 self.refused_keys(&status.server, status.quarantine.keys());
+                self.left(facts, status);
             }
             _ => {}
         }
@@ -140,6 +147,16 @@ impl Touched {
         }
     }
 
+    /// What is leased where a server was taken off and may lease still.
+    fn left(&mut self, facts: &Facts<'_>, status: &ServerStatus) {
+        for (id, left) in &status.left {
+            let family = left.network.family();
+            let leased = facts.book.leased(*id, family).iter_in(0..=u128::MAX);
+            let addresses = leased.filter_map(|number| from_number(family, number));
+            self.0.extend(addresses.map(|address| Place::Address(AddressName { space: left.space.clone(), address })));
+        }
+    }
+
     /// What is leased in a scope that came, went or lies elsewhere now.
     fn all_leased(&mut self, facts: &Facts<'_>, scope: &Scope) {
         let family = scope.network.family();
@@ -158,7 +175,10 @@ impl Touched {
     }
 
     /// What a lease that was granted, changed or ended touches.
-    pub(super) fn lease(&mut self, facts: &Facts<'_>, lease: &Lease) {
+    pub(super) fn lease(&mut self, facts: &Facts<'_>, server: &ServerName, lease: &Lease) {
+        if let Some(space) = facts.space_of(server, lease) {
+            self.0.insert(Place::Address(AddressName { space: space.clone(), address: lease.address }));
+        }
         if let Some(scope) = facts.scope_of(lease) {
             self.address(scope, lease.address);
             self.clients(lease);

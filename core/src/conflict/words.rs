@@ -48,9 +48,10 @@ impl Clash {
                 };
                 format!("{}{risk}, and {}", firm(given), leases(server, lease, now))
             }
-            Self::LeasedTwice { name, scope, one, other } => format!(
-                "{} of {scope} is leased twice: {}, and {}",
+            Self::LeasedTwice { name, one, other } => format!(
+                "{} of {} is leased twice: {}, and {}",
                 name.address,
+                name.space,
                 leases(&one.0, &one.1, now),
                 leases(&other.0, &other.1, now)
             ),
@@ -79,7 +80,11 @@ impl Clash {
                     RecordKey::Reservation(_) => "the reservation",
                     _ => "the scope",
                 };
-                format!("{server} refused {what} {record}, so it is not served: {}", rejection.message)
+                let served = match rejection.instead {
+                    Some(_) => "and goes on with an older form of it",
+                    None => "so it is not served",
+                };
+                format!("{server} refused {what} {record}, {served}: {}", rejection.message)
             }
         }
     }

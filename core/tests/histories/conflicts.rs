@@ -70,6 +70,7 @@ fn pointed() -> Vec<Command> {
         message: "no".to_owned(),
         at: Timestamp(0),
         lacking: None,
+        instead: None,
     };
     let keys = [key(ResourceKind::Scope, "p"), key(ResourceKind::Reservation, "p/10.0.0.4")];
     vec![
@@ -128,8 +129,8 @@ fn follow(happenings: &[Happening]) -> BTreeMap<String, usize> {
                 let before = book.of(&server).and_then(|leases| leases.leases.get(&event.lease.address)).cloned();
                 book.apply(&server, event);
                 let facts = Facts { state: &history.state, book: &book, form };
-                before.into_iter().for_each(|before| watcher.leased(&facts, &before));
-                watcher.leased(&facts, &event.lease);
+                before.into_iter().for_each(|before| watcher.leased(&facts, &server, &before));
+                watcher.leased(&facts, &server, &event.lease);
             }
         }
         let facts = Facts { state: &history.state, book: &book, form };
