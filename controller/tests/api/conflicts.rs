@@ -90,6 +90,10 @@ async fn a_lease_that_turns_up_makes_a_conflict_that_ends_with_it() {
     assert_eq!(assignment(&conflict).conflict, "servers/berlin-1/kea4 leases it to 02:00:00:00:00:99");
 
     leases.say(lease_event::Kind::Released, WANTED, [2, 0, 0, 0, 0, 0x99]).await;
+    // The server has to prove once more that it does not lease the address.
+    let proof = agent.change().await;
+    assert_eq!((&proof.upserts[..], &proof.removes[..]), (&[][..], &[][..]));
+    agent.applies_at(&proof, 2).await;
     let over = in_phase(&house, WANTED, Phase::Active).await;
     assert_eq!(assignment(&over).conflict, "");
     once(&house, &[]).await;
