@@ -133,6 +133,8 @@ services! {
     reservations: reservation_service_client::ReservationServiceClient;
     /// Addresses.
     addresses: address_service_client::AddressServiceClient;
+    /// Conflicts.
+    conflicts: conflict_service_client::ConflictServiceClient;
     /// Leases.
     leases: lease_service_client::LeaseServiceClient;
     /// Servers.

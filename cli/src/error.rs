@@ -239,7 +239,8 @@ fn refusal_hint(status: &Status, tries: u32) -> Option<String> {
 
 fn list_hint(kind: &str) -> Option<String> {
     let command = match kind {
-        "SPACE" | "PREFIX" | "SCOPE" | "RESERVATION" | "LEASE" | "SERVER" | "AGENT" | "OPERATOR" | "EVENT" => {
+        "SPACE" | "PREFIX" | "SCOPE" | "RESERVATION" | "LEASE" | "CONFLICT" | "SERVER" | "AGENT" | "OPERATOR"
+        | "EVENT" => {
             format!("{} list", kind.to_lowercase())
         }
         "FIELD_DEFINITION" => "field list".to_owned(),

@@ -4,7 +4,8 @@
 //! collection is refused rather than guessed at.
 
 use freehold_core::name::{
-    AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    AgentName, ConflictName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
+    TokenName,
 };
 use freehold_core::net::{Cidr, parse_address};
 use freehold_core::refusal::{Reason, Refusal};
@@ -35,6 +36,8 @@ short_or_whole! {
     operator -> OperatorName;
     /// `site` or `fieldDefinitions/site`
     field -> FieldName;
+    /// `3f9a02c1d4e5b607` or `conflicts/3f9a02c1d4e5b607`
+    conflict -> ConflictName;
     /// `7f3a…` or `enrolmentTokens/7f3a…`
     token -> TokenName;
 }

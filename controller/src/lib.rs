@@ -4,6 +4,7 @@
 //! - [`engine`]: the single writer: decide, make durable, tell
 //! - [`leases`]: what servers granted, in a ledger of its own
 //! - [`view`]: both as rows, [`store`]: kept in sled, [`checkpoint`]: dumped now and then, so that a start need not replay everything
+//! - [`conflicts`]: what contradicts itself, found at the change
 //! - [`settle`], [`expire`]: what becomes of holds and claims by itself
 //! - [`trail`]: what happened to one address or resource, found without reading the ledgers
 //! - [`history`]: what happened to an address, and who had it when, out of the trails
@@ -18,6 +19,7 @@ pub mod backup;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
+pub mod conflicts;
 mod context;
 pub mod engine;
 pub mod enrol;

@@ -1,12 +1,12 @@
 //! How far a record has come on the server that should run it.
 
 use crate::presence::Presence;
-use freehold_core::bundle::{Bundle, ResourceKey};
+use freehold_core::bundle::{Bundle, Hash, ResourceKey};
 use freehold_core::desired::desired;
 use freehold_core::model::{Management, RefusedBundle, Scope, ScopeStatus, ServerStatus};
 use freehold_core::name::ServerName;
-use freehold_core::{Revision, State};
-use freehold_proto::bundle::{bundle, reservation_resource, scope_resource};
+use freehold_core::{Record, Revision, State};
+use freehold_proto::bundle::{bundle, claim_resource, reservation_resource, scope_resource};
 use freehold_proto::convert::time;
 use freehold_proto::v1::{SyncStatus, sync_status};
 
@@ -27,6 +27,20 @@ pub fn runs_older_form(state: &State, scope: &Scope) -> bool {
     let (key, resource) = scope_resource(scope, &state.pools_of(scope));
     let rejection = status.and_then(|status| status.quarantine.get(&key));
     rejection.is_some_and(|rejection| rejection.hash == resource.hash() && rejection.instead.is_some())
+}
+
+/// The hash of the present form of a resource, whoever is to serve it.
+pub fn form(state: &State, key: &ResourceKey) -> Option<Hash> {
+    let (_, resource) = match state.record(&state.resource(key)?)? {
+        Record::Scope(scope) => scope_resource(&scope, &state.pools_of(&scope)),
+        Record::Reservation(reservation) => reservation_resource(&reservation),
+        Record::Address(claim) => {
+            let scope = state.scope_at(&claim.name.space, claim.name.address)?;
+            claim_resource(&scope.name, &claim).filter(|_| !claim.is_hold())?
+        }
+        _ => return None,
+    };
+    Some(resource.hash())
 }
 
 /// What is recorded of `server`, with those of its refusals only that still hold: what has another form by now is sent again.
@@ -120,7 +134,7 @@ fn of_record(
 }
 
 /// The server's own words, if it refused the record in just this form.
-fn refusal(state: &State, scope: &Scope, key: &ResourceKey, hash: freehold_core::bundle::Hash) -> Option<String> {
+fn refusal(state: &State, scope: &Scope, key: &ResourceKey, hash: Hash) -> Option<String> {
     let status = state.status(scope.server.as_ref()?)?;
     let rejection = status.quarantine.get(key).filter(|rejection| rejection.hash == hash)?;
     Some(rejection.message.clone())

@@ -5,6 +5,7 @@
 //!                     └──▶ book ──▶ keeper ───────────────────┘
 //! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
 //! engine, keeper ─ what is new ─▶ settler, expiry ─▶ engine
+//!                              └▶ conflicts ─▶ API
 //! ledgers ─────────────────▶ trail
 //! ```
 //!
@@ -14,6 +15,7 @@
 use crate::api::Api;
 use crate::checkpoint::{self, Checkpoints};
 use crate::config::Settings;
+use crate::conflicts::{Detector, Found};
 use crate::context::Context;
 use crate::engine::{Clock, Engine, HistoryError};
 use crate::enrol::Enrolment;
@@ -132,7 +134,9 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let presence = Presence::default();
     let stopping = stop.child_token();
     let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
-    let routes = routes(&context, leases.clone(), trail, presence, &sync)?;
+    let detector = Detector::new(context.engine.clone(), leases.clone());
+    let routes = routes(&context, leases.clone(), detector.found(), trail, presence, &sync)?;
+    let detecting = tokio::spawn(detector.run(stopping.clone()));
     let settling = Settler::new(context.engine.clone(), leases, sync.clone());
     let settling = tokio::spawn(settling.run(stopping.clone()));
     let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
@@ -162,6 +166,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     joined(renewal.await);
     joined(expiring.await);
     joined(settling.await)?;
+    joined(detecting.await)?;
     joined(dispatching.await)?;
     if let Some(ended) = ended_early {
         return ended.and(Err(RunError::Ended));
@@ -185,6 +190,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
 fn routes(
     context: &Arc<Context>,
     leases: LeaseKeeper,
+    conflicts: Found,
     trail: Trail,
     presence: Presence,
     sync: &Sync,
@@ -198,6 +204,7 @@ fn routes(
     let api = Api {
         engine: context.engine.clone(),
         leases,
+        conflicts,
         trail,
         presence,
         authority: Arc::clone(&context.authority),

@@ -4,6 +4,9 @@
 //! and its lease events up to that proof are in, the address is ACTIVE, or in CONFLICT if another client has it. A server that is
 //! cut off proves nothing, so what waits for it stays PENDING. A crash loses nothing: at the next start it begins with what is
 //! PENDING then.
+//!
+//! What is ACTIVE comes into CONFLICT when a lease of another client turns up, unless whoever asked for it accepted that risk.
+//! When that lease is gone, what is in CONFLICT waits for its server once more and becomes ACTIVE by itself.
 
 mod waiting;
 
@@ -16,7 +19,7 @@ use freehold_core::address::lease_against;
 use freehold_core::client::HardwareAddress;
 use freehold_core::command::Outcome;
 use freehold_core::lease::{Lease, LeaseBook};
-use freehold_core::model::{Left, Phase};
+use freehold_core::model::{Left, Phase, SubnetId};
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::text::Text;
 use freehold_core::{Command, Entry, Record, Revision, State};
@@ -45,12 +48,17 @@ pub struct Settler {
     leases: LeaseKeeper,
     sync: Sync,
     waiting: Waiting,
+    /// Those in CONFLICT.
+    conflicts: BTreeSet<AddressName>,
+    /// Whose leases are to be looked at.
+    looked_at: BTreeSet<AddressName>,
 }
 
 impl Settler {
     /// A settler that has not begun.
     pub fn new(engine: Engine, leases: LeaseKeeper, sync: Sync) -> Self {
-        Self { engine, leases, sync, waiting: Waiting::default() }
+        let (conflicts, looked_at) = Default::default();
+        Self { engine, leases, sync, waiting: Waiting::default(), conflicts, looked_at }
     }
 
     /// Settles what can be settled, until `stop`.
@@ -61,14 +69,12 @@ impl Settler {
         let mut followers = self.leases.followers();
         let state = self.engine.state();
         let mut entries = self.engine.entries_after(state.revision());
-        let begun = tokio::task::spawn_blocking(move || Waiting::of(&state)).await;
-        self.waiting = begun.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-        let state = self.engine.state();
-        let mut touched = self.waiting.servers();
-        touched.extend(state.statuses().keys().cloned().map(Some));
-        drop(state);
+        let begun = tokio::task::spawn_blocking(move || (Waiting::of(&state), in_conflict(&state))).await;
+        (self.waiting, self.conflicts) = begun.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let mut touched = self.all();
         loop {
             self.settle(&touched).await;
+            self.look().await;
             touched = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 new = entries.next(STRIDE) => match new? {
@@ -77,7 +83,7 @@ impl Settler {
                 },
                 batches = followers.recv() => match batches {
                     Ok(batches) => self.leased(&batches),
-                    Err(RecvError::Lagged(_)) => self.waiting.servers(),
+                    Err(RecvError::Lagged(_)) => self.all(),
                     Err(RecvError::Closed) => return Ok(()),
                 },
             };
@@ -90,6 +96,15 @@ impl Settler {
         let mut touched = Touched::new();
         let mut moved = false;
         for change in entries.iter().flat_map(|entry| entry.changes()) {
+            if let Some(Record::Address(before)) = change.before() {
+                self.conflicts.remove(&before.name);
+            }
+            if let Some(Record::Address(after)) = change.after() {
+                self.looked_at.insert(after.name.clone());
+                if after.phase == Phase::Conflict {
+                    self.conflicts.insert(after.name.clone());
+                }
+            }
             match (change.before(), change.after()) {
                 (_, Some(Record::Address(now))) if now.phase == Phase::Pending => {
                     touched.extend(self.waiting.note(&state, &now.name));
@@ -111,16 +126,47 @@ impl Settler {
         }
         if moved {
             self.waiting.again(&state);
+            self.looked_at.extend(self.conflicts.iter().cloned());
             touched = self.waiting.servers();
         }
         touched
     }
 
-    fn leased(&self, batches: &[LeaseBatch]) -> Touched {
+    /// Looks at everything: at the start, and when leases were missed.
+    fn all(&mut self) -> Touched {
+        let (state, book) = (self.engine.state(), self.leases.book());
+        self.looked_at.extend(self.conflicts.iter().cloned());
+        for (server, leases) in book.servers() {
+            self.looked_at.extend(leases.leases.values().filter_map(|lease| assigned(&state, server, lease)));
+        }
+        let mut touched = self.waiting.servers();
+        touched.extend(state.statuses().keys().cloned().map(Some));
+        touched
+    }
+
+    fn leased(&mut self, batches: &[LeaseBatch]) -> Touched {
+        let state = self.engine.state();
+        for batch in batches {
+            let leases = batch.events.iter().map(|event| &event.lease);
+            self.looked_at.extend(leases.filter_map(|lease| assigned(&state, &batch.server, lease)));
+        }
         if self.waiting.is_empty() {
             Touched::new()
         } else {
             batches.iter().map(|batch| Some(batch.server.clone())).collect()
+        }
+    }
+
+    /// Says of what was looked at whether a lease is against it.
+    async fn look(&mut self) {
+        let (state, book) = (self.engine.state(), self.leases.book());
+        let names: Vec<_> = std::mem::take(&mut self.looked_at).into_iter().collect();
+        let found: Vec<_> = names.iter().filter_map(|name| Some((name, turned(&state, &book, name)?))).collect();
+        for some in found.chunks(MOST) {
+            let turned = some.iter().map(|(_, command)| command.clone()).collect();
+            if !self.carry_out(Command::Together(turned)).await {
+                self.looked_at.extend(some.iter().map(|(name, _)| (*name).clone()));
+            }
         }
     }
 
@@ -197,6 +243,34 @@ fn verdict(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Comman
     let outcome = match lease_against(state, book, assignment) {
         None => Outcome::Active,
         Some((server, lease)) => Outcome::Conflict { who: who(server, lease) },
+    };
+    Some(Command::Settle { name: name.clone(), revision: assignment.stamp.revision, outcome })
+}
+
+/// The assigned address that a lease of `server` is of.
+fn assigned(state: &State, server: &ServerName, lease: &Lease) -> Option<AddressName> {
+    let space = SubnetId::new(lease.subnet_id).and_then(|id| state.space_of_subnet(server, id))?;
+    let name = AddressName { space: space.clone(), address: lease.address };
+    state.assignment(&name).map(|assignment| assignment.name.clone())
+}
+
+fn in_conflict(state: &State) -> BTreeSet<AddressName> {
+    let all = state.assignments().filter(|assignment| assignment.phase == Phase::Conflict);
+    all.map(|assignment| assignment.name.clone()).collect()
+}
+
+/// What a lease that came or ended makes of an address that does not wait; `None` if nothing.
+fn turned(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Command> {
+    let assignment = state.assignment(name)?;
+    let outcome = match (assignment.phase, lease_against(state, book, assignment)) {
+        (Phase::Active, Some((server, lease))) if !assignment.risk_accepted => {
+            Outcome::Conflict { who: who(server, lease) }
+        }
+        (Phase::Conflict, Some((server, lease))) if assignment.rare().conflict != who(server, lease) => {
+            Outcome::Conflict { who: who(server, lease) }
+        }
+        (Phase::Conflict, None) => Outcome::Freed,
+        (Phase::Pending | Phase::Active | Phase::Conflict, _) => return None,
     };
     Some(Command::Settle { name: name.clone(), revision: assignment.stamp.revision, outcome })
 }

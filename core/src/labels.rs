@@ -9,8 +9,8 @@
 //! inherited is stored, and nothing at all is stored where there are no labels: a [`Labels`] is one word then.
 
 use crate::change::RecordKey;
-use crate::model::{Prefix, Reservation, Scope, Space};
-use crate::name::{FieldName, PrefixName};
+use crate::model::{Assignment, Prefix, Reservation, Scope, Space};
+use crate::name::{AddressName, FieldName, PrefixName};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
 use crate::text::{Text, shown};
@@ -179,6 +179,8 @@ pub enum Labelled<'a> {
     Scope(&'a Scope),
     /// A reservation; its scope is around it.
     Reservation(&'a Reservation),
+    /// A held or claimed address; its scope, or else its network, is around it.
+    Address(&'a Assignment),
 }
 
 /// The labels that hold for a thing. Costs what is around it, not what is in it.
@@ -195,6 +197,11 @@ pub fn effective(state: &State, thing: Labelled<'_>) -> Effective {
             inherit_network(&mut all, state, scope);
             all
         }
+        Labelled::Address(assignment) => {
+            let mut all = Effective::own(RecordKey::Address(assignment.name.clone()), assignment.labels());
+            inherit_address(&mut all, state, &assignment.name);
+            all
+        }
         Labelled::Reservation(reservation) => {
             let mut all = Effective::own(RecordKey::Reservation(reservation.name.clone()), &reservation.labels);
             if let Some(scope) = state.scope(&reservation.name.scope) {
@@ -203,6 +210,23 @@ pub fn effective(state: &State, thing: Labelled<'_>) -> Effective {
             }
             all
         }
+    }
+}
+
+/// The labels that come down to an address of which nothing was decided.
+pub fn around_address(state: &State, name: &AddressName) -> Effective {
+    let mut all = Effective::default();
+    inherit_address(&mut all, state, name);
+    all
+}
+
+fn inherit_address(all: &mut Effective, state: &State, name: &AddressName) {
+    if let Some(scope) = state.scope_at(&name.space, name.address) {
+        all.inherit(state, RecordKey::Scope(scope.name.clone()), &scope.labels);
+    }
+    if let Some(network) = state.network_at(&name.space, name.address) {
+        all.inherit(state, RecordKey::Prefix(network.name.clone()), &network.labels);
+        all.inherit_around(state, &network.name);
     }
 }
 

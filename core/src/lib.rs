@@ -18,6 +18,7 @@
 //! - [`address`]: the state of an address and why it is not free, and which addresses are
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
+//! - [`conflict`]: what contradicts itself, and what can be done about it
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`access`]: permissions and the roles that hold them
 //! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
@@ -29,6 +30,7 @@ pub mod change;
 pub mod check;
 pub mod client;
 pub mod command;
+pub mod conflict;
 pub mod decide;
 pub mod desired;
 pub mod exchange;

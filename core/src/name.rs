@@ -117,6 +117,10 @@ simple_name!(
     /// `fieldDefinitions/cost-center`
     FieldName, "fieldDefinitions"
 );
+simple_name!(
+    /// `conflicts/3f9a02c1d4e5b607`
+    ConflictName, "conflicts"
+);
 
 impl SpaceName {
     /// Whether the two are copies of one name, not merely equal.

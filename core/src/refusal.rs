@@ -129,6 +129,8 @@ reasons! {
     FieldDefinitionNotFound = "FIELD_DEFINITION_NOT_FOUND", NotFound;
     /// No such lease.
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
+    /// No conflict has this name; it is over, if there was one.
+    ConflictNotFound = "CONFLICT_NOT_FOUND", NotFound;
     /// No such event.
     EventNotFound = "EVENT_NOT_FOUND", NotFound;
 

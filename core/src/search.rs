@@ -292,7 +292,9 @@ impl Search<'_> {
         }
         for found in some(&mut self.found.cut_off, "address.comment", state.assignments(), LOOKED_AT) {
             let Some(rare) = &found.rare else { continue };
-            let fields = [("owner", rare.owner.as_str()), ("comment", rare.comment.as_str())];
+            let tags = rare.labels.tags().iter().map(|tag| ("tags", tag.as_str()));
+            let fields: Vec<_> =
+                [("owner", rare.owner.as_str()), ("comment", rare.comment.as_str())].into_iter().chain(tags).collect();
             if let Some((rank, field)) = best(&fields) {
                 self.assignment(rank, found, field);
             }

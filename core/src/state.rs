@@ -202,17 +202,32 @@ impl State {
         self.scope_by_subnet_id.get(&id).and_then(|name| self.scopes.get(name))
     }
 
+    /// The space in which a server leases, or may still lease, by this subnet id.
+    pub fn space_of_subnet(&self, server: &ServerName, id: SubnetId) -> Option<&SpaceName> {
+        let left = || self.statuses.get(server).and_then(|status| status.left.get(&id)).map(|left| &left.space);
+        self.scope_of_subnet_id(id).map(|scope| &scope.space).or_else(left)
+    }
+
     /// A scope of `space` that shares an address with `network`.
     pub fn scope_overlapping(&self, space: &SpaceName, network: &Cidr) -> Option<&Arc<Scope>> {
-        let at = |cidr: Cidr| self.scope_of_network(&PrefixName { space: space.clone(), cidr });
-        let first = PrefixName { space: space.clone(), cidr: *network };
+        self.scopes_overlapping(space, network).next()
+    }
+
+    /// The scopes of `space` that share an address with `network`.
+    pub fn scopes_overlapping<'a, 's>(
+        &'a self,
+        space: &'s SpaceName,
+        network: &Cidr,
+    ) -> impl Iterator<Item = &'a Arc<Scope>> + use<'a, 's> {
+        let network = *network;
+        let at = move |cidr: Cidr| self.scope_of_network(&PrefixName { space: space.clone(), cidr });
+        let first = PrefixName { space: space.clone(), cidr: network };
         let inside = self
             .scope_by_network
             .range(first..)
-            .next()
-            .filter(|(name, _)| name.space == *space && network.covers(&name.cidr))
-            .and_then(|(_, name)| self.scopes.get(name));
-        inside.or_else(|| network.ancestors().find_map(at))
+            .take_while(move |(name, _)| name.space == *space && network.covers(&name.cidr))
+            .filter_map(|(_, name)| self.scopes.get(name));
+        inside.chain(network.ancestors().filter_map(at))
     }
 
     /// The scopes that `server` serves, by name.
@@ -472,7 +487,10 @@ impl State {
                 self.addresses.reservations.put(&reservation);
                 self.reservations.insert(reservation.name.clone(), reservation);
             }
-            Record::Address(assignment) => self.addresses.put(assignment),
+            Record::Address(assignment) => {
+                self.count_fields_in(assignment.labels());
+                self.addresses.put(assignment);
+            }
             Record::Server(server) => {
                 self.servers.insert(server.name.clone(), server);
             }
@@ -534,7 +552,10 @@ impl State {
                 self.addresses.reservations.take(reservation);
                 self.reservations.remove(&reservation.name);
             }
-            Record::Address(assignment) => self.addresses.take(assignment),
+            Record::Address(assignment) => {
+                self.count_fields_out(assignment.labels());
+                self.addresses.take(assignment);
+            }
             Record::Server(server) => {
                 self.servers.remove(&server.name);
             }

@@ -49,6 +49,7 @@ enum Kind {
     Prefix,
     Scope,
     Reservation,
+    Address,
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +182,7 @@ fn kinds(kinds: &[Kind]) -> Vec<i32> {
         Kind::Prefix => wire::Kind::Prefix.into(),
         Kind::Scope => wire::Kind::Scope.into(),
         Kind::Reservation => wire::Kind::Reservation.into(),
+        Kind::Address => wire::Kind::Address.into(),
     };
     kinds.iter().map(kind).collect()
 }

@@ -1,8 +1,13 @@
 //! `freehold ip`: addresses, what each is, and getting free ones.
 
+mod past;
 mod request;
+mod reserve;
+mod set;
 mod shown;
+mod why;
 
+use super::labels::NewLabels;
 use super::{Change, Guard};
 use crate::call::request_id;
 use crate::connect::Api;
@@ -26,13 +31,22 @@ use tokio::time::Instant;
 pub(crate) enum Command {
     /// Get free addresses: held for 10 minutes, or claimed, or reserved
     Next(Next),
-    /// Claim an address, held by you before or free
+    /// Claim an address: a free or held one, or a lease or reservation for the client that has it
     Claim(Claim),
     /// Show an address: what it is, and every reason why it is not free
-    #[command(visible_alias = "why")]
     Show(Which),
+    /// Tell in sentences why an address is not free, what it waits for, and what can be done
+    Why(Which),
+    /// List what happened to an address, the newest first
+    History(past::History),
+    /// Tell who had an address
+    Who(past::Who),
     /// List the addresses of a scope or a network; neighbouring free ones are one row
     List(List),
+    /// Change what is said about a held or claimed address
+    Set(set::Set),
+    /// Reserve an address in its scope: a lease, hold or claim becomes a reservation of its client
+    Reserve(reserve::Reserve),
     /// Give a held or claimed address back
     Release(Release),
     /// Let a hold last longer, from now on
@@ -88,6 +102,8 @@ pub(crate) struct Details {
     /// Whom to ask
     #[arg(long, default_value = "")]
     owner: String,
+    #[command(flatten)]
+    labels: NewLabels,
 }
 
 /// Whether to wait until an address can be relied on.
@@ -140,6 +156,9 @@ pub(crate) struct Claim {
     /// Claim it though a DHCP server leases it, or might
     #[arg(long)]
     accept_risk: bool,
+    /// When the claim ends by itself: in 30d, or at 2026-11-21T14:05:00Z
+    #[arg(long, value_name = "TIME")]
+    expires: Option<String>,
     #[command(flatten)]
     change: Change,
     #[command(flatten)]
@@ -148,11 +167,21 @@ pub(crate) struct Claim {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    #[command(flatten)]
-    place: Place,
+    /// A scope, such as berlin-voice, or a network, such as 10.1.2.0/24; with --expiring any prefix, or everywhere
+    #[arg(required_unless_present = "expiring")]
+    place: Option<String>,
+    /// The space of the network; the default space if not given
+    #[arg(long, value_parser = names::space)]
+    space: Option<SpaceName>,
     /// Begin at this address
-    #[arg(long, value_name = "ADDRESS", value_parser = names::address)]
+    #[arg(long, value_name = "ADDRESS", value_parser = names::address, conflicts_with = "expiring")]
     from: Option<IpAddr>,
+    /// Only claims that end within this time, the first to end first
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    expiring: Option<Duration>,
+    /// Holds, too
+    #[arg(long, requires = "expiring")]
+    holds: bool,
     #[command(flatten)]
     limit: Limit,
 }
@@ -209,8 +238,22 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             given(api, screen, vec![made], claim.settled, claim.change).await
         }
         Command::Show(which) => screen.one(&get(api, which.name()?).await?),
+        Command::Why(which) => why::run(api, screen, which.name()?).await,
+        Command::History(history) => past::history(&history, api, screen).await,
+        Command::Who(who) => past::who(&who, api, screen).await,
+        Command::Set(order) => set::run(&order, api, screen).await,
+        Command::Reserve(order) => reserve::run(&order, api, screen).await,
+        Command::List(list) if list.expiring.is_some() => {
+            let addresses = all(list.limit, async |page_size, page_token| {
+                let request = list.expiring_request(page_size, page_token)?;
+                let page =
+                    api.call(request, async |request| api.addresses().list_expiring_addresses(request).await).await?;
+                Ok((page.addresses, page.next_page_token))
+            });
+            screen.list(&addresses.await?)
+        }
         Command::List(list) => {
-            let parent = list.place.parent()?;
+            let parent = list.parent()?;
             let rows = all(list.limit, async |page_size, page_token| {
                 let from = list.from.map(|from| from.to_string()).unwrap_or_default();
                 let request = v1::ListAddressesRequest { parent: parent.clone(), page_size, page_token, from };
@@ -243,13 +286,24 @@ async fn get(api: &Api, name: String) -> Result<v1::Address, Failure> {
     api.call(request, async |request| api.addresses().get_address(request).await).await
 }
 
-/// Makes a hold a claim, or claims an address that nobody holds.
+/// Makes a claim of an address, whatever it is now.
 async fn claimed(api: &Api, claim: &Claim) -> Result<v1::Address, Failure> {
     let name = claim.which.name()?;
     let now = get(api, name.clone()).await?;
-    if now.state() == v1::address::State::Held {
-        let request = claim.of_hold(name, now.etag, request_id());
-        return api.call(request, async |request| api.addresses().claim_held_address(request).await).await;
+    match now.state() {
+        v1::address::State::Held => {
+            let request = claim.of_hold(name, now.etag, request_id())?;
+            return api.call(request, async |request| api.addresses().claim_held_address(request).await).await;
+        }
+        v1::address::State::Reserved => {
+            let request = claim.of_reservation(&now, request_id())?;
+            return api.call(request, async |request| api.addresses().convert_to_claim(request).await).await;
+        }
+        v1::address::State::Leased => {
+            let request = claim.of_lease(&now, request_id())?;
+            return api.call(request, async |request| api.addresses().convert_lease(request).await).await;
+        }
+        _ => {}
     }
     let request = claim.of_free(&name, request_id())?;
     let made = api.call(request, async |request| api.addresses().allocate_addresses(request).await).await?;

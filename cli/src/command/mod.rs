@@ -4,10 +4,10 @@
 //! the noun is shown. What several nouns share is here: the options that every change takes.
 
 mod agent;
+mod conflict;
 mod event;
 mod field;
 mod ip;
-mod ip_history;
 mod labels;
 mod lease;
 mod net;
@@ -81,6 +81,9 @@ enum Command {
     /// Addresses: what each is, and getting free ones
     #[command(subcommand)]
     Ip(ip::Command),
+    /// Conflicts: what contradicts itself, and what can be done about it
+    #[command(subcommand)]
+    Conflict(conflict::Command),
     /// Leases: what DHCP servers granted
     #[command(subcommand)]
     Lease(lease::Command),
@@ -96,8 +99,6 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
-    History(ip_history::History),
-    Who(ip_history::Who),
     Search(search::Search),
     /// Follow changes as they happen
     Watch(watch::Watch),
@@ -157,13 +158,12 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Scope(command) => scope::run(command, &api, screen).await,
         Command::Reservation(command) => reservation::run(command, &api, screen).await,
         Command::Ip(command) => ip::run(command, &api, screen).await,
+        Command::Conflict(command) => conflict::run(command, &api, screen).await,
         Command::Lease(command) => lease::run(command, &api, screen).await,
         Command::Server(command) => server::run(command, &api, screen).await,
         Command::Agent(command) => agent::run(command, &api, screen).await,
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
-        Command::History(history) => ip_history::history(&history, &api, screen).await,
-        Command::Who(who) => ip_history::who(&who, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,
         Command::Watch(watch) => watch::run(&watch, &api, screen).await,
         Command::Whoami => whoami::run(&api, screen).await,

@@ -3,6 +3,7 @@
 mod allocate;
 mod change;
 mod convert;
+mod expiring;
 mod list;
 mod shown;
 mod wait;
@@ -19,7 +20,8 @@ use freehold_proto::convert::time;
 use freehold_proto::v1::address_service_server::AddressService;
 use freehold_proto::v1::{
     Address, AddressPurpose, AllocateAddressesRequest, AllocateAddressesResponse, ClaimHeldAddressRequest,
-    ConvertLeaseRequest, ExtendHoldRequest, GetAddressRequest, ListAddressesRequest, ListAddressesResponse,
+    ConvertLeaseRequest, ConvertToClaimRequest, ConvertToReservationRequest, ExtendHoldRequest, GetAddressRequest,
+    ListAddressesRequest, ListAddressesResponse, ListExpiringAddressesRequest, ListExpiringAddressesResponse,
     MoveReservationRequest, ReleaseAddressRequest, Reservation, UpdateAddressRequest, WaitAddressRequest,
 };
 use prost_types::{Duration as Span, Timestamp as Instant};
@@ -108,7 +110,7 @@ impl AddressService for Api {
     async fn get_address(&self, request: Request<GetAddressRequest>) -> Result<Response<Address>, Status> {
         let state = self.engine.state();
         let name = address(&state, &request.get_ref().name)?;
-        Ok(Response::new(self.shown_address(&state, &self.leases.book(), &name)))
+        Ok(Response::new(self.shown_whole(&state, &self.leases.book(), &name)))
     }
 
     async fn list_addresses(
@@ -159,6 +161,28 @@ impl AddressService for Api {
     ) -> Result<Response<Reservation>, Status> {
         let (actor, message) = open(request)?;
         self.moved(actor, &message).await.map(Response::new)
+    }
+
+    async fn convert_to_reservation(
+        &self,
+        request: Request<ConvertToReservationRequest>,
+    ) -> Result<Response<Reservation>, Status> {
+        let operator = operator(request.extensions())?;
+        let (actor, message) = open(request)?;
+        self.reserved(actor, &operator, &message).await.map(Response::new)
+    }
+
+    async fn convert_to_claim(&self, request: Request<ConvertToClaimRequest>) -> Result<Response<Address>, Status> {
+        let operator = operator(request.extensions())?;
+        let (actor, message) = open(request)?;
+        self.claimed(actor, &operator, &message).await.map(Response::new)
+    }
+
+    async fn list_expiring_addresses(
+        &self,
+        request: Request<ListExpiringAddressesRequest>,
+    ) -> Result<Response<ListExpiringAddressesResponse>, Status> {
+        self.expiring(request.get_ref()).map(Response::new)
     }
 
     async fn wait_address(&self, request: Request<WaitAddressRequest>) -> Result<Response<Address>, Status> {

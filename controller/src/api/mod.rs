@@ -7,6 +7,7 @@
 mod addresses;
 mod agents;
 mod call;
+mod conflicts;
 mod decisions;
 mod events;
 mod fields;
@@ -27,6 +28,7 @@ mod spaces;
 pub mod status;
 mod watch;
 
+use crate::conflicts::Found;
 use crate::engine::Engine;
 use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
@@ -36,13 +38,13 @@ use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
-    event_service_server::EventServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
-    history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
-    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
-    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
-    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
-    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
-    watch_service_server::WatchServiceServer,
+    conflict_service_server::ConflictServiceServer, event_service_server::EventServiceServer,
+    field_definition_service_server::FieldDefinitionServiceServer, history_service_server::HistoryServiceServer,
+    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
+    plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
+    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -57,6 +59,8 @@ pub struct Api {
     pub engine: Engine,
     /// What servers granted.
     pub leases: LeaseKeeper,
+    /// What contradicts itself.
+    pub conflicts: Found,
     /// What happened to whom.
     pub trail: Trail,
     /// Who is connected.
@@ -87,6 +91,7 @@ impl Api {
             ScopeServiceServer,
             ReservationServiceServer,
             AddressServiceServer,
+            ConflictServiceServer,
             ServerServiceServer,
             AgentServiceServer,
             OperatorServiceServer,

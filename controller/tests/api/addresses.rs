@@ -141,6 +141,161 @@ async fn addresses_are_given_out_in_every_way() {
 }
 
 #[tokio::test]
+async fn a_reservation_becomes_a_claim_and_a_reservation_again_in_one_call_each() {
+    let house = House::furnished().await;
+    let name = "scopes/yard/reservations/10.1.0.70".to_owned();
+    let to_claim = ConvertToClaimRequest { name: name.clone(), request_id: "once".to_owned(), ..Default::default() };
+    let claimed = client(&house).convert_to_claim(to_claim.clone()).await.expect("claimed").into_inner();
+    assert_eq!((claimed.state(), claimed.reasons.len()), (State::Claimed, 1));
+    let again = client(&house).convert_to_claim(to_claim).await.expect("claimed once").into_inner();
+    assert_eq!(again.etag, claimed.etag);
+    let Some(address_reason::Detail::Assignment(claim)) = &claimed.reasons[0].detail else { panic!("a claim") };
+    let hardware = assignment::Client::HardwareAddress("02:00:00:00:00:70".to_owned());
+    assert_eq!((claim.client.clone(), claim.holder.as_str()), (Some(hardware), "operators/admin"));
+    let to_reservation =
+        ConvertToReservationRequest { name: claimed.name.clone(), etag: claimed.etag, ..Default::default() };
+    let reserved = client(&house).convert_to_reservation(to_reservation).await.expect("reserved").into_inner();
+    assert_eq!(reserved.name, name);
+    assert_eq!(get(&house, "10.1.0.70").await.state(), State::Reserved);
+}
+
+/// Either conversion takes from one kind and gives to the other, so it needs the right to both.
+#[tokio::test]
+async fn a_conversion_needs_the_rights_to_both_sides() {
+    let house = House::furnished().await;
+    let as_role = async |role: Role| {
+        let credentials = house.operator(role.id(), role).await;
+        AddressServiceClient::new(house.channel(Some(&credentials)).await)
+    };
+    let to_claim = ConvertToClaimRequest {
+        name: "scopes/yard/reservations/10.1.0.70".to_owned(),
+        validate_only: true,
+        ..Default::default()
+    };
+    let denied = refused(Code::PermissionDenied, "PERMISSION_DENIED");
+    let addresses_only = as_role(Role::IpAddressRecordAdministrator).await.convert_to_claim(to_claim.clone()).await;
+    assert_eq!(answer(&addresses_only.expect_err("no reservations")), denied);
+    as_role(Role::DhcpAdministrator).await.convert_to_claim(to_claim).await.expect("both");
+    let held = given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await.remove(0);
+    let to_reservation = ConvertToReservationRequest {
+        name: held.name,
+        details: Some(details("02:00:00:00:00:10")),
+        validate_only: true,
+        ..Default::default()
+    };
+    let reservations_only =
+        as_role(Role::DhcpReservationsAdministrator).await.convert_to_reservation(to_reservation).await;
+    assert_eq!(answer(&reservations_only.expect_err("no addresses")), denied);
+}
+
+#[tokio::test]
+async fn what_is_soon_over_is_listed_by_its_end() {
+    let house = House::furnished().await;
+    let now = get(&house, "10.1.0.70").await.reasons[0].start_time.expect("a time").seconds;
+    let claim = async |address: &str, days: i64| {
+        let end = prost_types::Timestamp { seconds: now + days * 86_400, nanos: 0 };
+        let request = AllocateAddressesRequest {
+            addresses: vec![address.to_owned()],
+            expire_time: Some(end),
+            ..allocate(FREE, AddressPurpose::Claim, 0)
+        };
+        given(&house, request).await;
+    };
+    // Two of one end: the page ends between them.
+    for (address, days) in [("10.2.0.4", 30), ("10.2.0.3", 3), ("10.2.0.2", 5), ("10.2.0.9", 3)] {
+        claim(address, days).await;
+    }
+    given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await;
+    let list = async |request: ListExpiringAddressesRequest| {
+        let (mut found, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let request = ListExpiringAddressesRequest { page_size: 1, page_token, ..request.clone() };
+            let page = client(&house).list_expiring_addresses(request).await.expect("a page").into_inner();
+            found.extend(page.addresses.into_iter().map(|address| address.address));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return found;
+            }
+        }
+    };
+    let all = ListExpiringAddressesRequest::default;
+    assert_eq!(list(all()).await, ["10.2.0.3", "10.2.0.9", "10.2.0.2"]);
+    assert_eq!(list(ListExpiringAddressesRequest { holds: true, ..all() }).await[0], "10.1.0.10");
+    let days = |days: i64| Some(Span { seconds: days * 86_400, nanos: 0 });
+    assert_eq!(list(ListExpiringAddressesRequest { within: days(4), ..all() }).await, ["10.2.0.3", "10.2.0.9"]);
+    assert_eq!(
+        list(ListExpiringAddressesRequest { within: days(40), parent: FREE.to_owned(), ..all() }).await.len(),
+        4
+    );
+    assert_eq!(list(ListExpiringAddressesRequest { parent: "scopes/yard".to_owned(), ..all() }).await.len(), 0);
+}
+
+#[tokio::test]
+async fn tags_and_fields_are_put_on_addresses_and_come_down_to_them() {
+    let house = House::furnished().await;
+    let mut fields = field_definition_service_client::FieldDefinitionServiceClient::new(house.api.clone());
+    let definition = FieldDefinition {
+        value_type: field_definition::ValueType::Text.into(),
+        applies_to: vec![field_definition::Kind::Prefix.into(), field_definition::Kind::Address.into()],
+        inherited: true,
+        required: true,
+        ..Default::default()
+    };
+    let create = CreateFieldDefinitionRequest {
+        field_definition_id: "site".to_owned(),
+        field_definition: Some(definition),
+        ..Default::default()
+    };
+    fields.create_field_definition(create).await.expect("a field");
+    let network = Prefix {
+        name: FREE.to_owned(),
+        tags: vec!["lab".to_owned()],
+        fields: [("site".to_owned(), "berlin".to_owned())].into(),
+        ..Default::default()
+    };
+    let update = UpdatePrefixRequest { prefix: Some(network), ..Default::default() };
+    house.prefixes().update_prefix(update).await.expect("labelled");
+    // A required field is not asked for when an address is given out.
+    given(&house, allocate("scopes/yard", AddressPurpose::Hold, 1)).await;
+    let labelled = AddressDetails { tags: vec!["voice".to_owned(), "pci".to_owned()], ..Default::default() };
+    let request = AllocateAddressesRequest { details: vec![labelled], ..allocate(FREE, AddressPurpose::Claim, 1) };
+    let claimed = given(&house, request).await.remove(0);
+    let shown = async |address: &str| {
+        let address = get(&house, address).await;
+        let tags = address.effective_tags.into_iter().map(|tag| (tag.tag, tag.source));
+        let fields =
+            address.effective_fields.into_iter().map(|field| (format!("{}={}", field.id, field.value), field.source));
+        tags.chain(fields).collect::<Vec<_>>()
+    };
+    let said = |what: &str, whose: &str| (what.to_owned(), whose.to_owned());
+    let lab = [said("lab", FREE), said("site=berlin", FREE)];
+    assert_eq!(shown("10.2.0.99").await, lab, "nothing was decided about it");
+    let own = claimed.name.as_str();
+    assert_eq!(
+        shown(&claimed.address).await,
+        [said("lab", FREE), said("pci", own), said("voice", own), said("site=berlin", FREE)]
+    );
+    let update = UpdateAddressRequest {
+        name: claimed.name.clone(),
+        details: Some(AddressDetails {
+            tags: vec!["voice".to_owned()],
+            fields: [("site".to_owned(), "rome".to_owned())].into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    client(&house).update_address(update).await.expect("changed");
+    assert_eq!(shown(&claimed.address).await, [said("lab", FREE), said("voice", own), said("site=rome", own)]);
+    let mut search = search_service_client::SearchServiceClient::new(house.api.clone());
+    let found = search.search(SearchRequest { query: "voice".to_owned(), ..Default::default() }).await;
+    let found = found.expect("an answer").into_inner().matches;
+    assert_eq!(found.iter().map(|one| (one.name.as_str(), one.field.as_str())).collect::<Vec<_>>(), [(own, "tags")]);
+    let delete = DeleteFieldDefinitionRequest { name: "fieldDefinitions/site".to_owned(), ..Default::default() };
+    let refusal = fields.delete_field_definition(delete).await.expect_err("an address has a value");
+    assert_eq!(answer(&refusal), refused(Code::FailedPrecondition, "IN_USE"));
+}
+
+#[tokio::test]
 async fn all_or_none() {
     let house = House::furnished().await;
     let before = house.revision().await;

@@ -5,7 +5,8 @@ use crate::agent::{Agent, EPOCH, manage, serve};
 use crate::house::*;
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
 use freehold_proto::sync::{
-    self, UploadHello, UploadLeasesRequest, lease_event, upload_leases_request as up, upload_leases_response as down,
+    self, UploadHello, UploadLeasesRequest, UploadLeasesResponse, lease_event, upload_leases_request as up,
+    upload_leases_response as down,
 };
 use freehold_proto::v1::assignment::Phase;
 use freehold_proto::v1::sync_status::State as Sync;
@@ -15,12 +16,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const WANTED: &str = "10.1.0.20";
+pub(crate) const WANTED: &str = "10.1.0.20";
 
 /// A house whose yard a managed server serves, which runs what it should.
-async fn served() -> (House, Agent) {
+pub(crate) async fn served() -> (House, Agent) {
     let house = House::furnished().await;
     let mut agent = Agent::connect(&house, "berlin-1").await;
     serve(&house, &agent.server).await;
@@ -29,7 +31,8 @@ async fn served() -> (House, Agent) {
     agent.applies(&change).await;
     let applied = WaitAppliedRequest { resource: "scopes/yard".to_owned(), ..Default::default() };
     assert!(house.servers().wait_applied(applied).await.expect("an answer").into_inner().applied);
-    uploads(&house, &agent, None).await;
+    // Its spool is empty: there is nothing to wait for in it.
+    drop(Leases::open(&house, &agent).await);
     (house, agent)
 }
 
@@ -48,7 +51,7 @@ async fn after(house: &House, limit: Duration) -> Address {
     timeout(LIMIT * 2, client(house).wait_address(wait)).await.expect("in time").expect("an answer").into_inner()
 }
 
-fn assignment(address: &Address) -> &Assignment {
+pub(crate) fn assignment(address: &Address) -> &Assignment {
     match &address.reasons[0].detail {
         Some(address_reason::Detail::Assignment(assignment)) => assignment,
         other => panic!("{other:?}"),
@@ -114,45 +117,68 @@ async fn a_server_that_is_cut_off_keeps_a_claim_waiting_and_is_named() {
     assert_eq!(wait.message, "servers/berlin-1/kea4 is not connected, and may lease the address until it is told");
 }
 
-/// Uploads that `hardware` was granted the address, as the first event of the server's spool.
-async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
-    uploads(house, agent, Some(hardware)).await;
+/// The stream of lease events of an agent's server.
+pub(crate) struct Leases {
+    subnet_id: u32,
+    next: u64,
+    up: mpsc::Sender<UploadLeasesRequest>,
+    down: Streaming<UploadLeasesResponse>,
 }
 
-/// Uploads an empty spool, or one in which the first event is that this hardware address was granted the address.
-async fn uploads(house: &House, agent: &Agent, hardware: Option<[u8; 6]>) {
-    let scope = GetScopeRequest { name: "scopes/yard".to_owned() };
-    let scope = house.scopes().get_scope(scope).await.expect("there").into_inner();
-    let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
-    let (send, requests) = mpsc::channel(8);
-    let say = async |message| send.send(UploadLeasesRequest { message: Some(message) }).await.expect("open");
-    let last_seq = u64::from(hardware.is_some());
-    let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq };
-    say(up::Message::Hello(hello)).await;
-    let mut answers = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
-    let event = sync::LeaseEvent {
-        kind: lease_event::Kind::Granted.into(),
-        address: vec![10, 1, 0, 20],
-        subnet_id: scope.subnet_id,
-        hardware: hardware.map(|bytes| bytes.to_vec()).unwrap_or_default(),
-        valid_seconds: 3600,
-        cltt_ms: 4_000_000_000_000,
-        ..Default::default()
-    };
-    let acked = async {
-        loop {
-            match answers.message().await.expect("open").expect("open").message {
-                Some(down::Message::Ack(ack)) if ack.acked_seq == 1 => return,
-                Some(down::Message::Welcome(_)) if hardware.is_none() => return,
-                Some(down::Message::Welcome(_)) => {
-                    let batch = sync::LeaseBatch { first_seq: 1, events: vec![event.clone()] };
-                    say(up::Message::Batch(batch)).await;
-                }
-                _ => {}
-            }
-        }
-    };
-    timeout(LIMIT, acked).await.expect("taken in time");
+impl Leases {
+    /// Opens it at the beginning of the server's spool.
+    pub(crate) async fn open(house: &House, agent: &Agent) -> Self {
+        let scope = GetScopeRequest { name: "scopes/yard".to_owned() };
+        let subnet_id = house.scopes().get_scope(scope).await.expect("there").into_inner().subnet_id;
+        let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
+        let (up, requests) = mpsc::channel(8);
+        let hello =
+            UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: 0 };
+        up.send(UploadLeasesRequest { message: Some(up::Message::Hello(hello)) }).await.expect("open");
+        let down = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
+        let mut leases = Self { subnet_id, next: 1, up, down };
+        leases.hears(|message| matches!(message, down::Message::Welcome(_))).await;
+        leases
+    }
+
+    async fn hears(&mut self, wanted: impl Fn(&down::Message) -> bool) {
+        let heard = async {
+            while !self
+                .down
+                .message()
+                .await
+                .expect("open")
+                .expect("open")
+                .message
+                .is_some_and(|message| wanted(&message))
+            {}
+        };
+        timeout(LIMIT, heard).await.expect("heard in time");
+    }
+
+    /// Says what happened to the lease of an address, and waits until that is taken in.
+    pub(crate) async fn say(&mut self, kind: lease_event::Kind, address: &str, hardware: [u8; 6]) {
+        let address: std::net::Ipv4Addr = address.parse().expect("an address");
+        let event = sync::LeaseEvent {
+            kind: kind.into(),
+            address: address.octets().to_vec(),
+            subnet_id: self.subnet_id,
+            hardware: hardware.to_vec(),
+            valid_seconds: 3600,
+            cltt_ms: 4_000_000_000_000,
+            ..Default::default()
+        };
+        let seq = self.next;
+        self.next += 1;
+        let batch = sync::LeaseBatch { first_seq: seq, events: vec![event] };
+        self.up.send(UploadLeasesRequest { message: Some(up::Message::Batch(batch)) }).await.expect("open");
+        self.hears(|message| matches!(message, down::Message::Ack(ack) if ack.acked_seq == seq)).await;
+    }
+}
+
+/// Uploads that `hardware` was granted the address, as the first event of the server's spool.
+async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
+    Leases::open(house, agent).await.say(lease_event::Kind::Granted, WANTED, hardware).await;
 }
 
 #[tokio::test]

@@ -62,10 +62,21 @@ pub fn lease_against<'a>(
     book: &'a LeaseBook,
     assignment: &'a Assignment,
 ) -> Option<(&'a ServerName, &'a Arc<Lease>)> {
-    let AddressName { space, address } = &assignment.name;
-    let subnets = state.scope_at(space, *address).map(|scope| scope.subnet_id);
-    let former = left(state, space, *address).map(|(_, id, _)| id);
     let is_its = |lease: &Lease| assignment.client.as_ref().is_some_and(|client| lease.is_of(client));
-    let leases = subnets.into_iter().chain(former).flat_map(|id| book.leases_on(id, *address));
-    leases.into_iter().find(|(_, lease)| !is_its(lease))
+    leases_there(state, book, &assignment.name).find(|(_, lease)| !is_its(lease))
+}
+
+/// The leases on an address: in its scope, and where it was served before and may be still.
+pub(crate) fn leases_there<'a>(
+    state: &'a State,
+    book: &'a LeaseBook,
+    name: &'a AddressName,
+) -> impl Iterator<Item = (&'a ServerName, &'a Arc<Lease>)> {
+    let AddressName { space, address } = name;
+    let present = state.scope_at(space, *address).map(|scope| scope.subnet_id);
+    let former = left(state, space, *address).map(|(_, id, _)| id).filter(move |id| Some(*id) != present);
+    let mut subnets: Vec<SubnetId> = former.chain(present).collect();
+    subnets.sort_unstable();
+    subnets.dedup();
+    subnets.into_iter().flat_map(move |id| book.leases_on(id, *address))
 }

@@ -13,7 +13,7 @@ mod list;
 mod look;
 mod room;
 
-pub(crate) use barrier::could_lease;
+pub(crate) use barrier::{could_lease, leases_there};
 pub(crate) use look::unusable;
 
 pub use barrier::{awaits, lease_against};

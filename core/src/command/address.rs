@@ -1,6 +1,7 @@
 //! What addresses are asked for with.
 
 use crate::client::ClientIdentity;
+use crate::labels::{Labels, LabelsPatch};
 use crate::lease::LeaseBook;
 use crate::name::{PrefixName, ScopeName};
 use crate::text::{HostName, Text};
@@ -64,6 +65,8 @@ pub struct AddressDetails {
     pub comment: Text,
     /// Whom to ask. A reservation has none.
     pub owner: Text,
+    /// Tags and custom fields.
+    pub labels: Labels,
 }
 
 /// Addresses to give out, all or none.
@@ -119,13 +122,17 @@ pub struct AssignmentPatch {
     pub owner: Option<Text>,
     /// When a claim ends by itself, or never.
     pub expires: Option<Option<Timestamp>>,
+    /// Tags and custom fields.
+    pub labels: LabelsPatch,
 }
 
-/// What the wait of a PENDING assignment came to.
+/// What was found out about an assignment: what its wait came to, or what a lease that came or ended makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// No server leases the address.
     Active,
+    /// The lease against it is over. If a server could grant another one it is PENDING, else ACTIVE.
+    Freed,
     /// Somebody else has it.
     Conflict {
         /// Who, in words.

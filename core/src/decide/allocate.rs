@@ -6,7 +6,6 @@ use crate::address::{Room, unusable};
 use crate::change::Change;
 use crate::client::ClientIdentity;
 use crate::command::{AddressDetails, Allocation, Choice, Place, Purpose};
-use crate::labels::Labels;
 use crate::model::{AssignmentKind, Prefix, PrefixKind, Scope};
 use crate::name::{AddressName, PrefixName, ReservationName};
 use crate::net::{family, from_number, to_number};
@@ -174,7 +173,7 @@ fn reserve(
     };
     let name = ReservationName { scope: scope.name.clone(), address };
     let made =
-        reservation::create(state, at, &name, client, details.host_name.as_ref(), &details.comment, &Labels::NONE)?;
+        reservation::create(state, at, &name, client, details.host_name.as_ref(), &details.comment, &details.labels)?;
     Ok(made.into_iter().next().expect("to make a reservation is one change"))
 }
 

@@ -1,13 +1,14 @@
 //! Holds and claims, one by one: made, changed, extended, settled, released.
 
 use super::Moment;
+use super::labels;
 use super::lookup::{self, etag_matches};
 use super::reservation::client_fits;
 use crate::address::could_lease;
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
 use crate::command::{AddressDetails, AssignmentPatch, Etag, Outcome, Purpose};
-use crate::model::{Assignment, AssignmentKind, Phase, Prefix, Rare, Scope, ScopeStatus};
+use crate::model::{Assignment, AssignmentKind, LabelledKind, Phase, Prefix, Rare, Scope, ScopeStatus};
 use crate::name::AddressName;
 use crate::net::{Family, family};
 use crate::refusal::{Reason, Refusal};
@@ -39,7 +40,12 @@ pub(super) fn make(
         claim_fits(state, network, scope, name.address, details.client.as_ref())?;
     }
     let pending = could_lease(state, scope.map(AsRef::as_ref), &name.space, name.address);
-    let rare = Rare { comment: details.comment.clone(), owner: details.owner.clone(), conflict: Text::default() };
+    let rare = Rare {
+        comment: details.comment.clone(),
+        owner: details.owner.clone(),
+        conflict: Text::default(),
+        labels: labels::fitting(state, LabelledKind::Address, &details.labels)?,
+    };
     let assignment = state.sharing(Assignment {
         name,
         kind: wanted.kind,
@@ -177,7 +183,7 @@ pub(super) fn update(
 ) -> Result<Vec<Change>, Refusal> {
     let before = lookup::assignment(state, name)?;
     etag_matches(etag, before.stamp, name)?;
-    let mut after = patched(&before, patch);
+    let mut after = patched(state, &before, patch)?;
     if let Some(expires) = patch.expires {
         if before.is_hold() {
             let message = format!("{name} is held, and a hold has a deadline; extend it, or make it a claim");
@@ -195,7 +201,7 @@ pub(super) fn update(
     Ok(change(before, at, after))
 }
 
-fn patched(before: &Assignment, patch: &AssignmentPatch) -> Assignment {
+fn patched(state: &State, before: &Assignment, patch: &AssignmentPatch) -> Result<Assignment, Refusal> {
     let mut after = before.clone();
     if let Some(client) = &patch.client {
         after.client.clone_from(client);
@@ -210,8 +216,9 @@ fn patched(before: &Assignment, patch: &AssignmentPatch) -> Assignment {
     if let Some(owner) = &patch.owner {
         rare.owner.clone_from(owner);
     }
+    rare.labels = labels::patched(state, LabelledKind::Address, &rare.labels, &patch.labels)?;
     after.rare = rare.boxed();
-    after
+    Ok(after)
 }
 
 /// A claim in the network that it lies in.
@@ -233,12 +240,15 @@ pub(super) fn claim(
     let expires = patch.expires.flatten();
     let before = hold(state, at, name, etag)?;
     super::allocate::ends_in_time(at, &Purpose::Claim { expires })?;
-    let after = Assignment { kind: AssignmentKind::Claim { expires }, ..patched(&before, patch) };
+    let after = Assignment { kind: AssignmentKind::Claim { expires }, ..patched(state, &before, patch)? };
     still_fits(state, &after)?;
     Ok(change(before, at, after))
 }
 
-/// What the wait for the servers came to. Nothing, if the assignment changed meanwhile: it waits anew then.
+/// What was found out about an assignment. Nothing, if it changed meanwhile: it is looked at anew then.
+///
+/// A conflict that is over is not ACTIVE at once: its server may have been given another form of the scope meanwhile, and
+/// whether it leases the address is for the barrier to say.
 pub(super) fn settle(
     state: &State,
     at: Moment,
@@ -251,6 +261,11 @@ pub(super) fn settle(
     };
     let (phase, conflict) = match outcome {
         Outcome::Active => (Phase::Active, Text::default()),
+        Outcome::Freed => {
+            let scope = state.scope_at(&name.space, name.address);
+            let pending = could_lease(state, scope.map(AsRef::as_ref), &name.space, name.address);
+            (if pending { Phase::Pending } else { Phase::Active }, Text::default())
+        }
         Outcome::Conflict { who } => (Phase::Conflict, who.clone()),
     };
     let rare = Rare { conflict, ..before.rare() }.boxed();

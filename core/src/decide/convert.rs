@@ -7,7 +7,6 @@ use super::{Moment, allocate, reservation};
 use crate::change::{Change, Record};
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use crate::command::{AddressDetails, Allocation, Choice, Etag, LeaseConversion, Place, Purpose};
-use crate::labels::Labels;
 use crate::lease::Lease;
 use crate::model::AssignmentKind;
 use crate::name::{AddressName, ReservationName};
@@ -79,7 +78,7 @@ pub(super) fn to_reservation(
         client,
         before.host_name.as_ref(),
         &before.rare().comment,
-        &Labels::NONE,
+        before.labels(),
     )?;
     Ok(made.into_iter().chain([gone]).collect())
 }
@@ -102,6 +101,7 @@ pub(super) fn to_claim(
         client: Some(before.client.clone()),
         host_name: before.host_name.clone(),
         comment: before.description.clone(),
+        labels: before.labels.clone(),
         ..AddressDetails::default()
     };
     let gone = Change::gone(Record::Reservation(before));

@@ -50,7 +50,8 @@ pub(super) fn patched(
     }
 }
 
-/// Refuses a thing without a field that things of its kind must have, of its own or from around it. Asked where a thing is
+/// Refuses a thing without a field that things of its kind must have, of its own or from around it. An address is not
+/// asked: the next free one must not be refused to a program that knows nothing of a new field. Asked where a thing is
 /// made or its fields change; what was there before a field became required is let be until then.
 pub(super) fn complete(state: &State, kind: LabelledKind, thing: Labelled<'_>) -> Result<(), Refusal> {
     let mut required =

@@ -1,5 +1,6 @@
 use super::Stamp;
 use crate::client::ClientIdentity;
+use crate::labels::Labels;
 use crate::name::AddressName;
 use crate::text::{HostName, Text};
 use crate::time::Timestamp;
@@ -65,6 +66,8 @@ pub struct Rare {
     pub owner: Text,
     /// Who else has the address, while it is in conflict.
     pub conflict: Text,
+    /// Tags and custom fields of its own.
+    pub labels: Labels,
 }
 
 impl Rare {
@@ -86,6 +89,12 @@ impl Assignment {
     /// Whether it is a hold.
     pub fn is_hold(&self) -> bool {
         matches!(self.kind, AssignmentKind::Hold { .. })
+    }
+
+    /// Tags and custom fields of its own.
+    pub fn labels(&self) -> &Labels {
+        static NONE: Labels = Labels::NONE;
+        self.rare.as_ref().map_or(&NONE, |rare| &rare.labels)
     }
 
     /// What few assignments have, all of it empty where there is nothing.

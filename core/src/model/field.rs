@@ -35,11 +35,13 @@ pub enum LabelledKind {
     Scope,
     /// Reservations.
     Reservation,
+    /// Held and claimed addresses.
+    Address,
 }
 
 impl LabelledKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Space, Self::Prefix, Self::Scope, Self::Reservation];
+    pub const ALL: [Self; 5] = [Self::Space, Self::Prefix, Self::Scope, Self::Reservation, Self::Address];
 }
 
 impl fmt::Display for LabelledKind {
@@ -49,6 +51,7 @@ impl fmt::Display for LabelledKind {
             Self::Prefix => "prefixes",
             Self::Scope => "scopes",
             Self::Reservation => "reservations",
+            Self::Address => "addresses",
         })
     }
 }

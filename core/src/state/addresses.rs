@@ -152,7 +152,16 @@ impl Addresses {
 
     /// Those that end by themselves, the first to end first.
     pub(super) fn ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
-        sorted::from(&self.by_end, Timestamp(i64::MIN))
+        sorted::from(&self.by_end, (Timestamp(i64::MIN), None))
+    }
+
+    /// The same from this one on.
+    pub(super) fn ending_from<'a>(
+        &'a self,
+        end: Timestamp,
+        name: &'a AddressName,
+    ) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        sorted::from(&self.by_end, (end, Some(name)))
     }
 
     /// The same assignment with the names that it shares with others: a million holders would cost more than they say.

@@ -6,6 +6,7 @@ use crate::model::{Assignment, Prefix, PrefixKind, Reservation, Scope};
 use crate::name::{AddressName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family};
 use crate::occupied::AddressSet;
+use crate::time::Timestamp;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -55,6 +56,15 @@ impl State {
     /// The assignments that end by themselves, the first to end first.
     pub fn assignments_ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
         self.addresses.ending()
+    }
+
+    /// The same behind the one of this end and name, whether that is still there or not.
+    pub fn assignments_ending_after<'a>(
+        &'a self,
+        end: Timestamp,
+        name: &'a AddressName,
+    ) -> impl Iterator<Item = &'a Arc<Assignment>> {
+        self.addresses.ending_from(end, name).skip_while(move |found| found.ends() == Some(end) && found.name == *name)
     }
 
     /// The reservations for a client in any scope.

@@ -32,7 +32,9 @@ impl State {
         let prefixes = self.prefixes.values().cloned().map(Record::Prefix);
         let scopes = self.scopes.values().cloned().map(Record::Scope);
         let reservations = self.reservations.values().cloned().map(Record::Reservation);
-        let all = spaces.chain(prefixes).chain(scopes).chain(reservations);
+        let labelled = self.assignments().filter(|assignment| assignment.rare.is_some());
+        let addresses = labelled.cloned().map(Record::Address);
+        let all = spaces.chain(prefixes).chain(scopes).chain(reservations).chain(addresses);
         all.filter(|record| record.labels().fields().contains_key(name))
             .filter_map(|record| record.labelled_kind().map(|kind| (kind, record)))
     }
@@ -62,6 +64,7 @@ impl Record {
             Record::Prefix(prefix) => &prefix.labels,
             Record::Scope(scope) => &scope.labels,
             Record::Reservation(reservation) => &reservation.labels,
+            Record::Address(assignment) => assignment.labels(),
             _ => &NO_LABELS,
         }
     }
@@ -73,6 +76,7 @@ impl Record {
             Record::Prefix(_) => Some(LabelledKind::Prefix),
             Record::Scope(_) => Some(LabelledKind::Scope),
             Record::Reservation(_) => Some(LabelledKind::Reservation),
+            Record::Address(_) => Some(LabelledKind::Address),
             _ => None,
         }
     }

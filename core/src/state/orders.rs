@@ -100,18 +100,19 @@ impl<T: ForClient> Order for ByHostName<T> {
     }
 }
 
-/// By the time that they end by themselves, then by name.
+/// By the time that they end by themselves, then by name. A place is a time, and a name among those that end then.
 pub(super) struct ByEnd;
 
 impl Order for ByEnd {
     type Record = Assignment;
-    type Place<'a> = Timestamp;
+    type Place<'a> = (Timestamp, Option<&'a AddressName>);
 
     fn order(one: &Assignment, other: &Assignment) -> Ordering {
         one.ends().cmp(&other.ends()).then_with(|| one.name.cmp(&other.name))
     }
 
-    fn order_place(place: &Timestamp, record: &Assignment) -> Ordering {
-        Some(*place).cmp(&record.ends()).then(Ordering::Less)
+    fn order_place((end, name): &Self::Place<'_>, record: &Assignment) -> Ordering {
+        let by_name = || name.map_or(Ordering::Less, |name| name.cmp(&record.name));
+        Some(*end).cmp(&record.ends()).then_with(by_name).then(Ordering::Less)
     }
 }

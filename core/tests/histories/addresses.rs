@@ -1,6 +1,6 @@
 //! Commands about addresses, drawn from the same small universe.
 
-use crate::draws::{clients, one_of, reservation_names, scopes, spaces, texts};
+use crate::draws::{clients, label_patches, labels, one_of, reservation_names, scopes, spaces, texts};
 use crate::universe::{address, word};
 use freehold_core::Revision;
 use freehold_core::Timestamp;
@@ -8,6 +8,7 @@ use freehold_core::client::ClientIdentity;
 use freehold_core::command::{
     AddressDetails, Allocation, AssignmentPatch, Choice, Command, LeaseConversion, Outcome, Place, Purpose,
 };
+use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::SubnetId;
 use freehold_core::name::AddressName;
@@ -71,8 +72,15 @@ fn purposes() -> BoxedStrategy<Purpose> {
 fn details() -> BoxedStrategy<AddressDetails> {
     let host_name =
         option::of(select(&["door", "printer"][..]).prop_map(|name| HostName::parse(name).expect("a name")));
-    (option::weighted(0.6, clients()), host_name, texts())
-        .prop_map(|(client, host_name, comment)| AddressDetails { client, host_name, comment, owner: Text::default() })
+    let labels = prop_oneof![3 => Just(Labels::NONE), 1 => labels()];
+    (option::weighted(0.6, clients()), host_name, texts(), labels)
+        .prop_map(|(client, host_name, comment, labels)| AddressDetails {
+            client,
+            host_name,
+            comment,
+            owner: Text::default(),
+            labels,
+        })
         .boxed()
 }
 
@@ -121,14 +129,15 @@ fn orders() -> BoxedStrategy<Command> {
 
 fn patches() -> BoxedStrategy<AssignmentPatch> {
     let host_name = || option::of(Just(HostName::parse("gate").expect("a name")));
-    let parts = (option::of(option::of(clients())), option::of(host_name()), option::of(texts()));
+    let parts = (option::of(option::of(clients())), option::of(host_name()), option::of(texts()), label_patches());
     (parts, option::weighted(0.3, option::of(ends())))
-        .prop_map(|((client, host_name, comment), expires)| AssignmentPatch {
+        .prop_map(|((client, host_name, comment, labels), expires)| AssignmentPatch {
             client,
             host_name,
             comment,
             owner: None,
             expires,
+            labels,
         })
         .boxed()
 }
@@ -163,8 +172,11 @@ fn conversions() -> BoxedStrategy<Command> {
 
 /// Commands about addresses.
 pub(crate) fn commands() -> BoxedStrategy<Command> {
-    let outcome =
-        prop_oneof![Just(Outcome::Active), Just(Outcome::Conflict { who: Text::parse("somebody").expect("text") })];
+    let outcome = prop_oneof![
+        Just(Outcome::Active),
+        Just(Outcome::Freed),
+        Just(Outcome::Conflict { who: Text::parse("somebody").expect("text") })
+    ];
     prop_oneof![
         12 => orders(),
         3 => (names(), ends()).prop_map(|(name, until)| Command::ExtendHold { name, etag: None, until }),

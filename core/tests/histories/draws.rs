@@ -281,11 +281,11 @@ fn tags() -> BoxedStrategy<Tags> {
     proptest::collection::btree_set(one_of(&["voice", "core"]), 0..2).boxed()
 }
 
-fn labels() -> BoxedStrategy<Labels> {
+pub(crate) fn labels() -> BoxedStrategy<Labels> {
     (tags(), values()).prop_map(|(tags, fields)| Labels::new(tags, fields)).boxed()
 }
 
-fn label_patches() -> BoxedStrategy<LabelsPatch> {
+pub(crate) fn label_patches() -> BoxedStrategy<LabelsPatch> {
     (option::weighted(0.3, tags()), option::weighted(0.3, values()))
         .prop_map(|(tags, fields)| LabelsPatch { tags, fields })
         .boxed()

@@ -1,6 +1,7 @@
 //! Whatever is asked, in whatever order, the rules hold: random histories over a small universe.
 
 mod addresses;
+mod conflicts;
 mod draws;
 mod universe;
 

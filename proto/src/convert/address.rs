@@ -1,7 +1,7 @@
 //! What is known of addresses, and what is said about those that are given out.
 
 use super::plan::text;
-use super::{assignment, client, lease, scope, time};
+use super::{assignment, client, label, lease, scope, time};
 use crate::v1::address::State;
 use crate::v1::address_details::Client;
 use crate::v1::address_reason::Detail;
@@ -51,6 +51,8 @@ pub fn message(view: &AddressView, now: Timestamp) -> v1::Address {
         host_names,
         wait: None,
         etag: etag.unwrap_or_default(),
+        effective_tags: Vec::new(),
+        effective_fields: Vec::new(),
     }
 }
 
@@ -134,6 +136,7 @@ pub fn parse_details(message: &v1::AddressDetails) -> Result<AddressDetails, Ref
         host_name: parse_host_name(message)?,
         comment: text(&message.comment, "comment")?,
         owner: text(&message.owner, "owner")?,
+        labels: label::parse(&message.tags, &message.fields)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Held and claimed addresses.
 
 use super::plan::text;
-use super::time;
+use super::{label, time};
 use crate::v1::{self, assignment::Client};
 use freehold_core::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use freehold_core::model::{Assignment, AssignmentKind, Phase, Rare};
@@ -32,6 +32,8 @@ pub fn message(assignment: &Assignment) -> v1::Assignment {
         create_time: Some(time::message(assignment.stamp.created)),
         update_time: Some(time::message(assignment.stamp.updated)),
         etag: time::etag(assignment.stamp.revision),
+        tags: label::tags_message(&rare.labels),
+        fields: label::fields_message(&rare.labels),
     }
 }
 
@@ -50,6 +52,7 @@ pub fn parse(message: &v1::Assignment) -> Result<Assignment, Refusal> {
         comment: text(&message.comment, "comment")?,
         owner: text(&message.owner, "owner")?,
         conflict: text(&message.conflict, "conflict")?,
+        labels: label::parse(&message.tags, &message.fields)?,
     };
     let host_name = (!message.host_name.is_empty()).then(|| HostName::parse(&message.host_name)).transpose();
     Ok(Assignment {
@@ -103,6 +106,7 @@ mod tests {
     use super::*;
     use crate::bundle::{claim_resource, reservation_resource};
     use crate::convert::stored::{decode_record, encode_record};
+    use freehold_core::labels::Labels;
     use freehold_core::model::{Reservation, Stamp};
     use freehold_core::text::Text;
     use freehold_core::{Record, Revision, Timestamp};
@@ -118,7 +122,16 @@ mod tests {
             holder: "operators/alice".into(),
             client: Some(ClientIdentity::Hardware("02:00:5e:10:00:01".parse().expect("an address"))),
             host_name: Some(HostName::parse("printer-7").expect("a host name")),
-            rare: Rare { comment: text("third floor"), owner: text("facilities"), conflict: text("another") }.boxed(),
+            rare: Rare {
+                comment: text("third floor"),
+                owner: text("facilities"),
+                conflict: text("another"),
+                labels: Labels::new(
+                    ["voice".parse().expect("a tag")].into(),
+                    [("fieldDefinitions/site".parse().expect("a name"), text("berlin"))].into(),
+                ),
+            }
+            .boxed(),
             stamp: Stamp { created: Timestamp(1), updated: Timestamp(2), revision: Revision(7) },
         }
     }

@@ -76,6 +76,7 @@ pub fn parse_kinds(message: &v1::FieldDefinition) -> Result<BTreeSet<LabelledKin
         Ok(Kind::Prefix) => Ok(LabelledKind::Prefix),
         Ok(Kind::Scope) => Ok(LabelledKind::Scope),
         Ok(Kind::Reservation) => Ok(LabelledKind::Reservation),
+        Ok(Kind::Address) => Ok(LabelledKind::Address),
         Ok(Kind::Unspecified) | Err(_) => {
             let message = format!("nothing that a field can be put on has the number {number}");
             Err(Refusal::new(Reason::InvalidValue, message).at(format!("applies_to[{i}]")))
@@ -102,5 +103,6 @@ fn kind_message(kind: LabelledKind) -> Kind {
         LabelledKind::Prefix => Kind::Prefix,
         LabelledKind::Scope => Kind::Scope,
         LabelledKind::Reservation => Kind::Reservation,
+        LabelledKind::Address => Kind::Address,
     }
 }

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod assignment;
 pub mod client;
+pub mod conflict;
 pub mod event;
 pub mod field;
 pub mod hosts;

@@ -1,12 +1,15 @@
 //! Requests out of arguments.
 
-use super::{Claim, Details, Extend, Move, Next, Place, Release, Which};
+use super::{Claim, Details, Extend, List, Move, Next, Place, Release, Which};
+use crate::duration;
 use crate::error::Failure;
 use crate::names;
-use freehold_core::name::{AddressName, ReservationName};
+use freehold_core::name::{AddressName, ReservationName, SpaceName};
+use freehold_proto::convert::time::{from_system, message};
 use freehold_proto::v1;
 use freehold_proto::v1::address_details::Client;
-use std::time::Duration;
+use freehold_proto::v1::address_reason::Detail;
+use std::time::{Duration, SystemTime};
 
 /// A length of time in the form of the wire.
 pub(super) fn whole(length: Duration) -> prost_types::Duration {
@@ -24,38 +27,74 @@ impl Which {
     }
 }
 
+/// The whole name of a scope or a network.
+fn parent(place: &str, space: Option<&SpaceName>) -> Result<String, Failure> {
+    let is_network = place.starts_with("spaces/") || (place.contains('/') && !place.starts_with("scopes/"));
+    match is_network {
+        true => Ok(names::prefix(place)?.name(space)?.to_string()),
+        false => Ok(names::scope(place)?.to_string()),
+    }
+}
+
 impl Place {
     pub(super) fn parent(&self) -> Result<String, Failure> {
-        let is_network =
-            self.place.starts_with("spaces/") || (self.place.contains('/') && !self.place.starts_with("scopes/"));
-        match is_network {
-            true => Ok(names::prefix(&self.place)?.name(self.space.as_ref())?.to_string()),
-            false => Ok(names::scope(&self.place)?.to_string()),
+        parent(&self.place, self.space.as_ref())
+    }
+}
+
+impl List {
+    pub(super) fn parent(&self) -> Result<String, Failure> {
+        match &self.place {
+            Some(place) => parent(place, self.space.as_ref()),
+            None => Ok(self.space.as_ref().map(ToString::to_string).unwrap_or_default()),
         }
+    }
+
+    pub(super) fn expiring_request(
+        &self,
+        page_size: i32,
+        page_token: String,
+    ) -> Result<v1::ListExpiringAddressesRequest, Failure> {
+        let (parent, within) = (self.parent()?, self.expiring.map(whole));
+        Ok(v1::ListExpiringAddressesRequest { parent, within, holds: self.holds, page_size, page_token })
+    }
+}
+
+/// When a claim ends: in so long, or at a time.
+pub(super) fn end(text: &str, now: SystemTime) -> Result<prost_types::Timestamp, Failure> {
+    if let Ok(length) = duration::parse(text) {
+        return Ok(message(from_system(now + length)));
+    }
+    let wrong = || Failure::Usage(format!("{text:?} is not a time to come: give 30d, or 2026-11-21T14:05:00Z"));
+    text.parse().map_err(|_| wrong())
+}
+
+impl super::Client {
+    pub(super) fn message(&self) -> Option<Client> {
+        let hardware = self.hardware.as_ref().map(|address| Client::HardwareAddress(address.to_string()));
+        let id = || self.client_id.as_ref().map(|id| Client::ClientId(id.to_string()));
+        let duid = || self.duid.as_ref().map(|duid| Client::Duid(duid.to_string()));
+        hardware.or_else(id).or_else(duid)
     }
 }
 
 impl Details {
-    fn is_empty(&self) -> bool {
-        let client = &self.client;
-        let unnamed = client.hardware.is_none() && client.client_id.is_none() && client.duid.is_none();
-        unnamed && self.host_name.is_none() && self.comment.is_empty() && self.owner.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        self.message() == v1::AddressDetails::default()
     }
 
-    fn message(&self) -> v1::AddressDetails {
-        let by = &self.client;
-        let hardware = by.hardware.as_ref().map(|address| Client::HardwareAddress(address.to_string()));
-        let id = || by.client_id.as_ref().map(|id| Client::ClientId(id.to_string()));
-        let duid = || by.duid.as_ref().map(|duid| Client::Duid(duid.to_string()));
+    pub(super) fn message(&self) -> v1::AddressDetails {
         v1::AddressDetails {
-            client: hardware.or_else(id).or_else(duid),
+            client: self.client.message(),
             host_name: self.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
             comment: self.comment.clone(),
             owner: self.owner.clone(),
+            tags: self.labels.tags(),
+            fields: self.labels.fields(),
         }
     }
 
-    fn list(&self) -> Vec<v1::AddressDetails> {
+    pub(super) fn list(&self) -> Vec<v1::AddressDetails> {
         if self.is_empty() { Vec::new() } else { vec![self.message()] }
     }
 }
@@ -83,15 +122,63 @@ impl Next {
 }
 
 impl Claim {
-    pub(super) fn of_hold(&self, name: String, etag: String, request_id: String) -> v1::ClaimHeldAddressRequest {
-        v1::ClaimHeldAddressRequest {
+    fn end(&self) -> Result<Option<prost_types::Timestamp>, Failure> {
+        self.expires.as_ref().map(|text| end(text, SystemTime::now())).transpose()
+    }
+
+    pub(super) fn of_hold(
+        &self,
+        name: String,
+        etag: String,
+        request_id: String,
+    ) -> Result<v1::ClaimHeldAddressRequest, Failure> {
+        Ok(v1::ClaimHeldAddressRequest {
             name,
             details: Some(self.details.message()),
-            expire_time: None,
+            expire_time: self.end()?,
             etag,
             request_id,
             validate_only: self.change.validate_only,
+        })
+    }
+
+    /// The reservation keeps its client and all that is said about it.
+    pub(super) fn of_reservation(
+        &self,
+        now: &v1::Address,
+        request_id: String,
+    ) -> Result<v1::ConvertToClaimRequest, Failure> {
+        if !self.details.is_empty() {
+            let message = "the address is reserved, and as a claim it keeps its client and what is said about it; change \
+                           that afterwards: freehold ip set";
+            return Err(Failure::Usage(message.to_owned()));
         }
+        let reserved = now.reasons.iter().find_map(|reason| match &reason.detail {
+            Some(Detail::Reservation(reservation)) => Some(reservation),
+            _ => None,
+        });
+        let reserved = reserved.ok_or_else(|| Failure::Odd("the controller names no reservation".to_owned()))?;
+        Ok(v1::ConvertToClaimRequest {
+            name: reserved.name.clone(),
+            expire_time: self.end()?,
+            etag: reserved.etag.clone(),
+            request_id,
+            validate_only: self.change.validate_only,
+        })
+    }
+
+    pub(super) fn of_lease(&self, now: &v1::Address, request_id: String) -> Result<v1::ConvertLeaseRequest, Failure> {
+        Ok(v1::ConvertLeaseRequest {
+            scope: now.scope.clone(),
+            address: now.address.clone(),
+            purpose: v1::AddressPurpose::Claim.into(),
+            ttl: None,
+            expire_time: self.end()?,
+            details: Some(self.details.message()),
+            accept_risk: self.accept_risk,
+            request_id,
+            validate_only: self.change.validate_only,
+        })
     }
 
     pub(super) fn of_free(&self, name: &str, request_id: String) -> Result<v1::AllocateAddressesRequest, Failure> {
@@ -100,6 +187,7 @@ impl Claim {
             parent: space.to_string(),
             addresses: vec![address.to_string()],
             purpose: v1::AddressPurpose::Claim.into(),
+            expire_time: self.end()?,
             details: self.details.list(),
             accept_risk: self.accept_risk,
             request_id,
@@ -163,7 +251,7 @@ mod tests {
                 ..Default::default()
             }
         );
-        let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --wait";
+        let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --tag voice --field site=berlin --wait";
         let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
         assert!(next.settled.wait);
         assert_eq!(
@@ -177,6 +265,8 @@ mod tests {
                     host_name: "printer".into(),
                     comment: String::new(),
                     owner: "it".into(),
+                    tags: vec!["voice".into()],
+                    fields: [("site".to_owned(), "berlin".to_owned())].into(),
                 }],
                 request_id: "id".into(),
                 ..Default::default()
@@ -206,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_rest_is_by_name() {
-        let Noun::Ip(Command::Show(which)) = testing::parse("ip why spaces/lab/addresses/10.1.2.3") else {
+        let Noun::Ip(Command::Why(which)) = testing::parse("ip why spaces/lab/addresses/10.1.2.3") else {
             panic!("another command")
         };
         assert_eq!(which.name().expect("a name"), "spaces/lab/addresses/10.1.2.3");
@@ -230,11 +320,37 @@ mod tests {
         let Noun::Ip(Command::List(list)) = testing::parse("ip list 10.0.0.0/8 --from 10.9.0.0 --limit 5") else {
             panic!("another command")
         };
-        assert_eq!(list.place.parent().expect("a parent"), "spaces/default/prefixes/10.0.0.0-8");
+        assert_eq!(list.parent().expect("a parent"), "spaces/default/prefixes/10.0.0.0-8");
+        let Noun::Ip(Command::List(list)) = testing::parse("ip list --expiring 7d --space lab --holds") else {
+            panic!("another command")
+        };
+        assert_eq!(
+            list.expiring_request(5, "t".into()).expect("a request"),
+            v1::ListExpiringAddressesRequest {
+                parent: "spaces/lab".into(),
+                within: Some(prost_types::Duration { seconds: 7 * 86_400, nanos: 0 }),
+                holds: true,
+                page_size: 5,
+                page_token: "t".into(),
+            }
+        );
+    }
+
+    #[test]
+    fn an_end_is_a_length_or_a_time() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let seconds = |text: &str| end(text, now).map(|end| end.seconds).map_err(|error| error.report());
+        assert_eq!(seconds("1m"), Ok(1060));
+        assert_eq!(seconds("1970-01-01T01:00:00Z"), Ok(3600));
+        assert_eq!(
+            seconds("soon"),
+            Err("error: \"soon\" is not a time to come: give 30d, or 2026-11-21T14:05:00Z\n".to_owned())
+        );
     }
 
     #[test]
     fn what_cannot_be_meant_is_refused_here() {
+        assert_eq!(testing::refused("ip list"), "error: the following required arguments were not provided:");
         assert_eq!(
             testing::refused("ip next x --claim --hold 1h"),
             "error: the argument '--claim' cannot be used with '--hold <DURATION>'"

@@ -1,5 +1,6 @@
 //! Addresses on the screen.
 
+use crate::command::labels::{field_lines, tag_lines};
 use crate::names;
 use crate::output::{Shown, state as server_state, time, word, yes};
 use freehold_proto::v1;
@@ -50,6 +51,7 @@ impl Shown for v1::Address {
 
     fn details(&self) -> Vec<(&'static str, String)> {
         let held = assignment(self).cloned().unwrap_or_default();
+        let source = self.reasons.first().map(|reason| reason.resource.as_str()).unwrap_or_default();
         let waits = self.wait.as_ref().map(|wait| {
             let server = wait.server.as_ref().map(|on| format!(" ({})", server_state(on))).unwrap_or_default();
             format!("{}{server}", wait.message)
@@ -63,6 +65,8 @@ impl Shown for v1::Address {
             ("conflict", held.conflict),
             ("comment", held.comment),
             ("owner", held.owner),
+            ("tags", tag_lines(&self.effective_tags, source)),
+            ("fields", field_lines(&self.effective_fields, source)),
             ("host names", self.host_names.join("\n")),
             ("network", names::short(&self.network).to_owned()),
             ("scope", names::short(&self.scope).to_owned()),

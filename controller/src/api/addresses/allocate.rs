@@ -33,6 +33,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("client_id", "details[0].client_id"),
     ("duid", "details[0].duid"),
     ("reservation.address", "addresses"),
+    ("tags", "details[0].tags"),
+    ("fields", "details[0].fields"),
     ("reservation", "details[0]"),
 ];
 

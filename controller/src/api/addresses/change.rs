@@ -3,10 +3,12 @@
 use super::{deadline, not_done};
 use crate::api::Api;
 use crate::api::call::{Mutation, mutation, named, refuse, there};
+use crate::api::labels;
 use crate::api::mask::Mask;
 use freehold_core::Command;
 use freehold_core::change::Actor;
 use freehold_core::command::AssignmentPatch;
+use freehold_core::labels::LabelsPatch;
 use freehold_core::name::AddressName;
 use freehold_core::refusal::Refusal;
 use freehold_proto::convert::address::{parse_client, parse_details, parse_host_name};
@@ -19,13 +21,19 @@ use prost::Message;
 use tonic::Status;
 
 /// What core calls the fields, and what the requests do.
-const FIELDS: &[(&str, &str)] = &[("until", "ttl"), ("expires", "expire_time"), ("client", "details.client")];
+const FIELDS: &[(&str, &str)] = &[
+    ("until", "ttl"),
+    ("expires", "expire_time"),
+    ("client", "details.client"),
+    ("tags", "details.tags"),
+    ("fields", "details.fields"),
+];
 
 /// The client is one field, named by whichever notation holds it.
 const CLIENT: [&str; 3] = ["hardware_address", "client_id", "duid"];
 
 fn patch(message: &UpdateAddressRequest) -> Result<AssignmentPatch, Refusal> {
-    let fields = [&CLIENT[..], &["host_name", "comment", "owner", "expire_time"]].concat();
+    let fields = [&CLIENT[..], &["host_name", "comment", "owner", "tags", "fields", "expire_time"]].concat();
     let mask = Mask::parse(message.update_mask.as_ref(), &fields, &["name"])?;
     let given = message.details.clone().unwrap_or_default();
     let parse = || {
@@ -36,6 +44,7 @@ fn patch(message: &UpdateAddressRequest) -> Result<AssignmentPatch, Refusal> {
             comment: mask.take("comment", !given.comment.is_empty(), || text(&given.comment, "comment"))?,
             owner: mask.take("owner", !given.owner.is_empty(), || text(&given.owner, "owner"))?,
             expires: None,
+            labels: labels::patch(&mask, &given.tags, &given.fields)?,
         })
     };
     let patch = parse().map_err(|refusal: Refusal| refusal.under("details"))?;
@@ -53,6 +62,10 @@ fn claim(message: &ClaimHeldAddressRequest) -> Result<AssignmentPatch, Refusal> 
         comment: (!given.comment.is_empty()).then_some(details.comment),
         owner: (!given.owner.is_empty()).then_some(details.owner),
         expires: Some(message.expire_time.as_ref().map(|end| time::parse(Some(end)))),
+        labels: LabelsPatch {
+            tags: (!given.tags.is_empty()).then(|| details.labels.tags().clone()),
+            fields: (!given.fields.is_empty()).then(|| details.labels.fields().clone()),
+        },
     })
 }
 

@@ -3,12 +3,14 @@
 use crate::api::Api;
 use crate::obedience::runs_older_form;
 use crate::settle::proven;
-use freehold_core::address::{AddressView, Row, awaits, look};
+use freehold_core::address::{AddressView, Row, Why, awaits, look};
+use freehold_core::labels::{Labelled, around_address, effective};
 use freehold_core::lease::LeaseBook;
 use freehold_core::model::Management;
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::{Revision, State};
 use freehold_proto::convert::address::{message, row_message};
+use freehold_proto::convert::label::effective_messages;
 use freehold_proto::convert::time;
 use freehold_proto::v1::sync_status::State as Sync;
 use freehold_proto::v1::{Address, AddressRow, AddressWait, SyncStatus, address_row};
@@ -17,6 +19,19 @@ impl Api {
     /// All that is known of an address.
     pub(super) fn shown_address(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Address {
         self.shown_view(state, book, &look(state, book, name))
+    }
+
+    /// The same, with the labels that hold for it.
+    pub(super) fn shown_whole(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Address {
+        let view = look(state, book, name);
+        let holding = view.reasons.iter().find_map(|why| match why {
+            Why::Assigned(assignment) => Some(effective(state, Labelled::Address(assignment))),
+            Why::Reserved(reservation) => Some(effective(state, Labelled::Reservation(reservation))),
+            _ => None,
+        });
+        let holding = holding.unwrap_or_else(|| around_address(state, name));
+        let (effective_tags, effective_fields) = effective_messages(&holding);
+        Address { effective_tags, effective_fields, ..self.shown_view(state, book, &view) }
     }
 
     fn shown_view(&self, state: &State, book: &LeaseBook, view: &AddressView) -> Address {
@@ -63,6 +78,7 @@ impl Api {
             (true, false, _) => Sync::Disconnected,
             (true, true, _) => Sync::Pending,
         };
+        let name_of = server.clone();
         let server = SyncStatus {
             server: server.to_string(),
             state: at.into(),
@@ -72,7 +88,9 @@ impl Api {
             took_ms: 0,
             error: state.status(&server).map(|status| status.last_error.clone()).unwrap_or_default(),
         };
-        Some(AddressWait { server: Some(server), leases_only: runs, message: words })
+        // Of an agent that was never there since the start nobody knows since when it is not.
+        let seen = self.presence.agent(name_of.agent()).filter(|_| !connected).map(|agent| time::message(agent.seen));
+        Some(AddressWait { server: Some(server), leases_only: runs, message: words, seen_time: seen })
     }
 }
 

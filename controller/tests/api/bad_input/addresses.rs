@@ -16,6 +16,9 @@ const CLAIM: &str = "/freehold.v1.AddressService/ClaimHeldAddress";
 const RELEASE: &str = "/freehold.v1.AddressService/ReleaseAddress";
 const CONVERT: &str = "/freehold.v1.AddressService/ConvertLease";
 const MOVE: &str = "/freehold.v1.AddressService/MoveReservation";
+const TO_RESERVATION: &str = "/freehold.v1.AddressService/ConvertToReservation";
+const TO_CLAIM: &str = "/freehold.v1.AddressService/ConvertToClaim";
+const EXPIRING: &str = "/freehold.v1.AddressService/ListExpiringAddresses";
 const WAIT: &str = "/freehold.v1.AddressService/WaitAddress";
 
 type Told = (Code, &'static str, &'static str);
@@ -35,7 +38,19 @@ pub(super) async fn cases(house: &House) -> Vec<Case> {
     };
     let held = given(house, named(AddressPurpose::Hold, "10.2.0.20")).await.remove(0);
     let claimed = given(house, named(AddressPurpose::Claim, "10.2.0.21")).await.remove(0);
-    [places(), choices(), lengths(), changes(&held, &claimed), others()].into_iter().flatten().collect()
+    [
+        places(),
+        choices(),
+        lengths(),
+        changes(&held, &claimed),
+        others(),
+        conversions(&held, &claimed),
+        labels(&claimed),
+        expiring(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn hold(parent: &str) -> AllocateAddressesRequest {
@@ -280,6 +295,105 @@ fn changes(held: &Address, claimed: &Address) -> Vec<Case> {
         case("a stale release", RELEASE, ReleaseAddressRequest { etag, ..release(&held) }, stale),
         case("a wait for nothing", WAIT, WaitAddressRequest { name: nobodys, ..Default::default() }, missing),
         case("a wait backwards", WAIT, WaitAddressRequest { name: held, timeout: seconds(-1) }, invalid("timeout")),
+    ]
+}
+
+fn conversions(held: &Address, claimed: &Address) -> Vec<Case> {
+    let reserve = |name: &str| ConvertToReservationRequest { name: name.to_owned(), ..Default::default() };
+    let claim = |name: &str| ConvertToClaimRequest { name: name.to_owned(), ..Default::default() };
+    let reserved = "scopes/yard/reservations/10.1.0.70";
+    let stale = (Aborted, "ETAG_MISMATCH", "etag");
+    vec![
+        case("nothing to reserve", TO_RESERVATION, reserve(""), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "what is neither held nor claimed",
+            TO_RESERVATION,
+            reserve("spaces/default/addresses/10.2.0.99"),
+            (NotFound, "ASSIGNMENT_NOT_FOUND", "name"),
+        ),
+        case("a hold where no scope is", TO_RESERVATION, reserve(&held.name), (NotFound, "SCOPE_NOT_FOUND", "name")),
+        case(
+            "a claim that changed",
+            TO_RESERVATION,
+            ConvertToReservationRequest { etag: "1".to_owned(), ..reserve(&claimed.name) },
+            stale,
+        ),
+        case(
+            "a client that is none",
+            TO_RESERVATION,
+            ConvertToReservationRequest { details: Some(details("not one")), ..reserve(&held.name) },
+            (InvalidArgument, "INVALID_HARDWARE_ADDRESS", "details.hardware_address"),
+        ),
+        case("nothing to claim", TO_CLAIM, claim(&held.name), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "no such reservation",
+            TO_CLAIM,
+            claim("scopes/yard/reservations/10.1.0.71"),
+            (NotFound, "RESERVATION_NOT_FOUND", "name"),
+        ),
+        case(
+            "a reservation that changed",
+            TO_CLAIM,
+            ConvertToClaimRequest { etag: "1".to_owned(), ..claim(reserved) },
+            stale,
+        ),
+        case(
+            "a claim that is over",
+            TO_CLAIM,
+            ConvertToClaimRequest { expire_time: Some(Timestamp { seconds: 1, nanos: 0 }), ..claim(reserved) },
+            invalid("expire_time"),
+        ),
+    ]
+}
+
+/// Labels that an address cannot have, wherever they are said.
+fn labels(claimed: &Address) -> Vec<Case> {
+    let tagged = |tag: &str| AddressDetails { tags: vec!["a".to_owned(), tag.to_owned()], ..Default::default() };
+    let site = || AddressDetails { fields: [("site".to_owned(), "x".to_owned())].into(), ..Default::default() };
+    let update =
+        |details| UpdateAddressRequest { name: claimed.name.clone(), details: Some(details), ..Default::default() };
+    let claim = |details| AllocateAddressesRequest { details: vec![details], ..hold(FREE) };
+    let many = (0..33).map(|n| format!("t{n}")).collect();
+    let tag = |field| (InvalidArgument, "INVALID_TAG", field);
+    let missing = |field| (NotFound, "FIELD_DEFINITION_NOT_FOUND", field);
+    vec![
+        case("a tag that is none", ALLOCATE, claim(tagged("A B")), tag("details[0].tags[1]")),
+        case("a tag that is none", UPDATE, update(tagged("site=x")), tag("details.tags[1]")),
+        case(
+            "tags without end",
+            UPDATE,
+            update(AddressDetails { tags: many, ..Default::default() }),
+            (InvalidArgument, "TOO_MANY", "details.tags"),
+        ),
+        case("a field that there is not", ALLOCATE, claim(site()), missing("details[0].fields.site")),
+        case("a field that there is not", UPDATE, update(site()), missing("details.fields.site")),
+    ]
+}
+
+fn expiring() -> Vec<Case> {
+    let list = |parent: &str| ListExpiringAddressesRequest { parent: parent.to_owned(), ..Default::default() };
+    vec![
+        case("expiring in a server", EXPIRING, list("servers/a/kea4"), (InvalidArgument, "INVALID_NAME", "parent")),
+        case("expiring in no scope", EXPIRING, list("scopes/other"), (NotFound, "SCOPE_NOT_FOUND", "parent")),
+        case("expiring in no space", EXPIRING, list("spaces/other"), (NotFound, "SPACE_NOT_FOUND", "parent")),
+        case(
+            "expiring in no prefix",
+            EXPIRING,
+            list("spaces/default/prefixes/10.1.0.1-24"),
+            (InvalidArgument, "INVALID_CIDR", "parent"),
+        ),
+        case(
+            "what expired",
+            EXPIRING,
+            ListExpiringAddressesRequest { within: seconds(-1), ..list("") },
+            invalid("within"),
+        ),
+        case(
+            "another list's page of what expires",
+            EXPIRING,
+            ListExpiringAddressesRequest { page_token: "AAAA".to_owned(), ..list("") },
+            (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token"),
+        ),
     ]
 }
 

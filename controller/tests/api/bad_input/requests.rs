@@ -11,10 +11,49 @@ const LIST_PREFIXES: &str = "/freehold.v1.PrefixService/ListPrefixes";
 const WAIT: &str = "/freehold.v1.ServerService/WaitApplied";
 
 pub(super) async fn cases(house: &House) -> Vec<Case> {
-    [guards(), pages(house).await, ids(house).await, single_ones(), past(), not_messages()]
+    [guards(), pages(house).await, ids(house).await, single_ones(), past(), conflicts(), not_messages()]
         .into_iter()
         .flatten()
         .collect()
+}
+
+fn conflicts() -> Vec<Case> {
+    const LIST: &str = "/freehold.v1.ConflictService/ListConflicts";
+    const GET: &str = "/freehold.v1.ConflictService/GetConflict";
+    let list = ListConflictsRequest::default;
+    let named = |name: &str| GetConflictRequest { name: name.to_owned() };
+    let invalid = |field| (InvalidArgument, "INVALID_NAME", field);
+    vec![
+        case(
+            "a kind that there is not",
+            LIST,
+            ListConflictsRequest { kinds: vec![1, 99], ..list() },
+            (InvalidArgument, "INVALID_VALUE", "kinds[1]"),
+        ),
+        case(
+            "a kind that is not said",
+            LIST,
+            ListConflictsRequest { kinds: vec![0], ..list() },
+            (InvalidArgument, "INVALID_VALUE", "kinds[0]"),
+        ),
+        case(
+            "kinds without end",
+            LIST,
+            ListConflictsRequest { kinds: vec![1; 100_000], ..list() },
+            (InvalidArgument, "TOO_MANY", "kinds"),
+        ),
+        case("no space", LIST, ListConflictsRequest { space: "default".to_owned(), ..list() }, invalid("space")),
+        case("no prefix", LIST, ListConflictsRequest { prefix: "10.0.0.0/8".to_owned(), ..list() }, invalid("prefix")),
+        case("no server", LIST, ListConflictsRequest { server: "kea4".to_owned(), ..list() }, invalid("server")),
+        case(
+            "another list's page",
+            LIST,
+            ListConflictsRequest { page_token: "AAAA".to_owned(), ..list() },
+            (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token"),
+        ),
+        case("no conflict's name", GET, named("3f9a"), invalid("name")),
+        case("a conflict that there is not", GET, named("conflicts/3f9a"), (NotFound, "CONFLICT_NOT_FOUND", "name")),
+    ]
 }
 
 fn change(scope: Scope, paths: &[&str]) -> UpdateScopeRequest {

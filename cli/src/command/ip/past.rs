@@ -1,27 +1,24 @@
-//! `freehold history` and `freehold who`: what happened to an address, and who had it when.
+//! `freehold ip history` and `freehold ip who`: what happened to an address, and who had it when.
 
-use super::event;
+use super::Which;
+use crate::command::event;
 use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
-use crate::names;
 use crate::output::{Screen, Shown, time};
 use crate::page::{Limit, all};
 use clap::Args;
-use freehold_core::name::{AddressName, SpaceName};
 use freehold_proto::convert::time::{from_system, message};
 use freehold_proto::v1;
 use prost_types::Timestamp;
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 const DAY: i64 = 86_400;
 
-/// List what happened to an address, the newest first
 #[derive(Debug, Args)]
 pub(crate) struct History {
     #[command(flatten)]
-    address: Address,
+    which: Which,
     /// Only from then on: 2026-11-21T14:05:00Z, 14:05 (today, UTC) or -2h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     since: Option<String>,
@@ -32,34 +29,17 @@ pub(crate) struct History {
     limit: Limit,
 }
 
-/// Tell who had an address
 #[derive(Debug, Args)]
 pub(crate) struct Who {
     #[command(flatten)]
-    address: Address,
+    which: Which,
     /// When: 2026-11-21T14:05:00Z, 14:05 (today, UTC) or -2h; now if not given
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 }
 
-#[derive(Debug, Args)]
-struct Address {
-    /// The address
-    #[arg(value_parser = names::address)]
-    address: IpAddr,
-    /// Its space; the default one if not given
-    #[arg(long, value_parser = names::space)]
-    space: Option<SpaceName>,
-}
-
-impl Address {
-    fn name(&self) -> String {
-        AddressName { space: names::space_or_default(self.space.as_ref()), address: self.address }.to_string()
-    }
-}
-
-/// A point in time as people write it.
-fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, Failure> {
+/// A point in time as people write it, of the past if it says no day.
+pub(super) fn moment(text: &str, now: &Timestamp) -> Result<Timestamp, Failure> {
     let wrong =
         || Failure::Usage(format!("{text:?} is not a time: give 2026-11-21T14:05:00Z, 14:05 (today, UTC) or -2h"));
     if let Some(distance) = text.strip_prefix('-') {
@@ -83,7 +63,7 @@ pub(crate) async fn history(history: &History, api: &Api, screen: &mut Screen<'_
     let now = message(from_system(SystemTime::now()));
     let (start_time, end_time) = (optional(history.since.as_ref(), &now)?, optional(history.until.as_ref(), &now)?);
     let rows = all(history.limit, async |page_size, page_token| {
-        let name = history.address.name();
+        let name = history.which.name()?;
         let request = v1::ListAddressHistoryRequest { name, page_size, page_token, start_time, end_time };
         let page = api.call(request, async |request| api.history().list_address_history(request).await).await?;
         Ok((page.rows, page.next_page_token))
@@ -93,7 +73,7 @@ pub(crate) async fn history(history: &History, api: &Api, screen: &mut Screen<'_
 
 pub(crate) async fn who(who: &Who, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let now = message(from_system(SystemTime::now()));
-    let request = v1::WhoHadRequest { name: who.address.name(), time: optional(who.at.as_ref(), &now)? };
+    let request = v1::WhoHadRequest { name: who.which.name()?, time: optional(who.at.as_ref(), &now)? };
     screen.one(&api.call(request, async |request| api.history().who_had(request).await).await?)
 }
 
