@@ -16,6 +16,7 @@
 //! - [`state`]: everything at one revision, cheap to copy
 //! - [`check`]: the invariants, each stated once more as a test of a whole state
 //! - [`address`]: the state of an address and why it is not free, and which addresses are
+//! - [`usage`]: how many addresses of a place are what, rolled up
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
@@ -46,6 +47,7 @@ pub mod state;
 pub mod subnet;
 pub mod text;
 pub mod time;
+pub mod usage;
 
 pub use change::{Change, Entry, Record, RecordKey};
 pub use check::check;

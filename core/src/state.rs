@@ -11,7 +11,7 @@ mod orders;
 mod sorted;
 mod tree;
 
-pub use tree::Children;
+pub use tree::{Carved, Children};
 
 use crate::bundle::ResourceKey;
 use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
@@ -23,7 +23,7 @@ use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
     TokenName,
 };
-use crate::net::{AddressRange, Cidr};
+use crate::net::{AddressRange, Cidr, Family};
 use crate::time::{Revision, Timestamp};
 use addresses::Addresses;
 use imbl::{OrdMap, OrdSet};
@@ -71,7 +71,8 @@ pub struct State {
     scopes_by_server: OrdSet<(ServerName, ScopeName)>,
     reservation_by_client: OrdMap<(ScopeName, ClientIdentity), IpAddr>,
     agent_by_id: OrdMap<[u8; 16], AgentName>,
-    child_counts: OrdMap<PrefixName, u64>,
+    carved: OrdMap<PrefixName, Carved>,
+    roots: OrdMap<(SpaceName, Family), Carved>,
     field_uses: OrdMap<FieldName, u64>,
     // Requests by principal and id, and the same in the order of their age.
     requests: OrdMap<(String, String), RememberedRequest>,
@@ -100,7 +101,8 @@ impl Default for State {
             scopes_by_server: OrdSet::new(),
             reservation_by_client: OrdMap::new(),
             agent_by_id: OrdMap::new(),
-            child_counts: OrdMap::new(),
+            carved: OrdMap::new(),
+            roots: OrdMap::new(),
             field_uses: OrdMap::new(),
             requests: OrdMap::new(),
             requests_by_age: OrdSet::new(),
@@ -566,9 +568,9 @@ impl State {
         self.scopes_by_server.contains(&(server.clone(), scope.clone()))
     }
 
-    /// Prefixes with the number of direct children that is kept for them.
-    pub(crate) fn kept_child_counts(&self) -> &OrdMap<PrefixName, u64> {
-        &self.child_counts
+    /// Prefixes with what is kept of their direct children, and spaces with what is kept of those that have nothing around them.
+    pub(crate) fn kept_carved(&self) -> (&OrdMap<PrefixName, Carved>, &OrdMap<(SpaceName, Family), Carved>) {
+        (&self.carved, &self.roots)
     }
 
     /// Custom fields with the number of uses that is kept for them.
