@@ -5,6 +5,7 @@
 //!                     └──▶ book ──▶ keeper ───────────────────┘
 //! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
 //! engine, keeper ─ what is new ─▶ settler, expiry ─▶ engine
+//!                             └─▶ utilisation ─▶ API
 //! ledgers ─────────────────▶ trail
 //! ```
 //!
@@ -26,6 +27,7 @@ use crate::settle::Settler;
 use crate::store::Follower;
 use crate::sync::service::Sync;
 use crate::trail::{Trail, TrailError};
+use crate::usage::UsageKeeper;
 use crate::view::Part;
 use crate::{clock, expire, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
@@ -132,7 +134,9 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let presence = Presence::default();
     let stopping = stop.child_token();
     let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
-    let routes = routes(&context, leases.clone(), trail, presence, &sync)?;
+    let usage = UsageKeeper::new(context.engine.clone(), leases.clone());
+    let counting = tokio::spawn(usage.clone().run(stopping.clone()));
+    let routes = routes(&context, leases.clone(), trail, usage, presence, &sync)?;
     let settling = Settler::new(context.engine.clone(), leases, sync.clone());
     let settling = tokio::spawn(settling.run(stopping.clone()));
     let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
@@ -161,6 +165,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     joined(serving.await);
     joined(renewal.await);
     joined(expiring.await);
+    joined(counting.await);
     joined(settling.await)?;
     joined(dispatching.await)?;
     if let Some(ended) = ended_early {
@@ -186,6 +191,7 @@ fn routes(
     context: &Arc<Context>,
     leases: LeaseKeeper,
     trail: Trail,
+    usage: UsageKeeper,
     presence: Presence,
     sync: &Sync,
 ) -> Result<Routes, RunError> {
@@ -199,6 +205,7 @@ fn routes(
         engine: context.engine.clone(),
         leases,
         trail,
+        usage,
         presence,
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),

@@ -20,6 +20,7 @@
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
+//! - [`rows`]: what the rows of lists can be filtered by
 //! - [`access`]: permissions and the roles that hold them
 //! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
 
@@ -42,6 +43,7 @@ pub mod net;
 pub mod occupied;
 pub mod option;
 pub mod refusal;
+pub mod rows;
 pub mod search;
 pub mod state;
 pub mod subnet;

@@ -127,6 +127,8 @@ reasons! {
     CertificateNotFound = "CERTIFICATE_NOT_FOUND", NotFound;
     /// No such custom field.
     FieldDefinitionNotFound = "FIELD_DEFINITION_NOT_FOUND", NotFound;
+    /// There is no such view.
+    ViewNotFound = "VIEW_NOT_FOUND", NotFound;
     /// No such lease.
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
     /// No such event.

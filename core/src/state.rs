@@ -17,11 +17,12 @@ use crate::bundle::ResourceKey;
 use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
 use crate::client::ClientIdentity;
 use crate::model::{
-    Agent, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space,
+    SubnetId, View,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
 use crate::net::{AddressRange, Cidr, Family};
 use crate::time::{Revision, Timestamp};
@@ -65,6 +66,7 @@ pub struct State {
     // Assignments, and what is taken by them and by reservations, with indexes of both.
     addresses: Addresses,
     fields: OrdMap<FieldName, Arc<FieldDefinition>>,
+    views: OrdMap<ViewName, Arc<View>>,
     // Indexes: kept by `put` and `take`, tested by `check`.
     scope_by_network: OrdMap<PrefixName, ScopeName>,
     scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
@@ -96,6 +98,7 @@ impl Default for State {
             operators: OrdMap::new(),
             addresses: Addresses::default(),
             fields: OrdMap::new(),
+            views: OrdMap::new(),
             scope_by_network: OrdMap::new(),
             scope_by_subnet_id: OrdMap::new(),
             scopes_by_server: OrdSet::new(),
@@ -136,6 +139,7 @@ impl State {
             RecordKey::Token(name) => self.tokens.get(name).cloned().map(Record::Token),
             RecordKey::Operator(name) => self.operators.get(name).cloned().map(Record::Operator),
             RecordKey::Field(name) => self.fields.get(name).cloned().map(Record::Field),
+            RecordKey::View(name) => self.views.get(name).cloned().map(Record::View),
             RecordKey::NextSubnetId => Some(Record::NextSubnetId(self.next_subnet_id)),
         }
     }
@@ -151,7 +155,8 @@ impl State {
             .chain(self.prefixes.values().cloned().map(Record::Prefix))
             .chain(self.scopes.values().cloned().map(Record::Scope))
             .chain(self.reservations.values().cloned().map(Record::Reservation))
-            .chain(self.assignments().cloned().map(Record::Address));
+            .chain(self.assignments().cloned().map(Record::Address))
+            .chain(self.views.values().cloned().map(Record::View));
         let hosts = self
             .servers
             .values()
@@ -327,6 +332,16 @@ impl State {
         &self.operators
     }
 
+    /// The view of this name.
+    pub fn view(&self, name: &ViewName) -> Option<&Arc<View>> {
+        self.views.get(name)
+    }
+
+    /// Views by name.
+    pub fn views(&self) -> &OrdMap<ViewName, Arc<View>> {
+        &self.views
+    }
+
     /// What `principal` asked under the request id `id`, while it is remembered.
     pub fn request(&self, principal: &str, id: &str) -> Option<&RememberedRequest> {
         self.requests.get(&(principal.to_owned(), id.to_owned()))
@@ -497,6 +512,9 @@ impl State {
             Record::Field(field) => {
                 self.fields.insert(field.name.clone(), field);
             }
+            Record::View(view) => {
+                self.views.insert(view.name.clone(), view);
+            }
             Record::NextSubnetId(id) => self.next_subnet_id = id,
         }
     }
@@ -556,6 +574,9 @@ impl State {
             }
             Record::Field(field) => {
                 self.fields.remove(&field.name);
+            }
+            Record::View(view) => {
+                self.views.remove(&view.name);
             }
             Record::NextSubnetId(_) => {}
         }

@@ -10,7 +10,6 @@ mod call;
 mod decisions;
 mod events;
 mod fields;
-mod filters;
 mod history;
 mod labels;
 mod leases;
@@ -25,6 +24,8 @@ mod search;
 mod servers;
 mod spaces;
 pub mod status;
+mod usage;
+mod views;
 mod watch;
 
 use crate::engine::Engine;
@@ -32,6 +33,7 @@ use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
 use crate::sync::service::Sync;
 use crate::trail::Trail;
+use crate::usage::UsageKeeper;
 use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
@@ -42,6 +44,7 @@ use freehold_proto::v1::{
     prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
     scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
     server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
+    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
     watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
@@ -59,6 +62,8 @@ pub struct Api {
     pub leases: LeaseKeeper,
     /// What happened to whom.
     pub trail: Trail,
+    /// How many addresses of a place are what.
+    pub usage: UsageKeeper,
     /// Who is connected.
     pub presence: Presence,
     /// Issues certificates.
@@ -94,6 +99,8 @@ impl Api {
             EventServiceServer,
             HistoryServiceServer,
             SearchServiceServer,
+            UtilisationServiceServer,
+            ViewServiceServer,
             WatchServiceServer
         )
     }

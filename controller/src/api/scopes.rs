@@ -103,7 +103,7 @@ fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, C
 }
 
 impl Api {
-    fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
+    pub(super) fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
         let (effective_tags, effective_fields) = labels::holding(state, Labelled::Scope(core));
         let sync = vec![obedience::of_scope(state, &self.presence, core)];
         Scope { sync, effective_tags, effective_fields, ..scope::message(core) }

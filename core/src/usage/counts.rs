@@ -44,6 +44,7 @@ impl Counts {
         (all > 0.0).then(|| 100.0 * used / all)
     }
 
+    /// Of both.
     #[must_use]
     fn plus(self, other: &Self) -> Self {
         self.each(other, u64::wrapping_add, u128::wrapping_add)

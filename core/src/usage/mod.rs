@@ -17,7 +17,7 @@ mod touched;
 pub use counts::{Counts, Tally, of_scope};
 
 use crate::lease::LeaseBook;
-use crate::model::PrefixKind;
+use crate::model::{Prefix, PrefixKind};
 use crate::name::{PrefixName, SpaceName};
 use crate::net::{Cidr, Family, to_number};
 use crate::occupied::AddressSet;
@@ -135,6 +135,26 @@ impl Usage {
             self.sixty_fours.remove(space);
         }
     }
+}
+
+/// How full a place is by addresses, in percent; `None` where that would say nothing: where nobody can use an address, and in
+/// more than 2^32 of them.
+pub fn used_percent(counts: &Counts) -> Option<f64> {
+    counts.used_percent().filter(|_| counts.total <= 1 << 32)
+}
+
+/// Those of these prefixes, which are in order, that no other of them covers: together they have each address once.
+pub fn outermost<'a>(prefixes: impl Iterator<Item = &'a Arc<Prefix>>) -> impl Iterator<Item = &'a Arc<Prefix>> {
+    let mut last: Option<&Arc<Prefix>> = None;
+    prefixes.filter(move |prefix| {
+        let covers =
+            |last: &&Arc<Prefix>| last.name.space == prefix.name.space && last.name.cidr.covers(&prefix.name.cidr);
+        let covered = last.as_ref().is_some_and(covers);
+        if !covered {
+            last = Some(prefix);
+        }
+        !covered
+    })
 }
 
 /// How much is in it: the state and the book can be large.

@@ -17,3 +17,4 @@ pub mod point;
 pub mod scope;
 pub mod stored;
 pub mod time;
+pub mod view;
