@@ -147,6 +147,10 @@ services! {
     history: history_service_client::HistoryServiceClient;
     /// Finding anything.
     search: search_service_client::SearchServiceClient;
+    /// How full places are.
+    usage: utilisation_service_client::UtilisationServiceClient;
+    /// Saved views.
+    views: view_service_client::ViewServiceClient;
     /// Following changes.
     watch: watch_service_client::WatchServiceClient;
 }

@@ -5,6 +5,7 @@
 
 use freehold_core::name::{
     AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    ViewName,
 };
 use freehold_core::net::{Cidr, parse_address};
 use freehold_core::refusal::{Reason, Refusal};
@@ -35,6 +36,8 @@ short_or_whole! {
     operator -> OperatorName;
     /// `site` or `fieldDefinitions/site`
     field -> FieldName;
+    /// `voice-berlin` or `views/voice-berlin`
+    view -> ViewName;
     /// `7f3a…` or `enrolmentTokens/7f3a…`
     token -> TokenName;
 }
@@ -84,6 +87,41 @@ impl Prefix {
     }
 }
 
+/// A place that has a utilisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `spaces/lab`
+    Space(SpaceName),
+    /// `10.1.0.0/16` or `spaces/default/prefixes/10.1.0.0-16`
+    Prefix(Prefix),
+    /// `berlin-voice` or `scopes/berlin-voice`
+    Scope(ScopeName),
+    /// `views/voice-berlin`
+    View(ViewName),
+}
+
+/// A space, a prefix, a scope or a view; only prefixes and scopes may be named short.
+pub fn place(text: &str) -> Result<Place, Refusal> {
+    match text.split_once('/') {
+        Some(("spaces", rest)) if !rest.contains('/') => text.parse().map(Place::Space),
+        Some(("views", _)) => text.parse().map(Place::View),
+        Some(("scopes", _)) | None => scope(text).map(Place::Scope),
+        Some(_) => prefix(text).map(Place::Prefix),
+    }
+}
+
+impl Place {
+    /// The whole name; `space` is what `--space` said.
+    pub fn name(&self, space: Option<&SpaceName>) -> Result<String, Refusal> {
+        Ok(match self {
+            Self::Space(name) => name.to_string(),
+            Self::Prefix(prefix) => prefix.name(space)?.to_string(),
+            Self::Scope(name) => name.to_string(),
+            Self::View(name) => name.to_string(),
+        })
+    }
+}
+
 /// The space that `--space` said, or the default space.
 pub fn space_or_default(space: Option<&SpaceName>) -> SpaceName {
     space.cloned().unwrap_or_else(|| SpaceName::from_id(DEFAULT_SPACE).expect("the default space's id is a name"))
@@ -127,7 +165,7 @@ pub fn principal(text: &str) -> Result<String, Refusal> {
 /// A whole name of anything that events are about; a short one could be of several kinds.
 pub fn resource(text: &str) -> Result<String, Refusal> {
     let collections =
-        ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/", "fieldDefinitions/"];
+        ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/", "fieldDefinitions/", "views/"];
     match collections.iter().any(|collection| text.starts_with(collection)) {
         true => Ok(text.to_owned()),
         false => Err(Refusal::new(

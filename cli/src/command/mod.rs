@@ -20,6 +20,8 @@ mod search;
 mod server;
 mod space;
 mod token;
+mod usage;
+mod view;
 mod watch;
 mod whoami;
 
@@ -99,6 +101,10 @@ enum Command {
     History(ip_history::History),
     Who(ip_history::Who),
     Search(search::Search),
+    Usage(usage::Usage),
+    /// Views: groups of prefixes, scopes, addresses or reservations by what they have in common
+    #[command(subcommand)]
+    View(view::Command),
     /// Follow changes as they happen
     Watch(watch::Watch),
     /// Show who the controller takes you for, and what you may do
@@ -165,6 +171,8 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::History(history) => ip_history::history(&history, &api, screen).await,
         Command::Who(who) => ip_history::who(&who, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,
+        Command::Usage(usage) => usage::run(&usage, &api, screen).await,
+        Command::View(command) => view::run(command, &api, screen).await,
         Command::Watch(watch) => watch::run(&watch, &api, screen).await,
         Command::Whoami => whoami::run(&api, screen).await,
         Command::Profile(_) | Command::Completions { .. } => unreachable!("answered without a controller"),

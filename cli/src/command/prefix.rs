@@ -9,7 +9,7 @@ use crate::names::{self, Prefix};
 use crate::output::{Screen, Shown, time, word};
 use crate::page::{Limit, all};
 use clap::{Args, Subcommand, ValueEnum};
-use freehold_core::name::SpaceName;
+use freehold_core::name::{SpaceName, ViewName};
 use freehold_proto::v1;
 use freehold_proto::v1::prefix::Kind;
 
@@ -110,6 +110,9 @@ pub(crate) struct List {
     /// Only those that match, such as 'kind = network tags : voice fields.site = berlin'
     #[arg(long, default_value = "", hide_default_value = true)]
     filter: String,
+    /// Only members of this view of prefixes
+    #[arg(long, value_parser = names::view)]
+    view: Option<ViewName>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -161,6 +164,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                     page_size,
                     page_token,
                     filter: list.filter.clone(),
+                    view: list.view.as_ref().map(ToString::to_string).unwrap_or_default(),
                 };
                 let page = api.call(request, async |request| api.prefixes().list_prefixes(request).await).await?;
                 Ok((page.prefixes, page.next_page_token))

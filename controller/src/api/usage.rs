@@ -3,6 +3,8 @@
 mod list;
 mod shown;
 
+pub(super) use shown::percent;
+
 use super::Api;
 use super::call::{not_found, operator, refuse};
 use freehold_core::model::ViewKind;

@@ -14,6 +14,8 @@ mod planning;
 mod roles;
 mod search;
 mod settling;
+mod usage;
+mod views;
 mod waiting;
 mod watching;
 #[path = "../whole/mod.rs"]

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const WANTED: &str = "10.1.0.20";
 
 /// A house whose yard a managed server serves, which runs what it should.
-async fn served() -> (House, Agent) {
+pub(crate) async fn served() -> (House, Agent) {
     let house = House::furnished().await;
     let mut agent = Agent::connect(&house, "berlin-1").await;
     serve(&house, &agent.server).await;
@@ -115,7 +115,7 @@ async fn a_server_that_is_cut_off_keeps_a_claim_waiting_and_is_named() {
 }
 
 /// Uploads that `hardware` was granted the address, as the first event of the server's spool.
-async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
+pub(crate) async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
     uploads(house, agent, Some(hardware)).await;
 }
 

@@ -281,7 +281,7 @@ fn histories_reach_every_command_and_most_refusals() {
         }
     }
     println!("carried out: {carried_out:#?}\nrefused: {refused:#?}");
-    assert_eq!(carried_out.len(), 52, "commands that were carried out: {:?}", carried_out.keys());
+    assert_eq!(carried_out.len(), 55, "commands that were carried out: {:?}", carried_out.keys());
     for reason in [
         Reason::PrefixOverlap,
         Reason::ScopeOverlap,
@@ -315,6 +315,8 @@ fn histories_reach_every_command_and_most_refusals() {
         Reason::FieldNotApplicable,
         Reason::RequiredFieldMissing,
         Reason::FieldDefinitionNotFound,
+        Reason::ViewNotFound,
+        Reason::InvalidFilter,
         Reason::TokenRefused,
         Reason::CertificateExpired,
         Reason::IdentityRevoked,

@@ -40,7 +40,7 @@ fn counts(counts: &Counts, size: u128) -> Option<AddressCounts> {
 }
 
 /// How full a place is: by all its addresses, or by those of its pools.
-pub(super) fn percent(tally: &Tally) -> Option<f64> {
+pub(in crate::api) fn percent(tally: &Tally) -> Option<f64> {
     used_percent(&tally.addresses).or_else(|| used_percent(&tally.pools))
 }
 
