@@ -18,6 +18,7 @@ mod operators;
 mod page;
 mod plan;
 mod prefixes;
+mod reclaim;
 mod reservations;
 mod scopes;
 mod search;
@@ -41,11 +42,11 @@ use freehold_proto::v1::{
     event_service_server::EventServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
     history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
     operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
-    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
-    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
-    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
-    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
-    watch_service_server::WatchServiceServer,
+    prefix_service_server::PrefixServiceServer, reclaim_service_server::ReclaimServiceServer,
+    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, utilisation_service_server::UtilisationServiceServer,
+    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -92,6 +93,7 @@ impl Api {
             ScopeServiceServer,
             ReservationServiceServer,
             AddressServiceServer,
+            ReclaimServiceServer,
             ServerServiceServer,
             AgentServiceServer,
             OperatorServiceServer,

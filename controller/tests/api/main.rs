@@ -11,6 +11,7 @@ mod lists;
 mod masks;
 mod once;
 mod planning;
+mod reclaim;
 mod roles;
 mod search;
 mod settling;

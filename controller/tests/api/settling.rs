@@ -116,25 +116,30 @@ async fn a_server_that_is_cut_off_keeps_a_claim_waiting_and_is_named() {
 
 /// Uploads that `hardware` was granted the address, as the first event of the server's spool.
 pub(crate) async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
-    uploads(house, agent, Some(hardware)).await;
+    upload(house, agent, hardware, 1, lease_event::Kind::Granted).await;
 }
 
-/// Uploads an empty spool, or one in which the first event is that this hardware address was granted the address.
-async fn uploads(house: &House, agent: &Agent, hardware: Option<[u8; 6]>) {
+/// Uploads event `seq` of the server's spool: what became of the lease of the address.
+pub(crate) async fn upload(house: &House, agent: &Agent, hardware: [u8; 6], seq: u64, kind: lease_event::Kind) {
+    uploads(house, agent, Some((hardware, seq, kind))).await;
+}
+
+/// Uploads an empty spool, or one that ends with this event of a lease of the address.
+async fn uploads(house: &House, agent: &Agent, event: Option<([u8; 6], u64, lease_event::Kind)>) {
+    let (hardware, seq, kind) = event.unwrap_or_default();
     let scope = GetScopeRequest { name: "scopes/yard".to_owned() };
     let scope = house.scopes().get_scope(scope).await.expect("there").into_inner();
     let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
     let (send, requests) = mpsc::channel(8);
     let say = async |message| send.send(UploadLeasesRequest { message: Some(message) }).await.expect("open");
-    let last_seq = u64::from(hardware.is_some());
-    let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq };
+    let hello = UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: seq };
     say(up::Message::Hello(hello)).await;
     let mut answers = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
     let event = sync::LeaseEvent {
-        kind: lease_event::Kind::Granted.into(),
+        kind: kind.into(),
         address: vec![10, 1, 0, 20],
         subnet_id: scope.subnet_id,
-        hardware: hardware.map(|bytes| bytes.to_vec()).unwrap_or_default(),
+        hardware: hardware.to_vec(),
         valid_seconds: 3600,
         cltt_ms: 4_000_000_000_000,
         ..Default::default()
@@ -142,10 +147,10 @@ async fn uploads(house: &House, agent: &Agent, hardware: Option<[u8; 6]>) {
     let acked = async {
         loop {
             match answers.message().await.expect("open").expect("open").message {
-                Some(down::Message::Ack(ack)) if ack.acked_seq == 1 => return,
-                Some(down::Message::Welcome(_)) if hardware.is_none() => return,
+                Some(down::Message::Ack(ack)) if ack.acked_seq == seq => return,
+                Some(down::Message::Welcome(_)) if seq == 0 => return,
                 Some(down::Message::Welcome(_)) => {
-                    let batch = sync::LeaseBatch { first_seq: 1, events: vec![event.clone()] };
+                    let batch = sync::LeaseBatch { first_seq: seq, events: vec![event.clone()] };
                     say(up::Message::Batch(batch)).await;
                 }
                 _ => {}

@@ -5,7 +5,8 @@ use crate::house::*;
 use crate::views::view;
 use freehold_proto::v1::view::Kind;
 use freehold_proto::v1::*;
-use tonic::Code::{self, InvalidArgument, NotFound};
+use prost_types::Duration as Span;
+use tonic::Code::{self, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted};
 
 type Told = (Code, &'static str, &'static str);
 
@@ -16,7 +17,7 @@ const LIST: &str = "/freehold.v1.UtilisationService/ListUtilisation";
 
 pub(super) async fn cases(house: &House) -> Vec<Case> {
     view(house, "held", Kind::Addresses, "state = held").await;
-    [views(), places(), lists()].into_iter().flatten().collect()
+    [views(), places(), lists(), stale(), reclaims()].into_iter().flatten().collect()
 }
 
 fn views() -> Vec<Case> {
@@ -106,6 +107,62 @@ fn views() -> Vec<Case> {
             "/freehold.v1.ViewService/ListViewMembers",
             ListViewMembersRequest { parent: "views/none".to_owned(), ..Default::default() },
             (NotFound, "VIEW_NOT_FOUND", "parent"),
+        ),
+    ]
+}
+
+fn stale() -> Vec<Case> {
+    let list = |what: &str, change: fn(&mut ListStaleAddressesRequest), told: Told| {
+        let mut request = ListStaleAddressesRequest { parent: DEFAULT.to_owned(), ..Default::default() };
+        change(&mut request);
+        case(what, "/freehold.v1.ReclaimService/ListStaleAddresses", request, told)
+    };
+    vec![
+        list("nowhere", |l| l.parent.clear(), (InvalidArgument, "INVALID_NAME", "parent")),
+        list("in no space", |l| l.parent = "spaces/none".to_owned(), (NotFound, "SPACE_NOT_FOUND", "parent")),
+        list("in no scope", |l| l.parent = "scopes/none".to_owned(), (NotFound, "SCOPE_NOT_FOUND", "parent")),
+        list(
+            "in no prefix",
+            |l| l.parent = "spaces/default/prefixes/10.9.0.0-16".to_owned(),
+            (NotFound, "PREFIX_NOT_FOUND", "parent"),
+        ),
+        list(
+            "for no time",
+            |l| l.not_seen_for = Some(Span::default()),
+            (InvalidArgument, "INVALID_VALUE", "not_seen_for"),
+        ),
+        list(
+            "since the future",
+            |l| l.not_seen_for = Some(Span { seconds: -1, nanos: 0 }),
+            (InvalidArgument, "INVALID_VALUE", "not_seen_for"),
+        ),
+        list(
+            "a wrong token",
+            |l| l.page_token = "AAAA".to_owned(),
+            (InvalidArgument, "INVALID_PAGE_TOKEN", "page_token"),
+        ),
+    ]
+}
+
+fn reclaims() -> Vec<Case> {
+    let reclaim = |what: &str, names: Vec<&str>, told: Told| {
+        let names = names.into_iter().map(str::to_owned).collect();
+        let request = ReclaimAddressesRequest { names, ..Default::default() };
+        case(what, "/freehold.v1.ReclaimService/ReclaimAddresses", request, told)
+    };
+    vec![
+        reclaim("nothing", vec![], (InvalidArgument, "FIELD_REQUIRED", "names")),
+        reclaim("no address", vec!["spaces/default"], (InvalidArgument, "INVALID_NAME", "names[0]")),
+        reclaim("too many", vec!["spaces/default/addresses/10.2.0.7"; 1001], (ResourceExhausted, "TOO_MANY", "names")),
+        reclaim(
+            "a free address",
+            vec!["spaces/default/addresses/10.2.0.7"],
+            (NotFound, "ASSIGNMENT_NOT_FOUND", "names[0]"),
+        ),
+        reclaim(
+            "one that was reserved just now",
+            vec!["spaces/default/addresses/10.1.0.70"],
+            (FailedPrecondition, "ADDRESS_SEEN", "names[0]"),
         ),
     ]
 }
