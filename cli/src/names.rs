@@ -96,15 +96,18 @@ pub enum Place {
     Prefix(Prefix),
     /// `berlin-voice` or `scopes/berlin-voice`
     Scope(ScopeName),
+    /// `servers/berlin-1/kea4`
+    Server(ServerName),
     /// `views/voice-berlin`
     View(ViewName),
 }
 
-/// A space, a prefix, a scope or a view; only prefixes and scopes may be named short.
+/// A space, a prefix, a scope, a server or a view; only prefixes and scopes may be named short.
 pub fn place(text: &str) -> Result<Place, Refusal> {
     match text.split_once('/') {
         Some(("spaces", rest)) if !rest.contains('/') => text.parse().map(Place::Space),
         Some(("views", _)) => text.parse().map(Place::View),
+        Some(("servers", _)) => server(text).map(Place::Server),
         Some(("scopes", _)) | None => scope(text).map(Place::Scope),
         Some(_) => prefix(text).map(Place::Prefix),
     }
@@ -117,6 +120,7 @@ impl Place {
             Self::Space(name) => name.to_string(),
             Self::Prefix(prefix) => prefix.name(space)?.to_string(),
             Self::Scope(name) => name.to_string(),
+            Self::Server(name) => name.to_string(),
             Self::View(name) => name.to_string(),
         })
     }

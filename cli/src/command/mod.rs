@@ -32,6 +32,7 @@ use crate::output::{Format, Screen};
 use crate::profile::{Choice, Profiles, path};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use freehold_core::name::ViewName;
 use std::path::PathBuf;
 
 /// See and change an address space: prefixes, DHCP scopes, reservations, servers, leases.
@@ -138,6 +139,24 @@ pub(crate) struct Guard {
 impl Guard {
     fn text(&self) -> String {
         self.etag.clone().unwrap_or_default()
+    }
+}
+
+/// Which rows of a list are wanted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Only {
+    /// Only those that match, such as 'tags:voice fields.site = berlin'
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Only members of this view
+    #[arg(long, value_parser = crate::names::view)]
+    view: Option<ViewName>,
+}
+
+impl Only {
+    /// The view's name; empty for all.
+    fn view(&self) -> String {
+        self.view.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 }
 

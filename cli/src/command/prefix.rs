@@ -1,7 +1,7 @@
 //! `freehold prefix`: the plan of an address space.
 
 use super::labels::{EditLabels, NewLabels, field_lines, tag_lines};
-use super::{Change, Guard, mask, net, some_change};
+use super::{Change, Guard, Only, mask, net, some_change};
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -9,7 +9,7 @@ use crate::names::{self, Prefix};
 use crate::output::{Screen, Shown, time, word};
 use crate::page::{Limit, all};
 use clap::{Args, Subcommand, ValueEnum};
-use freehold_core::name::{SpaceName, ViewName};
+use freehold_core::name::SpaceName;
 use freehold_proto::v1;
 use freehold_proto::v1::prefix::Kind;
 
@@ -107,12 +107,8 @@ pub(crate) struct List {
     /// Only those of this space; all if not given
     #[arg(long, value_parser = names::space)]
     space: Option<SpaceName>,
-    /// Only those that match, such as 'kind = network tags : voice fields.site = berlin'
-    #[arg(long, default_value = "", hide_default_value = true)]
-    filter: String,
-    /// Only members of this view of prefixes
-    #[arg(long, value_parser = names::view)]
-    view: Option<ViewName>,
+    #[command(flatten)]
+    only: Only,
     #[command(flatten)]
     limit: Limit,
 }
@@ -163,8 +159,8 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                     parent: list.parent(),
                     page_size,
                     page_token,
-                    filter: list.filter.clone(),
-                    view: list.view.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    filter: list.only.filter.clone(),
+                    view: list.only.view(),
                 };
                 let page = api.call(request, async |request| api.prefixes().list_prefixes(request).await).await?;
                 Ok((page.prefixes, page.next_page_token))

@@ -10,12 +10,12 @@ use freehold_core::name::SpaceName;
 use freehold_proto::v1;
 use freehold_proto::v1::{AddressCounts, CarvedSpace};
 
-/// How full a space, prefix, scope or view is, or which places are over- and under-used
+/// How full a space, prefix, scope, server or view is, or which places are over- and under-used
 ///
 /// Without options, the figures of one place. With --over, --under, --sort or --filter, the prefixes and scopes in it that match.
 #[derive(Debug, Args)]
 pub(crate) struct Usage {
-    /// 10.1.0.0/16, a scope such as berlin-voice, views/NAME or spaces/NAME; the default space if not given
+    /// 10.1.0.0/16, a scope such as berlin-voice, servers/AGENT/SERVER, views/NAME or spaces/NAME; the default space if not given
     #[arg(value_parser = names::place, value_name = "PLACE")]
     place: Option<Place>,
     /// The space of a prefix; the default space if not given
@@ -69,8 +69,11 @@ impl Usage {
         }
         let (parent, view) = match &place {
             Place::View(view) => ("spaces/-".to_owned(), view.to_string()),
-            Place::Scope(scope) => {
-                return Err(Failure::Usage(format!("{scope} has no places in it; name a space, a prefix or a view")));
+            Place::Scope(_) | Place::Server(_) => {
+                return Err(Failure::Usage(format!(
+                    "{} has no places in it; name a space, a prefix or a view",
+                    place.name(None)?
+                )));
             }
             Place::Space(_) | Place::Prefix(_) => (place.name(self.space.as_ref())?, String::new()),
         };

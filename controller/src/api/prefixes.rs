@@ -4,13 +4,12 @@ use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use freehold_core::command::{PrefixDraft, PrefixPatch};
-use freehold_core::filter::Filter;
 use freehold_core::labels::Labelled;
 use freehold_core::model::{Prefix as CorePrefix, ViewKind};
 use freehold_core::name::{PrefixName, SpaceName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
-use freehold_core::rows::{self, PrefixRow};
+use freehold_core::rows::PrefixRow;
 use freehold_core::{Command, State};
 use freehold_proto::convert::label;
 use freehold_proto::convert::plan::{parse_kind, parse_status, prefix_message, text};
@@ -111,12 +110,7 @@ impl PrefixService for Api {
         };
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let state = self.engine.state();
-        let filter = rows::bind(&state, ViewKind::Prefixes, &message.filter, self.engine.now()).map_err(refuse)?;
-        let view = match message.view.as_str() {
-            "" => None,
-            view => Some(self.saved(&operator, &state, view, "view", &[ViewKind::Prefixes])?.filter),
-        };
-        let filters: Vec<Filter> = filter.into_iter().chain(view).collect();
+        let filters = self.filters(&operator, &state, ViewKind::Prefixes, &message.filter, &message.view)?;
         if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
             return Err(not_found_at("parent", Reason::SpaceNotFound, space));
         }

@@ -8,7 +8,7 @@ pub(super) use shown::percent;
 use super::Api;
 use super::call::{not_found, operator, refuse};
 use freehold_core::model::ViewKind;
-use freehold_core::name::{PrefixName, ScopeName, SpaceName};
+use freehold_core::name::{PrefixName, ScopeName, ServerName, SpaceName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
 use freehold_proto::v1::utilisation_service_server::UtilisationService;
@@ -50,6 +50,11 @@ impl UtilisationService for Api {
                 let found = state.scope(&scope).ok_or_else(|| not_found(Reason::ScopeNotFound, &scope))?;
                 shown::scope(&usage, found)
             }
+            Some("servers") => {
+                let server: ServerName = name.parse().map_err(at_name)?;
+                let found = state.server(&server).ok_or_else(|| not_found(Reason::ServerNotFound, &server))?;
+                shown::server(&usage, found)
+            }
             Some("views") => {
                 let kinds = [ViewKind::Prefixes, ViewKind::Scopes];
                 let view = self.saved(&operator, state, name, "name", &kinds)?;
@@ -58,7 +63,7 @@ impl UtilisationService for Api {
             }
             _ => {
                 let message = format!(
-                    "{} is not of the form spaces/SPACE, spaces/SPACE/prefixes/PREFIX, scopes/SCOPE or views/VIEW",
+                    "{} is not of the form spaces/SPACE, spaces/SPACE/prefixes/PREFIX, scopes/SCOPE, servers/AGENT/SERVER or views/VIEW",
                     shown(name)
                 );
                 return Err(refuse(Refusal::new(Reason::InvalidName, message).at("name")));

@@ -60,6 +60,25 @@ impl Api {
     }
 }
 
+impl Api {
+    /// What the rows of a list must match: its `filter`, and that of the view that its `view` names.
+    pub(super) fn filters(
+        &self,
+        operator: &OperatorName,
+        state: &State,
+        kind: ViewKind,
+        filter: &str,
+        view: &str,
+    ) -> Result<Vec<Filter>, Status> {
+        let filter = rows::bind(state, kind, filter, self.engine.now()).map_err(refuse)?;
+        let view = match view {
+            "" => None,
+            view => Some(self.saved(operator, state, view, "view", &[kind])?.filter),
+        };
+        Ok(filter.into_iter().chain(view).collect())
+    }
+}
+
 fn create(message: &CreateViewRequest) -> Result<NewView, Refusal> {
     let name = ViewName::from_id(&message.view_id).map_err(|refusal| refusal.at("view_id"))?;
     let given = message.view.as_ref().ok_or_else(|| missing("view"))?;

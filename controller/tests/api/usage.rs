@@ -55,6 +55,8 @@ async fn what_changes_is_counted_at_once_and_rolled_up() {
     assert_eq!(figures(of(&house, YARD).await.ipv4.as_ref()), [256, 0, 1, 1, 1, 10, 2, 241, 0]);
     let scope = of(&house, "scopes/yard").await;
     assert_eq!((scope.kind(), figures(scope.ipv4.as_ref())), (Kind::Scope, [191, 0, 1, 1, 1, 10, 0, 178, 0]));
+    let server = of(&house, &agent.server).await;
+    assert_eq!((server.kind(), server.scopes, server.ipv4), (Kind::Server, 1, scope.ipv4));
     let ten = of(&house, TEN).await;
     let all = [1 << 24, 3, 1, 1, 1, 10, 4, 492, (1 << 24) - 512];
     assert_eq!((ten.kind(), figures(ten.ipv4.as_ref())), (Kind::Container, all));

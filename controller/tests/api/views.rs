@@ -109,4 +109,27 @@ async fn a_view_is_a_group_in_a_list() {
     };
     let listed = house.prefixes().list_prefixes(list).await.expect("a list").into_inner();
     assert_eq!(listed.prefixes.into_iter().map(|prefix| prefix.name).collect::<Vec<_>>(), [FREE]);
+
+    house.scopes().create_scope(create_scope("shed", shed())).await.expect("a scope");
+    view(&house, "yards", Kind::Scopes, "name = yard").await;
+    let scopes = async |filter: &str, view: &str| {
+        let (filter, view) = (filter.to_owned(), view.to_owned());
+        let list = ListScopesRequest { filter, view, ..ListScopesRequest::default() };
+        let page = house.scopes().list_scopes(list).await.expect("a list").into_inner();
+        page.scopes.into_iter().map(|scope| scope.name).collect::<Vec<_>>()
+    };
+    assert_eq!(scopes("", "").await, ["scopes/shed", "scopes/yard"]);
+    assert_eq!(scopes("cidr <= 10.2.0.0/16", "").await, ["scopes/shed"]);
+    assert_eq!(scopes("", "views/yards").await, ["scopes/yard"]);
+    assert_eq!(scopes("cidr <= 10.2.0.0/16", "views/yards").await, Vec::<String>::new());
+
+    view(&house, "phones", Kind::Reservations, "host_name : *").await;
+    let reservations = async |filter: &str, view: &str| {
+        let (filter, view) = (filter.to_owned(), view.to_owned());
+        let list = ListReservationsRequest { parent: "scopes/-".to_owned(), filter, view, ..Default::default() };
+        house.reservations().list_reservations(list).await.expect("a list").into_inner().reservations.len()
+    };
+    assert_eq!(reservations("address = 10.1.0.70", "").await, 1);
+    assert_eq!(reservations("address = 10.1.0.71", "").await, 0);
+    assert_eq!(reservations("", "views/phones").await, 0);
 }

@@ -43,10 +43,10 @@ impl Stale {
 
     fn list(&self) -> Result<v1::ListStaleAddressesRequest, Failure> {
         let place = self.place.clone().unwrap_or_else(|| Place::Space(names::space_or_default(self.space.as_ref())));
-        if let Place::View(view) = &place {
-            return Err(Failure::Usage(format!("{view} is a view; name a space, a prefix or a scope")));
-        }
         let parent = place.name(self.space.as_ref())?;
+        if matches!(place, Place::View(_) | Place::Server(_)) {
+            return Err(Failure::Usage(format!("{parent} is no place to look in; name a space, a prefix or a scope")));
+        }
         Ok(v1::ListStaleAddressesRequest { parent, not_seen_for: Some(self.not_seen_for()), ..Default::default() })
     }
 

@@ -1,7 +1,7 @@
 //! Tallies as messages.
 
 use freehold_core::filter::Filter;
-use freehold_core::model::{Prefix, PrefixKind, Scope, ScopeStatus, Space, View, ViewKind};
+use freehold_core::model::{Prefix, PrefixKind, Scope, ScopeStatus, Server, Space, View, ViewKind};
 use freehold_core::net::{Cidr, Family};
 use freehold_core::rows::{PrefixRow, ScopeRow};
 use freehold_core::state::Carved;
@@ -140,31 +140,18 @@ pub(super) fn scope(usage: &Usage, scope: &Arc<Scope>) -> Utilisation {
 /// All members of a view, each address once: of prefixes the outermost, of scopes those that are active.
 pub(super) fn view(usage: &Usage, view: &View, filter: &Filter) -> Utilisation {
     let state = usage.state();
-    let mut sides = [Side::default(); 2];
     let (mut used_64s, mut total_64s) = (0, 0u128);
-    let side = |family| match family {
-        Family::V4 => 0,
-        Family::V6 => 1,
-    };
+    let mut sides = [Side::default(); 2];
     match view.kind {
         ViewKind::Scopes => {
-            for scope in state.scopes().values().filter(|scope| filter.matches(&ScopeRow::new(state, scope))) {
-                let counted = match scope.status {
-                    ScopeStatus::Active => of_scope(state, usage.book(), scope),
-                    ScopeStatus::Inactive => Counts::default(),
-                };
-                let active = scope.status == ScopeStatus::Active;
-                let (scopes, inactive_scopes) = (active.into(), (!active).into());
-                let tally = Tally { addresses: counted, scopes, inactive_scopes, ..Tally::default() };
-                let side = &mut sides[side(scope.network.family())];
-                *side = side.plus(&tally, counted.total);
-            }
+            let members = state.scopes().values().filter(|scope| filter.matches(&ScopeRow::new(state, scope)));
+            sides = of_scopes(usage, members);
         }
         ViewKind::Prefixes | ViewKind::Addresses | ViewKind::Reservations => {
             let members = state.prefixes().values().filter(|prefix| filter.matches(&PrefixRow::new(state, prefix)));
             for prefix in outermost(members) {
                 let cidr = &prefix.name.cidr;
-                let side = &mut sides[side(cidr.family())];
+                let side = &mut sides[place(cidr.family())];
                 *side = side.plus(&usage.of_prefix(&prefix.name), cidr.range().size());
                 if let Some(total) = sixty_fours(cidr) {
                     used_64s += usage.used_64s(&prefix.name.space, cidr);
@@ -177,6 +164,34 @@ pub(super) fn view(usage: &Usage, view: &View, filter: &Filter) -> Utilisation {
         used_64s,
         total_64s: if total_64s > 0 { total_64s.to_string() } else { String::new() },
         ..message(view.name.to_string(), view.title.to_string(), Kind::View, revision(usage), sides)
+    }
+}
+
+/// What a server serves.
+pub(super) fn server(usage: &Usage, server: &Server) -> Utilisation {
+    let sides = of_scopes(usage, usage.state().scopes_of(&server.name));
+    message(server.name.to_string(), server.description.to_string(), Kind::Server, revision(usage), sides)
+}
+
+/// Of scopes, those that are active.
+fn of_scopes<'a>(usage: &Usage, scopes: impl Iterator<Item = &'a Arc<Scope>>) -> [Side; 2] {
+    let mut sides = [Side::default(); 2];
+    for scope in scopes {
+        let active = scope.status == ScopeStatus::Active;
+        let addresses = if active { of_scope(usage.state(), usage.book(), scope) } else { Counts::default() };
+        let (scopes, inactive_scopes) = (active.into(), (!active).into());
+        let tally = Tally { addresses, scopes, inactive_scopes, ..Tally::default() };
+        let side = &mut sides[place(scope.network.family())];
+        *side = side.plus(&tally, addresses.total);
+    }
+    sides
+}
+
+/// Where the side of a family stands.
+fn place(family: Family) -> usize {
+    match family {
+        Family::V4 => 0,
+        Family::V6 => 1,
     }
 }
 

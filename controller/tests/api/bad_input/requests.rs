@@ -79,7 +79,7 @@ fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
         list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest { ..Default::default() }),
         list!(
             "/freehold.v1.ReservationService/ListReservations",
-            ListReservationsRequest { parent: parent("scopes/yard") }
+            ListReservationsRequest { parent: parent("scopes/yard"), ..Default::default() }
         ),
         list!(
             "/freehold.v1.AddressService/ListAddresses",

@@ -6,7 +6,7 @@ use crate::views::view;
 use freehold_proto::v1::view::Kind;
 use freehold_proto::v1::*;
 use prost_types::Duration as Span;
-use tonic::Code::{self, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted};
+use tonic::Code::{self, FailedPrecondition, InvalidArgument, NotFound};
 
 type Told = (Code, &'static str, &'static str);
 
@@ -153,7 +153,7 @@ fn reclaims() -> Vec<Case> {
     vec![
         reclaim("nothing", vec![], (InvalidArgument, "FIELD_REQUIRED", "names")),
         reclaim("no address", vec!["spaces/default"], (InvalidArgument, "INVALID_NAME", "names[0]")),
-        reclaim("too many", vec!["spaces/default/addresses/10.2.0.7"; 1001], (ResourceExhausted, "TOO_MANY", "names")),
+        reclaim("too many", vec!["spaces/default/addresses/10.2.0.7"; 1001], (InvalidArgument, "TOO_MANY", "names")),
         reclaim(
             "a free address",
             vec!["spaces/default/addresses/10.2.0.7"],
@@ -172,7 +172,8 @@ fn places() -> Vec<Case> {
         |what: &str, name: &str, told: Told| case(what, GET, GetUtilisationRequest { name: name.to_owned() }, told);
     vec![
         get("nothing", "", (InvalidArgument, "INVALID_NAME", "name")),
-        get("what has none", "servers/a/kea4", (InvalidArgument, "INVALID_NAME", "name")),
+        get("what has none", "agents/a", (InvalidArgument, "INVALID_NAME", "name")),
+        get("no server", "servers/none/kea4", (NotFound, "SERVER_NOT_FOUND", "name")),
         get("no space", "spaces/none", (NotFound, "SPACE_NOT_FOUND", "name")),
         get("no prefix", "spaces/default/prefixes/10.9.0.0-16", (NotFound, "PREFIX_NOT_FOUND", "name")),
         get("no CIDR", "spaces/default/prefixes/10.9.0.1-16", (InvalidArgument, "INVALID_CIDR", "name")),
