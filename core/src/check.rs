@@ -72,7 +72,7 @@ fn tree(state: &State, wrong: &mut Vec<String>) {
         }
         around.push(name);
     }
-    let (kept, kept_roots) = state.kept_carved();
+    let (kept, kept_roots) = (state.kept_carved(), state.kept_roots());
     if !counts.into_iter().eq(kept.iter().map(|(name, carved)| (name, *carved))) || !roots.iter().eq(kept_roots.iter())
     {
         wrong.push("the numbers and sizes of direct children are not what the prefixes say".to_owned());

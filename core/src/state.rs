@@ -589,9 +589,14 @@ impl State {
         self.scopes_by_server.contains(&(server.clone(), scope.clone()))
     }
 
-    /// Prefixes with what is kept of their direct children, and spaces with what is kept of those that have nothing around them.
-    pub(crate) fn kept_carved(&self) -> (&OrdMap<PrefixName, Carved>, &OrdMap<(SpaceName, Family), Carved>) {
-        (&self.carved, &self.roots)
+    /// Prefixes with what is kept of their direct children.
+    pub(crate) fn kept_carved(&self) -> &OrdMap<PrefixName, Carved> {
+        &self.carved
+    }
+
+    /// Spaces with what is kept of the prefixes that have nothing around them.
+    pub(crate) fn kept_roots(&self) -> &OrdMap<(SpaceName, Family), Carved> {
+        &self.roots
     }
 
     /// Custom fields with the number of uses that is kept for them.

@@ -81,6 +81,12 @@ fn behind(ranges: Vec<AddressRange>, after: &AddressName) -> Vec<AddressRange> {
     ranges.iter().filter_map(left).collect()
 }
 
+/// An address that was not seen, and when it last was, if ever.
+struct Unseen {
+    kept: Kept,
+    seen: Option<Timestamp>,
+}
+
 /// The present and the past, to look for who was seen when.
 struct Seen {
     state: Arc<State>,
@@ -106,7 +112,7 @@ impl Seen {
         (space, ranges): (&SpaceName, &[AddressRange]),
         before: Timestamp,
         size: usize,
-    ) -> Result<(Vec<(Kept, Option<Timestamp>)>, Option<AddressName>), TrailError> {
+    ) -> Result<(Vec<Unseen>, Option<AddressName>), TrailError> {
         let (mut found, mut pasts, mut last) = (Vec::new(), 0, None);
         let all = ranges.iter().flat_map(|range| kept(&self.state, &self.book, space, *range));
         for (looked_at, kept) in all.enumerate() {
@@ -117,7 +123,7 @@ impl Seen {
             let (seen, past) = self.last(&kept, before)?;
             pasts += usize::from(past);
             if kept.unseen_since(seen) < before {
-                found.push((kept, seen));
+                found.push(Unseen { kept, seen });
             }
         }
         Ok((found, None))
@@ -186,7 +192,7 @@ impl ReclaimService for Api {
         let (state, book) = (Arc::clone(&seen.state), Arc::clone(&seen.book));
         let size = page.size;
         let (found, next) = blocking(move || seen.page((&space, &ranges), before, size)).await?;
-        let addresses = found.iter().map(|(kept, seen)| StaleAddress {
+        let addresses = found.iter().map(|Unseen { kept, seen }| StaleAddress {
             address: Some(self.shown_address(&state, &book, &kept.view.name)),
             last_seen_time: seen.map(time::message),
             unseen_since_time: Some(time::message(kept.unseen_since(*seen))),

@@ -65,7 +65,7 @@ async fn a_view_is_saved_changed_and_deleted() {
 
     house.restart().await;
     let listed = client(&house).list_views(ListViewsRequest::default()).await.expect("a list").into_inner();
-    assert_eq!(listed.views, [changed.clone()]);
+    assert_eq!(listed.views, std::slice::from_ref(&changed));
     assert_eq!(members(&house, "nets").await, ["spaces/default/prefixes/10.0.0.0-8"]);
     let delete = DeleteViewRequest { name: changed.name.clone(), etag: changed.etag, ..DeleteViewRequest::default() };
     client(&house).delete_view(delete).await.expect("deleted");
