@@ -30,6 +30,7 @@ const NETWORKS: u32 = 10_000;
 const CLAIMS: u32 = 100;
 const LEASES: u32 = 25;
 const TIMES: usize = 2_000;
+const BULKS: usize = 100;
 
 fn commit(state: &mut State, changes: Vec<Change>) {
     state.apply(&Entry {
@@ -106,16 +107,16 @@ fn resident_bytes() -> Result<f64, Error> {
 }
 
 /// Microseconds: the median and the 99th percentile.
-fn timed(what: &str, mut call: impl FnMut(usize)) -> f64 {
-    let mut times: Vec<f64> = (0..TIMES)
+fn timed(what: &str, times: usize, mut call: impl FnMut(usize)) -> f64 {
+    let mut taken: Vec<f64> = (0..times)
         .map(|n| {
             let begun = Instant::now();
             call(n);
             begun.elapsed().as_secs_f64() * 1e6
         })
         .collect();
-    times.sort_by(f64::total_cmp);
-    let (p50, p99) = (times[TIMES / 2], times[TIMES * 99 / 100]);
+    taken.sort_by(f64::total_cmp);
+    let (p50, p99) = (taken[times / 2], taken[times * 99 / 100]);
     println!("{what:<60} p50 {p50:>9.2} us   p99 {p99:>9.2} us");
     p50
 }
@@ -155,11 +156,11 @@ fn main() -> Result<ExitCode, Error> {
     let counted = usage.of_prefix(&eight).addresses;
     assert_eq!((counted.claimed, counted.leased), (1_000_000, 250_000));
 
-    timed("the /8, nothing changed", |_| {
+    timed("the /8, nothing changed", TIMES, |_| {
         usage.follow(&state, &book);
         black_box(usage.of_prefix(black_box(&eight)));
     });
-    let p50 = timed("the /8, a claim and a lease followed first", |n| {
+    let p50 = timed("the /8, a claim and a lease followed first", TIMES, |n| {
         let n = n as u32 * 7 % NETWORKS;
         let changed = Arc::make_mut(&mut state);
         let found = claim(&space, address(n, 110));
@@ -174,7 +175,7 @@ fn main() -> Result<ExitCode, Error> {
         black_box(usage.of_prefix(black_box(&eight)));
     });
     let mut following = 0.0;
-    timed("500 claims in 500 networks, changed and followed together", |n| {
+    timed("500 claims in 500 networks, changed and followed together", BULKS, |n| {
         let n = n as u32;
         let changed = Arc::make_mut(&mut state);
         let host = 130 + n % 60;
@@ -189,7 +190,7 @@ fn main() -> Result<ExitCode, Error> {
         usage.follow(&state, &book);
         following += begun.elapsed().as_secs_f64() * 1e6;
     });
-    println!("of which to follow, a change: {:.2} us in the mean", following / (500 * TIMES) as f64);
+    println!("of which to follow, a change: {:.2} us in the mean", following / (500 * BULKS) as f64);
     let mut anew = Usage::default();
     anew.follow(&state, &book);
     assert!(anew == usage, "followed, and counted from the start");
