@@ -19,6 +19,7 @@ const OF_OTHERS: &[Reason] = &[
     Reason::ResourceGone,
     Reason::InvalidCertificateRequest,
     Reason::EventNotFound,
+    Reason::AddressSeen,
     Reason::RequestIdReused,
     Reason::RevisionOutOfRange,
     Reason::NothingToDecide,
