@@ -149,6 +149,12 @@ services! {
     history: history_service_client::HistoryServiceClient;
     /// Finding anything.
     search: search_service_client::SearchServiceClient;
+    /// Stale addresses.
+    reclaim: reclaim_service_client::ReclaimServiceClient;
+    /// How full places are.
+    usage: utilisation_service_client::UtilisationServiceClient;
+    /// Saved views.
+    views: view_service_client::ViewServiceClient;
     /// Following changes.
     watch: watch_service_client::WatchServiceClient;
 }

@@ -5,7 +5,7 @@
 
 use freehold_core::name::{
     AgentName, ConflictName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
 use freehold_core::net::{Cidr, parse_address};
 use freehold_core::refusal::{Reason, Refusal};
@@ -38,6 +38,8 @@ short_or_whole! {
     field -> FieldName;
     /// `3f9a02c1d4e5b607` or `conflicts/3f9a02c1d4e5b607`
     conflict -> ConflictName;
+    /// `voice-berlin` or `views/voice-berlin`
+    view -> ViewName;
     /// `7f3a…` or `enrolmentTokens/7f3a…`
     token -> TokenName;
 }
@@ -87,6 +89,45 @@ impl Prefix {
     }
 }
 
+/// A place that has a utilisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `spaces/lab`
+    Space(SpaceName),
+    /// `10.1.0.0/16` or `spaces/default/prefixes/10.1.0.0-16`
+    Prefix(Prefix),
+    /// `berlin-voice` or `scopes/berlin-voice`
+    Scope(ScopeName),
+    /// `servers/berlin-1/kea4`
+    Server(ServerName),
+    /// `views/voice-berlin`
+    View(ViewName),
+}
+
+/// A space, a prefix, a scope, a server or a view; only prefixes and scopes may be named short.
+pub fn place(text: &str) -> Result<Place, Refusal> {
+    match text.split_once('/') {
+        Some(("spaces", rest)) if !rest.contains('/') => text.parse().map(Place::Space),
+        Some(("views", _)) => text.parse().map(Place::View),
+        Some(("servers", _)) => server(text).map(Place::Server),
+        Some(("scopes", _)) | None => scope(text).map(Place::Scope),
+        Some(_) => prefix(text).map(Place::Prefix),
+    }
+}
+
+impl Place {
+    /// The whole name; `space` is what `--space` said.
+    pub fn name(&self, space: Option<&SpaceName>) -> Result<String, Refusal> {
+        Ok(match self {
+            Self::Space(name) => name.to_string(),
+            Self::Prefix(prefix) => prefix.name(space)?.to_string(),
+            Self::Scope(name) => name.to_string(),
+            Self::Server(name) => name.to_string(),
+            Self::View(name) => name.to_string(),
+        })
+    }
+}
+
 /// The space that `--space` said, or the default space.
 pub fn space_or_default(space: Option<&SpaceName>) -> SpaceName {
     space.cloned().unwrap_or_else(|| SpaceName::from_id(DEFAULT_SPACE).expect("the default space's id is a name"))
@@ -130,7 +171,7 @@ pub fn principal(text: &str) -> Result<String, Refusal> {
 /// A whole name of anything that events are about; a short one could be of several kinds.
 pub fn resource(text: &str) -> Result<String, Refusal> {
     let collections =
-        ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/", "fieldDefinitions/"];
+        ["spaces/", "scopes/", "servers/", "agents/", "operators/", "enrolmentTokens/", "fieldDefinitions/", "views/"];
     match collections.iter().any(|collection| text.starts_with(collection)) {
         true => Ok(text.to_owned()),
         false => Err(Refusal::new(

@@ -8,6 +8,7 @@
 //! - [`settle`], [`expire`]: what becomes of holds and claims by itself
 //! - [`trail`]: what happened to one address or resource, found without reading the ledgers
 //! - [`history`]: what happened to an address, and who had it when, out of the trails
+//! - [`usage`]: how many addresses of each place are what
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
@@ -38,6 +39,7 @@ pub mod settle;
 pub mod store;
 pub mod sync;
 pub mod trail;
+pub mod usage;
 pub mod view;
 
 pub use context::Context;

@@ -5,7 +5,8 @@
 //!                     └──▶ book ──▶ keeper ───────────────────┘
 //! engine, keeper ─ frames ─▶ followers ─▶ store, checkpoints
 //! engine, keeper ─ what is new ─▶ settler, expiry ─▶ engine
-//!                              └▶ conflicts ─▶ API
+//!                              ├▶ conflicts ─▶ API
+//!                              └▶ utilisation ─▶ API
 //! ledgers ─────────────────▶ trail
 //! ```
 //!
@@ -28,6 +29,7 @@ use crate::settle::Settler;
 use crate::store::Follower;
 use crate::sync::service::Sync;
 use crate::trail::{Trail, TrailError};
+use crate::usage::UsageKeeper;
 use crate::view::Part;
 use crate::{clock, expire, serve};
 use freehold_certs::authority::{Authority, AuthorityError};
@@ -135,8 +137,10 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let stopping = stop.child_token();
     let sync = Sync::new(Arc::clone(&context), leases.clone(), presence.clone(), stopping.clone());
     let detector = Detector::new(context.engine.clone(), leases.clone());
-    let routes = routes(&context, leases.clone(), detector.found(), trail, presence, &sync)?;
+    let usage = UsageKeeper::new(context.engine.clone(), leases.clone());
+    let routes = routes(&context, leases.clone(), detector.found(), trail, usage.clone(), presence, &sync)?;
     let detecting = tokio::spawn(detector.run(stopping.clone()));
+    let counting = tokio::spawn(usage.run(stopping.clone()));
     let settling = Settler::new(context.engine.clone(), leases, sync.clone());
     let settling = tokio::spawn(settling.run(stopping.clone()));
     let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
@@ -165,6 +169,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     joined(serving.await);
     joined(renewal.await);
     joined(expiring.await);
+    joined(counting.await);
     joined(settling.await)?;
     joined(detecting.await)?;
     joined(dispatching.await)?;
@@ -192,6 +197,7 @@ fn routes(
     leases: LeaseKeeper,
     conflicts: Found,
     trail: Trail,
+    usage: UsageKeeper,
     presence: Presence,
     sync: &Sync,
 ) -> Result<Routes, RunError> {
@@ -206,6 +212,7 @@ fn routes(
         leases,
         conflicts,
         trail,
+        usage,
         presence,
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),

@@ -38,6 +38,10 @@ permissions! {
     FieldsRead = "fields.read";
     /// Define, change and delete custom fields.
     FieldsWrite = "fields.write";
+    /// See saved views; their members need the permission to see those.
+    ViewsRead = "views.read";
+    /// Save, change and delete views.
+    ViewsWrite = "views.write";
     /// See scopes.
     ScopesRead = "scopes.read";
     /// Create, change and delete scopes, with their exclusions and options.
@@ -97,6 +101,7 @@ const READ: &[Permission] = &[
     Permission::SpacesRead,
     Permission::PrefixesRead,
     Permission::FieldsRead,
+    Permission::ViewsRead,
     Permission::ScopesRead,
     Permission::ReservationsRead,
     Permission::AddressesRead,
@@ -136,13 +141,16 @@ roles! {
     IpamAdministrator = "ipam-administrator", Permission::ALL, &[];
     /// Spaces, prefixes, addresses.
     AsmAdministrator = "asm-administrator", READ,
-        &[Permission::SpacesWrite, Permission::PrefixesWrite, Permission::FieldsWrite, Permission::AddressesWrite];
+        &[Permission::SpacesWrite, Permission::PrefixesWrite, Permission::FieldsWrite, Permission::ViewsWrite,
+          Permission::AddressesWrite];
     /// DHCP and DNS servers, scopes, failover, zones, records.
     MsmAdministrator = "msm-administrator", READ,
-        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite];
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite,
+          Permission::ViewsWrite];
     /// DHCP servers, scopes, options, reservations, failover, and the addresses in scopes.
     DhcpAdministrator = "dhcp-administrator", READ,
-        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite];
+        &[Permission::ServersWrite, Permission::ScopesWrite, Permission::ReservationsWrite, Permission::AddressesWrite,
+          Permission::ViewsWrite];
     /// Scopes, exclusions, options, and the reservations in them.
     DhcpScopeAdministrator = "dhcp-scope-administrator", READ,
         &[Permission::ScopesWrite, Permission::ReservationsWrite];

@@ -2,11 +2,11 @@
 
 use crate::model::{
     Agent, Assignment, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus,
-    Space, SubnetId,
+    Space, SubnetId, View,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
 use crate::refusal::Reason;
 use crate::time::{Revision, Timestamp};
@@ -75,6 +75,8 @@ records! {
     Operator(Operator) by OperatorName = "operator", "";
     /// A custom field's definition.
     Field(FieldDefinition) by FieldName = "field-definition", "";
+    /// A saved view.
+    View(View) by ViewName = "view", "";
 }
 
 impl Record {
@@ -92,6 +94,7 @@ impl Record {
             Record::Token(token) => RecordKey::Token(token.name.clone()),
             Record::Operator(operator) => RecordKey::Operator(operator.name.clone()),
             Record::Field(field) => RecordKey::Field(field.name.clone()),
+            Record::View(view) => RecordKey::View(view.name.clone()),
             Record::NextSubnetId(_) => RecordKey::NextSubnetId,
         }
     }

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::name::{AddressName, FieldName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Family, family, to_number};
 use crate::occupied::AddressSet;
-use crate::state::State;
+use crate::state::{Carved, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -54,23 +54,28 @@ fn plan(state: &State, wrong: &mut Vec<String>) {
 
 /// Direct children, counted from the prefixes alone, one after the other.
 fn tree(state: &State, wrong: &mut Vec<String>) {
-    let mut counts: BTreeMap<&PrefixName, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<&PrefixName, Carved> = BTreeMap::new();
+    let mut roots: BTreeMap<(SpaceName, Family), Carved> = BTreeMap::new();
     let mut around: Vec<&PrefixName> = Vec::new();
     for name in state.prefixes().keys() {
         while around.last().is_some_and(|last| last.space != name.space || !last.cidr.covers(&name.cidr)) {
             around.pop();
         }
-        if let Some(parent) = around.last() {
-            *counts.entry(parent).or_default() += 1;
-        }
+        let carved = match around.last() {
+            Some(parent) => counts.entry(parent).or_default(),
+            None => roots.entry((name.space.clone(), name.cidr.family())).or_default(),
+        };
+        *carved = carved.and(&name.cidr);
         let found = state.parent_of(name).map(|parent| &parent.name);
         if found != around.last().copied() {
             wrong.push(format!("{name} is found in another prefix than the one around it"));
         }
         around.push(name);
     }
-    if !counts.into_iter().eq(state.kept_child_counts().iter().map(|(name, count)| (name, *count))) {
-        wrong.push("the numbers of direct children are not what the prefixes say".to_owned());
+    let (kept, kept_roots) = (state.kept_carved(), state.kept_roots());
+    if !counts.into_iter().eq(kept.iter().map(|(name, carved)| (name, *carved))) || !roots.iter().eq(kept_roots.iter())
+    {
+        wrong.push("the numbers and sizes of direct children are not what the prefixes say".to_owned());
     }
 }
 
@@ -189,6 +194,8 @@ fn reserved(state: &State, reservation: &Reservation, wrong: &mut Vec<String>) {
 /// Assigned addresses are in networks, and nobody else's; what counts as taken is just those and the reserved ones.
 fn assigned(state: &State, wrong: &mut Vec<String>) {
     let mut taken: BTreeMap<(SpaceName, Family), AddressSet> = BTreeMap::new();
+    let mut held: BTreeMap<(SpaceName, Family), AddressSet> = BTreeMap::new();
+    let mut reserved: BTreeMap<(SpaceName, Family), AddressSet> = BTreeMap::new();
     let mut take = |space: &SpaceName, address: IpAddr| {
         let set = taken.entry((space.clone(), family(address))).or_default();
         set.insert(to_number(address))
@@ -201,6 +208,9 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
                 wrong.push(format!("{} is not an address that a host can have", assignment.name));
             }
             Some(_) => {}
+        }
+        if assignment.is_hold() {
+            held.entry((space.clone(), family(*address))).or_default().insert(to_number(*address));
         }
         if state.assignment(&assignment.name) != Some(assignment) || !take(space, *address) {
             wrong.push(format!("{} is not found by its name, or assigned twice", assignment.name));
@@ -220,15 +230,22 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
     }
     for reservation in state.reservations().values() {
         let Some(scope) = state.scope(&reservation.name.scope) else { continue };
-        if !take(&scope.space, reservation.name.address) {
+        let (space, address) = (&scope.space, reservation.name.address);
+        reserved.entry((space.clone(), family(address))).or_default().insert(to_number(address));
+        if !take(space, address) {
             wrong.push(format!("{} is taken by another", reservation.name));
         }
     }
     for space in state.spaces().keys() {
         for family in [Family::V4, Family::V6] {
-            let set = taken.get(&(space.clone(), family)).unwrap_or(AddressSet::none());
-            if state.taken(space, family) != set {
-                wrong.push(format!("{space} counts {:?} as taken, not {set:?}", state.taken(space, family)));
+            let kept = [state.taken(space, family), state.held(space, family), state.reserved(space, family)];
+            for (what, (all, kept)) in
+                ["taken", "held", "reserved"].iter().zip([&taken, &held, &reserved].iter().zip(kept))
+            {
+                let set = all.get(&(space.clone(), family)).unwrap_or(AddressSet::none());
+                if kept != set {
+                    wrong.push(format!("{space} counts {kept:?} as {what}, not {set:?}"));
+                }
             }
         }
     }

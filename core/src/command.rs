@@ -5,7 +5,7 @@ mod address;
 mod plan;
 
 pub use address::{AddressDetails, Allocation, AssignmentPatch, Choice, LeaseConversion, Outcome, Place, Purpose};
-pub use plan::{FieldPatch, NewField, PrefixDraft, PrefixPatch, SpacePatch};
+pub use plan::{FieldPatch, NewField, NewView, PrefixDraft, PrefixPatch, SpacePatch, ViewPatch};
 
 use crate::access::Role;
 use crate::bundle::{Hash, ResourceKey};
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
 use crate::net::{AddressRange, Cidr};
 use crate::option::Options;
@@ -215,6 +215,24 @@ pub enum Command {
     DeleteField {
         /// Which.
         name: FieldName,
+        /// As the caller read it.
+        etag: Etag,
+    },
+    /// Save a view.
+    CreateView(NewView),
+    /// Change a view.
+    UpdateView {
+        /// Which.
+        name: ViewName,
+        /// As the caller read it.
+        etag: Etag,
+        /// What to change.
+        patch: ViewPatch,
+    },
+    /// Delete a view; its members stay.
+    DeleteView {
+        /// Which.
+        name: ViewName,
         /// As the caller read it.
         etag: Etag,
     },

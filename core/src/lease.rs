@@ -12,6 +12,7 @@ use crate::net::{Family, family, to_number};
 use crate::occupied::AddressSet;
 use crate::time::Timestamp;
 use clients::{Clients, Place};
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, Vector};
 use std::fmt;
 use std::net::IpAddr;
@@ -311,6 +312,14 @@ impl LeaseBook {
             let lease = self.servers.get(server)?.leases.get(&address)?;
             (lease.subnet_id == id).then_some((server, lease))
         })
+    }
+
+    /// The subnets, by family, whose leased addresses may be others in `after`. Costs what differs.
+    pub(crate) fn subnets_that_differ(&self, after: &Self) -> Vec<(SubnetId, Family)> {
+        let differing = self.subnets.diff(&after.subnets).map(|difference| match difference {
+            DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), .. } => *key,
+        });
+        differing.filter_map(|(subnet, family)| Some((SubnetId::new(subnet)?, family))).collect()
     }
 
     /// Puts a lease where it was, when a stored view is loaded.

@@ -16,10 +16,12 @@
 //! - [`state`]: everything at one revision, cheap to copy
 //! - [`check`]: the invariants, each stated once more as a test of a whole state
 //! - [`address`]: the state of an address and why it is not free, and which addresses are
+//! - [`usage`]: how many addresses of a place are what, rolled up
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
 //! - [`conflict`]: what contradicts itself, and what can be done about it
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
+//! - [`rows`]: what the rows of lists can be filtered by
 //! - [`access`]: permissions and the roles that hold them
 //! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
 
@@ -43,11 +45,13 @@ pub mod net;
 pub mod occupied;
 pub mod option;
 pub mod refusal;
+pub mod rows;
 pub mod search;
 pub mod state;
 pub mod subnet;
 pub mod text;
 pub mod time;
+pub mod usage;
 
 pub use change::{Change, Entry, Record, RecordKey};
 pub use check::check;

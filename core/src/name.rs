@@ -121,6 +121,10 @@ simple_name!(
     /// `conflicts/3f9a02c1d4e5b607`
     ConflictName, "conflicts"
 );
+simple_name!(
+    /// `views/voice-berlin`
+    ViewName, "views"
+);
 
 impl SpaceName {
     /// Whether the two are copies of one name, not merely equal.
@@ -131,6 +135,13 @@ impl SpaceName {
     /// Whether it is `spaces/default`, which always exists.
     pub fn is_default(&self) -> bool {
         self.id() == "default"
+    }
+}
+
+impl PrefixName {
+    /// Sorts before, or is, every prefix of a space.
+    pub fn first_of(space: &SpaceName) -> Self {
+        Self { space: space.clone(), cidr: Cidr::FIRST }
     }
 }
 

@@ -127,6 +127,10 @@ reasons! {
     CertificateNotFound = "CERTIFICATE_NOT_FOUND", NotFound;
     /// No such custom field.
     FieldDefinitionNotFound = "FIELD_DEFINITION_NOT_FOUND", NotFound;
+    /// Somebody was seen with the address, so that it is not taken back.
+    AddressSeen = "ADDRESS_SEEN", Precondition;
+    /// There is no such view.
+    ViewNotFound = "VIEW_NOT_FOUND", NotFound;
     /// No such lease.
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
     /// No conflict has this name; it is over, if there was one.

@@ -11,19 +11,20 @@ mod orders;
 mod sorted;
 mod tree;
 
-pub use tree::Children;
+pub use tree::{Carved, Children};
 
 use crate::bundle::ResourceKey;
 use crate::change::{Change, Entry, Outcome, Record, RecordKey, RequestMark};
 use crate::client::ClientIdentity;
 use crate::model::{
-    Agent, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space, SubnetId,
+    Agent, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus, Space,
+    SubnetId, View,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
-use crate::net::{AddressRange, Cidr};
+use crate::net::{AddressRange, Cidr, Family};
 use crate::time::{Revision, Timestamp};
 use addresses::Addresses;
 use imbl::{OrdMap, OrdSet};
@@ -65,13 +66,15 @@ pub struct State {
     // Assignments, and what is taken by them and by reservations, with indexes of both.
     addresses: Addresses,
     fields: OrdMap<FieldName, Arc<FieldDefinition>>,
+    views: OrdMap<ViewName, Arc<View>>,
     // Indexes: kept by `put` and `take`, tested by `check`.
     scope_by_network: OrdMap<PrefixName, ScopeName>,
     scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
     scopes_by_server: OrdSet<(ServerName, ScopeName)>,
     reservation_by_client: OrdMap<(ScopeName, ClientIdentity), IpAddr>,
     agent_by_id: OrdMap<[u8; 16], AgentName>,
-    child_counts: OrdMap<PrefixName, u64>,
+    carved: OrdMap<PrefixName, Carved>,
+    roots: OrdMap<(SpaceName, Family), Carved>,
     field_uses: OrdMap<FieldName, u64>,
     // Requests by principal and id, and the same in the order of their age.
     requests: OrdMap<(String, String), RememberedRequest>,
@@ -95,12 +98,14 @@ impl Default for State {
             operators: OrdMap::new(),
             addresses: Addresses::default(),
             fields: OrdMap::new(),
+            views: OrdMap::new(),
             scope_by_network: OrdMap::new(),
             scope_by_subnet_id: OrdMap::new(),
             scopes_by_server: OrdSet::new(),
             reservation_by_client: OrdMap::new(),
             agent_by_id: OrdMap::new(),
-            child_counts: OrdMap::new(),
+            carved: OrdMap::new(),
+            roots: OrdMap::new(),
             field_uses: OrdMap::new(),
             requests: OrdMap::new(),
             requests_by_age: OrdSet::new(),
@@ -134,6 +139,7 @@ impl State {
             RecordKey::Token(name) => self.tokens.get(name).cloned().map(Record::Token),
             RecordKey::Operator(name) => self.operators.get(name).cloned().map(Record::Operator),
             RecordKey::Field(name) => self.fields.get(name).cloned().map(Record::Field),
+            RecordKey::View(name) => self.views.get(name).cloned().map(Record::View),
             RecordKey::NextSubnetId => Some(Record::NextSubnetId(self.next_subnet_id)),
         }
     }
@@ -149,7 +155,8 @@ impl State {
             .chain(self.prefixes.values().cloned().map(Record::Prefix))
             .chain(self.scopes.values().cloned().map(Record::Scope))
             .chain(self.reservations.values().cloned().map(Record::Reservation))
-            .chain(self.assignments().cloned().map(Record::Address));
+            .chain(self.assignments().cloned().map(Record::Address))
+            .chain(self.views.values().cloned().map(Record::View));
         let hosts = self
             .servers
             .values()
@@ -340,6 +347,16 @@ impl State {
         &self.operators
     }
 
+    /// The view of this name.
+    pub fn view(&self, name: &ViewName) -> Option<&Arc<View>> {
+        self.views.get(name)
+    }
+
+    /// Views by name.
+    pub fn views(&self) -> &OrdMap<ViewName, Arc<View>> {
+        &self.views
+    }
+
     /// What `principal` asked under the request id `id`, while it is remembered.
     pub fn request(&self, principal: &str, id: &str) -> Option<&RememberedRequest> {
         self.requests.get(&(principal.to_owned(), id.to_owned()))
@@ -513,6 +530,9 @@ impl State {
             Record::Field(field) => {
                 self.fields.insert(field.name.clone(), field);
             }
+            Record::View(view) => {
+                self.views.insert(view.name.clone(), view);
+            }
             Record::NextSubnetId(id) => self.next_subnet_id = id,
         }
     }
@@ -576,6 +596,9 @@ impl State {
             Record::Field(field) => {
                 self.fields.remove(&field.name);
             }
+            Record::View(view) => {
+                self.views.remove(&view.name);
+            }
             Record::NextSubnetId(_) => {}
         }
     }
@@ -587,9 +610,14 @@ impl State {
         self.scopes_by_server.contains(&(server.clone(), scope.clone()))
     }
 
-    /// Prefixes with the number of direct children that is kept for them.
-    pub(crate) fn kept_child_counts(&self) -> &OrdMap<PrefixName, u64> {
-        &self.child_counts
+    /// Prefixes with what is kept of their direct children.
+    pub(crate) fn kept_carved(&self) -> &OrdMap<PrefixName, Carved> {
+        &self.carved
+    }
+
+    /// Spaces with what is kept of the prefixes that have nothing around them.
+    pub(crate) fn kept_roots(&self) -> &OrdMap<(SpaceName, Family), Carved> {
+        &self.roots
     }
 
     /// Custom fields with the number of uses that is kept for them.

@@ -37,7 +37,12 @@ impl Shown {
         let mut reservations = ReservationServiceClient::new(channel.clone());
         let (mut owners, mut page_token) = (Vec::new(), String::new());
         loop {
-            let request = ListReservationsRequest { parent: format!("scopes/{SCOPE}"), page_size: PAGE, page_token };
+            let request = ListReservationsRequest {
+                parent: format!("scopes/{SCOPE}"),
+                page_size: PAGE,
+                page_token,
+                ..Default::default()
+            };
             let page = reservations.list_reservations(request).await?.into_inner();
             owners.extend(page.reservations.iter().map(owner).collect::<Result<Vec<_>>>()?);
             page_token = page.next_page_token;

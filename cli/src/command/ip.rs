@@ -5,6 +5,7 @@ mod request;
 mod reserve;
 mod set;
 mod shown;
+mod stale;
 mod why;
 
 use super::labels::NewLabels;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Extend(Extend),
     /// Give a reservation another address of its scope
     Move(Move),
+    /// List claimed, reserved and leased addresses that were not seen for long, and take them back
+    Stale(stale::Stale),
 }
 
 #[derive(Debug, Args)]
@@ -278,6 +281,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let moved = api.call(request, async |request| api.addresses().move_reservation(request).await).await?;
             screen.changed(&moved, order.change.validate_only)
         }
+        Command::Stale(stale) => stale::run(&stale, api, screen).await,
     }
 }
 

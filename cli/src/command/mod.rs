@@ -20,6 +20,8 @@ mod search;
 mod server;
 mod space;
 mod token;
+mod usage;
+mod view;
 mod watch;
 mod whoami;
 
@@ -30,6 +32,7 @@ use crate::output::{Format, Screen};
 use crate::profile::{Choice, Profiles, path};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
+use freehold_core::name::ViewName;
 use std::path::PathBuf;
 
 /// See and change an address space: prefixes, DHCP scopes, reservations, servers, leases.
@@ -100,6 +103,10 @@ enum Command {
     #[command(subcommand)]
     Event(event::Command),
     Search(search::Search),
+    Usage(usage::Usage),
+    /// Views: groups of prefixes, scopes, addresses or reservations by what they have in common
+    #[command(subcommand)]
+    View(view::Command),
     /// Follow changes as they happen
     Watch(watch::Watch),
     /// Show who the controller takes you for, and what you may do
@@ -136,6 +143,24 @@ impl Guard {
     }
 }
 
+/// Which rows of a list are wanted.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Only {
+    /// Only those that match, such as 'tags:voice fields.site = berlin'
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Only members of this view
+    #[arg(long, value_parser = crate::names::view)]
+    view: Option<ViewName>,
+}
+
+impl Only {
+    /// The view's name; empty for all.
+    fn view(&self) -> String {
+        self.view.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
 /// Runs one command.
 pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let choice = Choice {
@@ -165,6 +190,8 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,
+        Command::Usage(usage) => usage::run(&usage, &api, screen).await,
+        Command::View(command) => view::run(command, &api, screen).await,
         Command::Watch(watch) => watch::run(&watch, &api, screen).await,
         Command::Whoami => whoami::run(&api, screen).await,
         Command::Profile(_) | Command::Completions { .. } => unreachable!("answered without a controller"),

@@ -4,6 +4,7 @@ use super::Change;
 use super::event::lines;
 use super::labels::NewLabels;
 use super::prefix::{NewKind, Which};
+use super::usage::shown_percent;
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -255,7 +256,7 @@ impl Resize {
 
 impl Shown for v1::PrefixTreeRow {
     const MESSAGE: &'static str = "freehold.v1.PrefixTreeRow";
-    const COLUMNS: &'static [&'static str] = &["PREFIX", "KIND", "STATUS", "INSIDE", "TITLE"];
+    const COLUMNS: &'static [&'static str] = &["PREFIX", "KIND", "STATUS", "INSIDE", "USED", "TITLE"];
 
     fn row(&self) -> Vec<String> {
         let prefix = self.prefix.clone().unwrap_or_default();
@@ -266,6 +267,7 @@ impl Shown for v1::PrefixTreeRow {
             word(prefix.kind().as_str_name(), "KIND_"),
             word(prefix.status().as_str_name(), "STATUS_"),
             inside,
+            shown_percent(self.used_percent),
             prefix.title,
         ]
     }
@@ -379,7 +381,7 @@ mod tests {
     #[test]
     fn a_tree_is_indented() {
         let prefix = v1::Prefix { cidr: "10.1.0.0/16".into(), child_count: 2, ..Default::default() };
-        let row = v1::PrefixTreeRow { prefix: Some(prefix), depth: 2 }.row();
-        assert_eq!(row, ["  10.1.0.0/16", "", "", "2", ""]);
+        let row = v1::PrefixTreeRow { prefix: Some(prefix), depth: 2, used_percent: Some(12.34) }.row();
+        assert_eq!(row, ["  10.1.0.0/16", "", "", "2", "12.3 %", ""]);
     }
 }

@@ -1,7 +1,7 @@
 //! `freehold prefix`: the plan of an address space.
 
 use super::labels::{EditLabels, NewLabels, field_lines, tag_lines};
-use super::{Change, Guard, mask, net, some_change};
+use super::{Change, Guard, Only, mask, net, some_change};
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -107,9 +107,8 @@ pub(crate) struct List {
     /// Only those of this space; all if not given
     #[arg(long, value_parser = names::space)]
     space: Option<SpaceName>,
-    /// Only those that match, such as 'kind = network tags : voice fields.site = berlin'
-    #[arg(long, default_value = "", hide_default_value = true)]
-    filter: String,
+    #[command(flatten)]
+    only: Only,
     #[command(flatten)]
     limit: Limit,
 }
@@ -160,7 +159,8 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                     parent: list.parent(),
                     page_size,
                     page_token,
-                    filter: list.filter.clone(),
+                    filter: list.only.filter.clone(),
+                    view: list.only.view(),
                 };
                 let page = api.call(request, async |request| api.prefixes().list_prefixes(request).await).await?;
                 Ok((page.prefixes, page.next_page_token))

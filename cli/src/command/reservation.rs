@@ -1,6 +1,6 @@
 //! `freehold reservation`: fixed addresses for clients.
 
-use super::{Change, Guard, mask, some_change};
+use super::{Change, Guard, Only, mask, some_change};
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -95,6 +95,8 @@ pub(crate) struct List {
     #[arg(long, value_parser = names::scope)]
     scope: Option<ScopeName>,
     #[command(flatten)]
+    only: Only,
+    #[command(flatten)]
     limit: Limit,
 }
 
@@ -142,7 +144,13 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::List(list) => {
             let reservations = all(list.limit, async |page_size, page_token| {
-                let request = v1::ListReservationsRequest { parent: list.parent(), page_size, page_token };
+                let request = v1::ListReservationsRequest {
+                    parent: list.parent(),
+                    page_size,
+                    page_token,
+                    filter: list.only.filter.clone(),
+                    view: list.only.view(),
+                };
                 let page = api.call(request, async |request| api.reservations().list_reservations(request).await);
                 let page = page.await?;
                 Ok((page.reservations, page.next_page_token))

@@ -11,7 +11,6 @@ mod conflicts;
 mod decisions;
 mod events;
 mod fields;
-mod filters;
 mod history;
 mod labels;
 mod leases;
@@ -20,12 +19,15 @@ mod operators;
 mod page;
 mod plan;
 mod prefixes;
+mod reclaim;
 mod reservations;
 mod scopes;
 mod search;
 mod servers;
 mod spaces;
 pub mod status;
+mod usage;
+mod views;
 mod watch;
 
 use crate::conflicts::Found;
@@ -34,6 +36,7 @@ use crate::leases::LeaseKeeper;
 use crate::presence::Presence;
 use crate::sync::service::Sync;
 use crate::trail::Trail;
+use crate::usage::UsageKeeper;
 use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
@@ -42,9 +45,11 @@ use freehold_proto::v1::{
     field_definition_service_server::FieldDefinitionServiceServer, history_service_server::HistoryServiceServer,
     lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
     plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
-    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
-    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
-    space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
+    reclaim_service_server::ReclaimServiceServer, reservation_service_server::ReservationServiceServer,
+    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
+    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
+    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tonic::service::Routes;
@@ -63,6 +68,8 @@ pub struct Api {
     pub conflicts: Found,
     /// What happened to whom.
     pub trail: Trail,
+    /// How many addresses of a place are what.
+    pub usage: UsageKeeper,
     /// Who is connected.
     pub presence: Presence,
     /// Issues certificates.
@@ -92,6 +99,7 @@ impl Api {
             ReservationServiceServer,
             AddressServiceServer,
             ConflictServiceServer,
+            ReclaimServiceServer,
             ServerServiceServer,
             AgentServiceServer,
             OperatorServiceServer,
@@ -99,6 +107,8 @@ impl Api {
             EventServiceServer,
             HistoryServiceServer,
             SearchServiceServer,
+            UtilisationServiceServer,
+            ViewServiceServer,
             WatchServiceServer
         )
     }

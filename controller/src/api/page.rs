@@ -10,6 +10,8 @@ use tonic::Status;
 const SIZE_DEFAULT: usize = 100;
 /// Rows in a page at most.
 const SIZE_MAX: usize = 1000;
+/// Rows looked at for one page of a filtered list at most.
+const LOOKED_AT_MAX: usize = 20_000;
 /// Bytes that tie a token to its list.
 const TIE: usize = 8;
 
@@ -50,6 +52,30 @@ impl Page {
         rows.truncate(self.size);
         let token = rows.last().filter(|_| more).map(|last| self.token(&name(last))).unwrap_or_default();
         (rows, token)
+    }
+
+    /// The page of those of `rows` that are taken, and the token of the next. It looks at so many only, whatever comes of it.
+    pub(super) fn filtered<R, T>(
+        &self,
+        rows: impl Iterator<Item = R>,
+        takes: impl Fn(&R) -> bool,
+        name: impl Fn(&R) -> String,
+        shown: impl Fn(&R) -> T,
+    ) -> (Vec<T>, String) {
+        let (mut found, mut last) = (Vec::new(), None);
+        for (looked_at, row) in rows.enumerate() {
+            if looked_at == LOOKED_AT_MAX {
+                return (found, last.map(|last: R| self.token(&name(&last))).unwrap_or_default());
+            }
+            if takes(&row) {
+                if found.len() == self.size {
+                    return (found, last.map(|last: R| self.token(&name(&last))).unwrap_or_default());
+                }
+                found.push(shown(&row));
+            }
+            last = Some(row);
+        }
+        (found, String::new())
     }
 
     /// The token of a page that ended after `last`.

@@ -2,6 +2,7 @@ use super::Api;
 use super::call::{at_most, missing, mutation, not_found_at, open, refuse, there};
 use super::page::Page;
 use super::prefixes::{draft, shown};
+use super::usage;
 use freehold_core::command::Etag;
 use freehold_core::decide::{PARTS_MAX, find_free_subnets};
 use freehold_core::name::{PrefixName, SpaceName};
@@ -123,7 +124,8 @@ impl PlanService for Api {
         let depth = parse_depth(message.depth).map_err(refuse)?;
         let list = format!("tree of {} to {depth}", message.parent);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
-        let state = self.engine.state();
+        let usage = self.usage.now();
+        let state = usage.state();
         if state.space(&space).is_none() {
             return Err(not_found_at("parent", Reason::SpaceNotFound, &space));
         }
@@ -133,8 +135,9 @@ impl PlanService for Api {
         let after = page.after::<PrefixName>()?;
         let rows = state.tree(&space, root.as_ref(), depth, after.as_ref()).take(page.size + 1);
         let rows = rows.map(|(depth, prefix)| PrefixTreeRow {
-            prefix: Some(shown(&state, prefix)),
+            prefix: Some(shown(state, prefix)),
             depth: i32::try_from(depth).expect("at most 128"),
+            used_percent: usage::percent(&usage.of_prefix(&prefix.name)),
         });
         let name = |row: &PrefixTreeRow| row.prefix.as_ref().map(|prefix| prefix.name.clone()).unwrap_or_default();
         let (rows, next_page_token) = page.cut(rows.collect(), name);

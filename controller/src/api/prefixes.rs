@@ -1,16 +1,15 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
-use super::filters;
+use super::call::{missing, mutation, named, not_found, not_found_at, open, operator, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use freehold_core::command::{PrefixDraft, PrefixPatch};
-use freehold_core::filter::Filter;
 use freehold_core::labels::Labelled;
-use freehold_core::model::Prefix as CorePrefix;
+use freehold_core::model::{Prefix as CorePrefix, ViewKind};
 use freehold_core::name::{PrefixName, SpaceName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::rows::PrefixRow;
 use freehold_core::{Command, State};
 use freehold_proto::convert::label;
 use freehold_proto::convert::plan::{parse_kind, parse_status, prefix_message, text};
@@ -21,7 +20,6 @@ use freehold_proto::v1::{
     UpdatePrefixRequest,
 };
 use std::ops::Bound;
-use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 fn create(message: &CreatePrefixRequest) -> Result<(PrefixName, Command), Refusal> {
@@ -100,24 +98,25 @@ impl PrefixService for Api {
         &self,
         request: Request<ListPrefixesRequest>,
     ) -> Result<Response<ListPrefixesResponse>, Status> {
+        let operator = operator(request.extensions())?;
         let message = request.into_inner();
         let space: Option<SpaceName> = match message.parent.as_str() {
             "spaces/-" => None,
             parent => Some(parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?),
         };
-        let list = match message.filter.as_str() {
-            "" => format!("prefixes of {}", message.parent),
-            filter => format!("prefixes of {} with {filter}", message.parent),
+        let list = match (message.filter.as_str(), message.view.as_str()) {
+            ("", "") => format!("prefixes of {}", message.parent),
+            (filter, view) => format!("prefixes of {} with {filter} of {view}", message.parent),
         };
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let state = self.engine.state();
-        let filter = filters::of_prefixes(&state, &message.filter, self.engine.now()).map_err(refuse)?;
+        let filters = self.filters(&operator, &state, ViewKind::Prefixes, &message.filter, &message.view)?;
         if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
             return Err(not_found_at("parent", Reason::SpaceNotFound, space));
         }
         let from = match (page.after::<PrefixName>()?, &space) {
             (Some(after), _) => Bound::Excluded(after),
-            (None, Some(space)) => Bound::Included(first_of(space)),
+            (None, Some(space)) => Bound::Included(PrefixName::first_of(space)),
             (None, None) => Bound::Unbounded,
         };
         let rows = state
@@ -125,10 +124,12 @@ impl PrefixService for Api {
             .range((from, Bound::Unbounded))
             .take_while(|(name, _)| space.as_ref().is_none_or(|space| name.space == *space))
             .map(|(_, prefix)| prefix);
-        let (prefixes, next_page_token) = match filter {
-            None => page.cut(rows.take(page.size + 1).map(|prefix| shown(&state, prefix)).collect(), named_so),
-            Some(filter) => filtered(&state, rows, &filter, &page),
-        };
+        let (prefixes, next_page_token) = page.filtered(
+            rows,
+            |prefix| filters.iter().all(|filter| filter.matches(&PrefixRow::new(&state, prefix))),
+            |prefix| prefix.name.to_string(),
+            |prefix| shown(&state, prefix),
+        );
         Ok(Response::new(ListPrefixesResponse { prefixes, next_page_token }))
     }
 
@@ -147,39 +148,4 @@ impl PrefixService for Api {
         self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(()))
     }
-}
-
-fn named_so(prefix: &Prefix) -> String {
-    prefix.name.clone()
-}
-
-/// Prefixes looked at for one page at most.
-const LOOKED_AT_MAX: usize = 20_000;
-
-/// The page of rows that a filter takes, and the token of the next.
-fn filtered<'a>(
-    state: &State,
-    rows: impl Iterator<Item = &'a Arc<CorePrefix>>,
-    filter: &Filter,
-    page: &Page,
-) -> (Vec<Prefix>, String) {
-    let mut found = Vec::new();
-    for (looked_at, prefix) in rows.enumerate() {
-        if filter.matches(&filters::PrefixRow::new(state, prefix)) {
-            if found.len() == page.size {
-                return page.cut([found, vec![shown(state, prefix)]].concat(), named_so);
-            }
-            found.push(shown(state, prefix));
-        }
-        if looked_at + 1 == LOOKED_AT_MAX {
-            return (found, page.token(&prefix.name.to_string()));
-        }
-    }
-    (found, String::new())
-}
-
-/// Sorts before, or is, every prefix of a space.
-fn first_of(space: &SpaceName) -> PrefixName {
-    let cidr = Cidr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0).expect("0.0.0.0/0 is a prefix");
-    PrefixName { space: space.clone(), cidr }
 }

@@ -1,15 +1,16 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, operator, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
 use crate::obedience;
 use freehold_core::command::ReservationPatch;
 use freehold_core::labels::Labelled;
-use freehold_core::model::Reservation as CoreReservation;
+use freehold_core::model::{Reservation as CoreReservation, ViewKind};
 use freehold_core::name::{ReservationName, ScopeName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::rows::ReservationRow;
 use freehold_core::{Command, State};
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::parse_etag;
@@ -97,12 +98,14 @@ impl ReservationService for Api {
         &self,
         request: Request<ListReservationsRequest>,
     ) -> Result<Response<ListReservationsResponse>, Status> {
+        let operator = operator(request.extensions())?;
         let message = request.into_inner();
         let scope: Option<ScopeName> = match message.parent.as_str() {
             "scopes/-" => None,
             parent => Some(parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?),
         };
-        let page = Page::parse(message.page_size, &message.page_token, &format!("reservations of {}", message.parent))?;
+        let list = format!("reservations of {} with {:?} of {}", message.parent, message.filter, message.view);
+        let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let state = self.engine.state();
         if let Some(scope) = scope.as_ref().filter(|scope| state.scope(scope).is_none()) {
             return Err(not_found_at("parent", Reason::ScopeNotFound, scope));
@@ -118,9 +121,14 @@ impl ReservationService for Api {
             .reservations()
             .range((from, Bound::Unbounded))
             .take_while(|(name, _)| scope.as_ref().is_none_or(|scope| name.scope == *scope))
-            .take(page.size + 1)
-            .map(|(_, reservation)| self.shown_reservation(&state, reservation));
-        let (reservations, next_page_token) = page.cut(rows.collect(), |reservation| reservation.name.clone());
+            .map(|(_, reservation)| reservation);
+        let filters = self.filters(&operator, &state, ViewKind::Reservations, &message.filter, &message.view)?;
+        let (reservations, next_page_token) = page.filtered(
+            rows,
+            |found| filters.iter().all(|filter| filter.matches(&ReservationRow::new(&state, found))),
+            |found| found.name.to_string(),
+            |found| self.shown_reservation(&state, found),
+        );
         Ok(Response::new(ListReservationsResponse { reservations, next_page_token }))
     }
 

@@ -1,5 +1,5 @@
 use super::Api;
-use super::call::{at_most, missing, mutation, named, not_found, open, refuse, there};
+use super::call::{at_most, missing, mutation, named, not_found, open, operator, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
@@ -7,9 +7,10 @@ use crate::obedience;
 use freehold_core::command::{NewScope, ScopePatch};
 use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 use freehold_core::labels::Labelled;
-use freehold_core::model::Scope as CoreScope;
+use freehold_core::model::{Scope as CoreScope, ViewKind};
 use freehold_core::name::{ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::rows::ScopeRow;
 use freehold_core::{Command, State};
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::parse_etag;
@@ -20,6 +21,7 @@ use freehold_proto::v1::{
     ListScopesRequest, ListScopesResponse, Scope, UpdateScopeRequest,
 };
 use std::ops::Bound;
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 /// The lists of a scope are no longer than a scope can have.
@@ -103,7 +105,7 @@ fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, C
 }
 
 impl Api {
-    fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
+    pub(super) fn shown_scope(&self, state: &State, core: &CoreScope) -> Scope {
         let (effective_tags, effective_fields) = labels::holding(state, Labelled::Scope(core));
         let sync = vec![obedience::of_scope(state, &self.presence, core)];
         Scope { sync, effective_tags, effective_fields, ..scope::message(core) }
@@ -129,21 +131,26 @@ impl ScopeService for Api {
     }
 
     async fn list_scopes(&self, request: Request<ListScopesRequest>) -> Result<Response<ListScopesResponse>, Status> {
+        let operator = operator(request.extensions())?;
         let message = request.into_inner();
-        let page = Page::parse(message.page_size, &message.page_token, &format!("scopes of {}", message.server))?;
+        let list = format!("scopes of {} with {:?} of {}", message.server, message.filter, message.view);
+        let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let after = page.after::<ScopeName>()?;
         let state = self.engine.state();
-        let rows: Vec<Scope> = if message.server.is_empty() {
+        let filters = self.filters(&operator, &state, ViewKind::Scopes, &message.filter, &message.view)?;
+        let takes =
+            |scope: &&Arc<CoreScope>| filters.iter().all(|filter| filter.matches(&ScopeRow::new(&state, scope)));
+        let name = |scope: &&Arc<CoreScope>| scope.name.to_string();
+        let shown = |scope: &&Arc<CoreScope>| self.shown_scope(&state, scope);
+        let (scopes, next_page_token) = if message.server.is_empty() {
             let from = after.map_or(Bound::Unbounded, Bound::Excluded);
             let scopes = state.scopes().range((from, Bound::Unbounded)).map(|(_, scope)| scope);
-            scopes.take(page.size + 1).map(|scope| self.shown_scope(&state, scope)).collect()
+            page.filtered(scopes, takes, name, shown)
         } else {
             let server: ServerName = message.server.parse().map_err(|refusal: Refusal| refuse(refusal.at("server")))?;
-            let scopes =
-                state.scopes_of(&server).filter(|scope| after.as_ref().is_none_or(|after| scope.name > *after));
-            scopes.take(page.size + 1).map(|scope| self.shown_scope(&state, scope)).collect()
+            let behind = |scope: &&Arc<CoreScope>| after.as_ref().is_none_or(|after| scope.name > *after);
+            page.filtered(state.scopes_of(&server).filter(behind), takes, name, shown)
         };
-        let (scopes, next_page_token) = page.cut(rows, |scope| scope.name.clone());
         Ok(Response::new(ListScopesResponse { scopes, next_page_token }))
     }
 

@@ -29,6 +29,7 @@ fn needed(key: &RecordKey) -> Permission {
         RecordKey::Space(_) => Permission::SpacesRead,
         RecordKey::Prefix(_) => Permission::PrefixesRead,
         RecordKey::Field(_) => Permission::FieldsRead,
+        RecordKey::View(_) => Permission::ViewsRead,
         RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
         RecordKey::Address(_) => Permission::AddressesRead,
         RecordKey::Reservation(_) => Permission::ReservationsRead,

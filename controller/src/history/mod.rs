@@ -4,6 +4,7 @@
 //! prefix concerns all of its addresses and is not written down for each, so those trails are found by containment and joined here.
 
 mod list;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod who;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use list::{Happened, Page, Place};
+pub use seen::last_seen;
 pub use who::{Held, Holding, Tenure};
 
 /// Scopes that a network had, one after the other, that are looked at; who has more of them sees those of the last.

@@ -130,6 +130,7 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         | Record::Token(_)
         | Record::Operator(_)
         | Record::Field(_)
+        | Record::View(_)
         | Record::NextSubnetId(_) => None,
     }
 }

@@ -5,6 +5,7 @@ mod bulk;
 mod labels;
 mod plan;
 mod requests;
+mod usage;
 
 use crate::house::House;
 use crate::whole::call;
@@ -73,6 +74,13 @@ async fn labels_and_prefixes_that_cannot_be_made_so() {
 async fn addresses_that_cannot_be_given_out() {
     let house = House::furnished().await;
     let cases = addresses::cases(&house).await;
+    check(&house, cases).await;
+}
+
+#[tokio::test]
+async fn views_and_utilisation_that_cannot_be_asked_for_so() {
+    let house = House::furnished().await;
+    let cases = usage::cases(&house).await;
     check(&house, cases).await;
 }
 

@@ -12,9 +12,12 @@ mod lists;
 mod masks;
 mod once;
 mod planning;
+mod reclaim;
 mod roles;
 mod search;
 mod settling;
+mod usage;
+mod views;
 mod waiting;
 mod watching;
 #[path = "../whole/mod.rs"]

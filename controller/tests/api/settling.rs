@@ -177,8 +177,15 @@ impl Leases {
 }
 
 /// Uploads that `hardware` was granted the address, as the first event of the server's spool.
-async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
+pub(crate) async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
     Leases::open(house, agent).await.say(lease_event::Kind::Granted, WANTED, hardware).await;
+}
+
+/// Uploads event `seq` of the server's spool: what became of the lease of the address.
+pub(crate) async fn upload(house: &House, agent: &Agent, hardware: [u8; 6], seq: u64, kind: lease_event::Kind) {
+    let mut leases = Leases::open(house, agent).await;
+    leases.next = seq;
+    leases.say(kind, WANTED, hardware).await;
 }
 
 #[tokio::test]

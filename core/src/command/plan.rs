@@ -1,8 +1,8 @@
 //! What may be asked of spaces, prefixes and custom fields.
 
 use crate::labels::{Labels, LabelsPatch};
-use crate::model::{FieldType, LabelledKind, PrefixKind, PrefixStatus};
-use crate::name::FieldName;
+use crate::model::{FieldType, LabelledKind, PrefixKind, PrefixStatus, ViewKind};
+use crate::name::{FieldName, ViewName};
 use crate::text::Text;
 use std::collections::BTreeSet;
 
@@ -98,4 +98,30 @@ pub struct FieldPatch {
     pub applies_to: Option<BTreeSet<LabelledKind>>,
     /// Whether values come down the tree.
     pub inherited: Option<bool>,
+}
+
+/// A view to save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewView {
+    /// Its name.
+    pub name: ViewName,
+    /// A heading.
+    pub title: Text,
+    /// What it is for.
+    pub description: Text,
+    /// What its members are.
+    pub kind: ViewKind,
+    /// What its members match.
+    pub filter: String,
+}
+
+/// Fields of a view to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ViewPatch {
+    /// New heading.
+    pub title: Option<Text>,
+    /// New description.
+    pub description: Option<Text>,
+    /// What its members match from now on.
+    pub filter: Option<String>,
 }

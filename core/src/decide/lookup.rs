@@ -3,11 +3,11 @@
 use crate::command::Etag;
 use crate::model::{
     Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server,
-    Space, Stamp,
+    Space, Stamp, View,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
-    TokenName,
+    TokenName, ViewName,
 };
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -28,6 +28,10 @@ pub(super) fn prefix(state: &State, name: &PrefixName) -> Result<Arc<Prefix>, Re
 
 pub(super) fn field(state: &State, name: &FieldName) -> Result<Arc<FieldDefinition>, Refusal> {
     found(state.field(name), Reason::FieldDefinitionNotFound, name)
+}
+
+pub(super) fn view(state: &State, name: &ViewName) -> Result<Arc<View>, Refusal> {
+    found(state.view(name), Reason::ViewNotFound, name)
 }
 
 pub(super) fn scope(state: &State, name: &ScopeName) -> Result<Arc<Scope>, Refusal> {

@@ -19,12 +19,14 @@ mod server;
 mod space;
 mod subnet;
 mod together;
+mod view;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use allocate::{ALLOCATE_MAX, HOLD_SECONDS_MAX};
 pub use field::{ALLOWED_MAX, DEFINITIONS_MAX};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 pub use subnet::PARTS_MAX;
+pub use view::VIEWS_MAX;
 
 use crate::change::Change;
 use crate::command::Command;
@@ -84,6 +86,11 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             field::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("field_definition"))
         }
         Command::DeleteField { name, etag } => field::delete(state, name, *etag),
+        Command::CreateView(new) => view::create(state, at, new),
+        Command::UpdateView { name, etag, patch } => {
+            view::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("view"))
+        }
+        Command::DeleteView { name, etag } => view::delete(state, name, *etag),
         Command::CreateScope(new) => scope::create(state, at, new),
         Command::UpdateScope { name, etag, patch } => {
             scope::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("scope"))

@@ -10,6 +10,7 @@ mod reservation;
 mod scope;
 mod server;
 mod space;
+mod view;
 
 pub use agent::{Agent, AgentState, CertificateRecord, EnrolmentToken, SecretHash, TokenUse};
 pub use assignment::{Assignment, AssignmentKind, Phase, Rare};
@@ -22,6 +23,7 @@ pub use server::{
     Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
 };
 pub use space::Space;
+pub use view::{View, ViewKind};
 
 use crate::time::{Revision, Timestamp};
 

@@ -21,6 +21,7 @@ mod bitmap;
 mod block;
 mod build;
 mod check;
+mod differ;
 mod node;
 mod runs;
 mod union;

@@ -21,12 +21,18 @@ struct Plane {
     assigned: OrdSet<Sorted<ByAddress>>,
     /// Assigned or reserved.
     taken: AddressSet,
+    /// Of these, those that are held. What is claimed is the rest, and costs no set of its own.
+    held: AddressSet,
+    /// Of these, those that are reserved.
+    reserved: AddressSet,
 }
 
 /// The set's own order knows the address only; a state is the same only if all of it is.
 impl PartialEq for Plane {
     fn eq(&self, other: &Self) -> bool {
         self.taken == other.taken
+            && self.held == other.held
+            && self.reserved == other.reserved
             && self.assigned.len() == other.assigned.len()
             && self.assigned.iter().zip(&other.assigned).all(|(ours, theirs)| ours.0 == theirs.0)
     }
@@ -150,6 +156,19 @@ impl Addresses {
         self.plane(space, family).map_or(AddressSet::none(), |plane| &plane.taken)
     }
 
+    pub(super) fn held(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.plane(space, family).map_or(AddressSet::none(), |plane| &plane.held)
+    }
+
+    pub(super) fn reserved(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.plane(space, family).map_or(AddressSet::none(), |plane| &plane.reserved)
+    }
+
+    /// The spaces in which something is assigned or reserved.
+    pub(super) fn spaces(&self) -> impl Iterator<Item = &SpaceName> {
+        self.planes.keys()
+    }
+
     /// Those that end by themselves, the first to end first.
     pub(super) fn ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
         sorted::from(&self.by_end, (Timestamp(i64::MIN), None))
@@ -192,6 +211,9 @@ impl Addresses {
         let AddressName { space, address } = &assignment.name;
         let plane = &mut self.planes.entry(space.clone()).or_default()[side(family(*address))];
         plane.taken.insert(to_number(*address));
+        if assignment.is_hold() {
+            plane.held.insert(to_number(*address));
+        }
         plane.assigned.insert(Sorted(assignment));
     }
 
@@ -217,13 +239,18 @@ impl Addresses {
     /// Counts a reserved address as taken.
     pub(super) fn reserve(&mut self, space: &SpaceName, address: IpAddr) {
         let planes = self.planes.entry(space.clone()).or_default();
-        planes[side(family(address))].taken.insert(to_number(address));
+        let plane = &mut planes[side(family(address))];
+        plane.taken.insert(to_number(address));
+        plane.reserved.insert(to_number(address));
     }
 
     /// Counts an address as taken no more.
     pub(super) fn vacate(&mut self, space: &SpaceName, address: IpAddr) {
         let Some(planes) = self.planes.get_mut(space) else { return };
-        planes[side(family(address))].taken.remove(to_number(address));
+        let plane = &mut planes[side(family(address))];
+        for set in [&mut plane.taken, &mut plane.held, &mut plane.reserved] {
+            set.remove(to_number(address));
+        }
         if planes.iter().all(|plane| plane.taken.is_empty()) {
             self.planes.remove(space);
         }

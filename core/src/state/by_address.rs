@@ -4,11 +4,11 @@ use super::State;
 use crate::client::ClientIdentity;
 use crate::model::{Assignment, Prefix, PrefixKind, Reservation, Scope};
 use crate::name::{AddressName, PrefixName, SpaceName};
-use crate::net::{AddressRange, Cidr, Family};
+use crate::net::{AddressRange, Cidr, Family, from_number};
 use crate::occupied::AddressSet;
 use crate::time::Timestamp;
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 impl State {
@@ -88,6 +88,21 @@ impl State {
         self.addresses.taken(space, family)
     }
 
+    /// The addresses of `space` that are held.
+    pub fn held(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.addresses.held(space, family)
+    }
+
+    /// The addresses of `space` that are reserved.
+    pub fn reserved(&self, space: &SpaceName, family: Family) -> &AddressSet {
+        self.addresses.reserved(space, family)
+    }
+
+    /// The spaces in which an address is assigned or reserved.
+    pub(crate) fn spaces_taken(&self) -> impl Iterator<Item = &SpaceName> {
+        self.addresses.spaces()
+    }
+
     /// The same assignment with the names that it shares with others.
     pub(crate) fn sharing(&self, assignment: Assignment) -> Assignment {
         self.addresses.sharing(assignment)
@@ -108,6 +123,41 @@ impl State {
         let (network, scope) = self.scope_by_network.get_prev(&place)?;
         let found = network.space == *space && network.cidr.contains(address);
         self.scopes.get(scope).filter(|_| found)
+    }
+
+    /// The scopes whose networks share an address with `block`, by address.
+    pub(crate) fn scopes_touching<'a>(
+        &'a self,
+        space: &'a SpaceName,
+        block: Cidr,
+    ) -> impl Iterator<Item = &'a Arc<Scope>> {
+        let around = self.scope_at(space, block.network()).filter(move |scope| !block.covers(&scope.network));
+        let inside = self.scope_by_network.range(PrefixName { space: space.clone(), cidr: block }..);
+        let inside = inside
+            .take_while(move |(name, _)| name.space == *space && block.covers(&name.cidr))
+            .filter_map(|(_, name)| self.scopes.get(name));
+        around.into_iter().chain(inside)
+    }
+
+    /// The networks that share an address with the range, by address.
+    pub(crate) fn networks_touching<'a>(
+        &'a self,
+        space: &'a SpaceName,
+        family: Family,
+        range: RangeInclusive<u128>,
+    ) -> impl Iterator<Item = &'a Arc<Prefix>> {
+        let address = |number| from_number(family, number).expect("a number of the family");
+        let (first, last) = (address(*range.start()), address(*range.end()));
+        let around = self.network_at(space, first);
+        let behind = PrefixName { space: space.clone(), cidr: Cidr::of_one(first) };
+        let behind = self.prefixes.range((Bound::Excluded(behind), Bound::Unbounded));
+        let behind = behind
+            .take_while(move |(name, _)| {
+                name.space == *space && name.cidr.family() == family && name.cidr.network() <= last
+            })
+            .map(|(_, prefix)| prefix)
+            .filter(|prefix| prefix.kind == PrefixKind::Network);
+        around.into_iter().chain(behind)
     }
 
     /// What may be leased of `scope`: its pools without the addresses that are held or claimed.

@@ -1,13 +1,51 @@
-//! The plan as a tree: who is around whom, and how many a prefix holds directly. Nesting is by containment, so nothing of it
-//! is stored but the number of direct children, which would otherwise cost as much as there are.
+//! The plan as a tree: who is around whom, and how much a prefix holds directly. Nesting is by containment, so nothing of it
+//! is stored but the number and the size of direct children, which would otherwise cost as much as there are.
 
 use super::State;
 use crate::model::Prefix;
 use crate::name::{PrefixName, SpaceName};
 use crate::net::{Cidr, Family, from_number, to_number};
+use imbl::OrdMap;
 use imbl::ordmap::RangedIter;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
+
+/// What lies directly in a prefix, or in no prefix of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carved {
+    /// How many prefixes.
+    pub count: u64,
+    /// How many addresses they have, modulo 2^128.
+    addresses: u128,
+}
+
+impl Carved {
+    /// How many addresses the prefixes have; the whole of IPv6 counts as `u128::MAX`.
+    pub fn addresses(self) -> u128 {
+        if self.addresses == 0 && self.count > 0 { u128::MAX } else { self.addresses }
+    }
+
+    pub(crate) fn and(self, cidr: &Cidr) -> Self {
+        Self { count: self.count + 1, addresses: self.addresses.wrapping_add(size(cidr)) }
+    }
+
+    /// The same where `cidr` comes, or came, between it and what `inside` counts.
+    fn with(self, cidr: &Cidr, inside: Self) -> Self {
+        let all = self.and(cidr);
+        Self { count: all.count - inside.count, addresses: all.addresses.wrapping_sub(inside.addresses) }
+    }
+
+    /// The same where `cidr` no longer lies between it and what `inside` counts.
+    fn without(self, cidr: &Cidr, inside: Self) -> Self {
+        let addresses = self.addresses.wrapping_sub(size(cidr)).wrapping_add(inside.addresses);
+        Self { count: self.count + inside.count - 1, addresses }
+    }
+}
+
+/// How many addresses a prefix has, modulo 2^128.
+fn size(cidr: &Cidr) -> u128 {
+    (to_number(cidr.last()) - to_number(cidr.network())).wrapping_add(1)
+}
 
 impl State {
     /// The prefixes of `space`, in order.
@@ -56,7 +94,17 @@ impl State {
 
     /// How many prefixes are directly inside `name`.
     pub fn child_count(&self, name: &PrefixName) -> u64 {
-        self.child_counts.get(name).copied().unwrap_or(0)
+        self.carved(name).count
+    }
+
+    /// What lies directly inside `name`.
+    pub fn carved(&self, name: &PrefixName) -> Carved {
+        self.carved.get(name).copied().unwrap_or_default()
+    }
+
+    /// What of `space` lies in no other prefix.
+    pub fn carved_of_space(&self, space: &SpaceName, family: Family) -> Carved {
+        self.roots.get(&(space.clone(), family)).copied().unwrap_or_default()
     }
 
     /// What a tree shows below `root`, or of the whole space: the rows after `after`, at most `depth` levels deep, each with its
@@ -106,28 +154,34 @@ impl State {
 
     /// Counts a prefix that was just put in.
     pub(super) fn count_in(&mut self, name: &PrefixName) {
-        let inside = self.children_of(name).count() as u64;
-        if inside > 0 {
-            self.child_counts.insert(name.clone(), inside);
+        let inside = self.children_of(name).fold(Carved::default(), |all, child| all.and(&child.name.cidr));
+        if inside.count > 0 {
+            self.carved.insert(name.clone(), inside);
         }
-        if let Some(parent) = self.parent_of(name).map(|parent| parent.name.clone()) {
-            self.set_child_count(parent, |count| count + 1 - inside);
-        }
+        self.set_carved_around(name, |carved| carved.with(&name.cidr, inside));
     }
 
     /// Counts a prefix out that was just taken away.
     pub(super) fn count_out(&mut self, name: &PrefixName) {
-        let inside = self.child_counts.remove(name).unwrap_or(0);
-        if let Some(parent) = self.parent_of(name).map(|parent| parent.name.clone()) {
-            self.set_child_count(parent, |count| count + inside - 1);
-        }
+        let inside = self.carved.remove(name).unwrap_or_default();
+        self.set_carved_around(name, |carved| carved.without(&name.cidr, inside));
     }
 
-    fn set_child_count(&mut self, name: PrefixName, change: impl FnOnce(u64) -> u64) {
-        match change(self.child_count(&name)) {
-            0 => drop(self.child_counts.remove(&name)),
-            count => drop(self.child_counts.insert(name, count)),
+    /// Counts anew what lies directly around `name`: in a prefix, or else in the space.
+    fn set_carved_around(&mut self, name: &PrefixName, change: impl FnOnce(Carved) -> Carved) {
+        if let Some(parent) = self.parent_of(name).map(|parent| parent.name.clone()) {
+            set(&mut self.carved, parent, change);
+        } else {
+            set(&mut self.roots, (name.space.clone(), name.cidr.family()), change);
         }
+    }
+}
+
+fn set<K: Ord + Clone>(all: &mut OrdMap<K, Carved>, key: K, change: impl FnOnce(Carved) -> Carved) {
+    let carved = change(all.get(&key).copied().unwrap_or_default());
+    match carved.count {
+        0 => drop(all.remove(&key)),
+        _ => drop(all.insert(key, carved)),
     }
 }
 

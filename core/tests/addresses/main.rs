@@ -3,3 +3,4 @@
 mod lots;
 mod model;
 mod questions;
+mod usage;

@@ -6,17 +6,18 @@ use freehold_core::access::Role;
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientIdentity, Duid};
 use freehold_core::command::{
-    Command, FieldPatch, NewField, NewScope, OperatorPatch, PrefixDraft, PrefixPatch, ReservationPatch, ScopePatch,
-    ServerPatch, SpacePatch,
+    Command, FieldPatch, NewField, NewScope, NewView, OperatorPatch, PrefixDraft, PrefixPatch, ReservationPatch,
+    ScopePatch, ServerPatch, SpacePatch, ViewPatch,
 };
 use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
 use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{
     Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
-    PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind,
+    PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind, ViewKind,
 };
 use freehold_core::name::{
     AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
+    ViewName,
 };
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
@@ -300,6 +301,31 @@ fn kinds_of_labelled() -> BoxedStrategy<BTreeSet<LabelledKind>> {
     prop_oneof![Just(LabelledKind::ALL.into()), some].boxed()
 }
 
+fn view_names() -> BoxedStrategy<ViewName> {
+    one_of(&["views/a", "views/b"])
+}
+
+fn view_filters() -> BoxedStrategy<String> {
+    select(&["kind = network", "tags : voice", "fields.size = 7", "status = active", "", "(kind"][..])
+        .prop_map(str::to_owned)
+        .boxed()
+}
+
+fn view_commands() -> BoxedStrategy<Command> {
+    let kinds = select(&[ViewKind::Prefixes, ViewKind::Scopes, ViewKind::Addresses, ViewKind::Reservations][..]);
+    prop_oneof![
+        4 => (view_names(), kinds, view_filters(), texts()).prop_map(|(name, kind, filter, title)| {
+            Command::CreateView(NewView { name, title, description: Text::default(), kind, filter })
+        }),
+        2 => (view_names(), option::of(view_filters()), option::of(texts())).prop_map(|(name, filter, title)| {
+            let patch = ViewPatch { title, filter, ..ViewPatch::default() };
+            Command::UpdateView { name, etag: None, patch }
+        }),
+        1 => view_names().prop_map(|name| Command::DeleteView { name, etag: None }),
+    ]
+    .boxed()
+}
+
 fn field_commands() -> BoxedStrategy<Command> {
     let required = proptest::bool::weighted(0.1);
     prop_oneof![
@@ -412,6 +438,7 @@ fn single_plan_commands() -> BoxedStrategy<Command> {
         ),
         6 => arithmetic(),
         9 => field_commands(),
+        2 => view_commands(),
         1 => prefix_names().prop_map(|name| Command::DeletePrefix { name, etag: None }),
         25 => new_scopes(),
         14 => (scopes(), scope_patches())

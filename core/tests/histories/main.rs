@@ -4,6 +4,7 @@ mod addresses;
 mod conflicts;
 mod draws;
 mod universe;
+mod usage;
 
 use draws::histories;
 use freehold_core::access::Role;
@@ -20,6 +21,7 @@ use proptest::test_runner::TestRunner;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use universe::{EtagChoice, Step, address, beginning, guarded, kind, resolve};
+use usage::Counted;
 
 /// A state with the history that made it.
 struct History {
@@ -27,6 +29,7 @@ struct History {
     entries: Vec<Entry>,
     subnet_ids: BTreeSet<SubnetId>,
     now: Timestamp,
+    usage: Counted,
 }
 
 impl History {
@@ -36,6 +39,7 @@ impl History {
             entries: Vec::new(),
             subnet_ids: BTreeSet::new(),
             now: Timestamp(1_700_000_000_000),
+            usage: Counted::default(),
         };
         for command in beginning() {
             let step = Step { command, etag: EtagChoice::Absent, wait: 0, request: None };
@@ -70,6 +74,11 @@ fn carry_out(history: &mut History, step: &Step) -> (Command, Option<Reason>) {
     let decided = decide(&before, &command, history.now);
     assert_eq!(decided, decide(&before.clone(), &command, history.now), "the same question, another answer");
 
+    match &command {
+        Command::Allocate(order) => history.usage.lease(&order.leases),
+        Command::ConvertLease(order) => history.usage.lease(&order.leases),
+        _ => {}
+    }
     let there = guarded(&mut command).is_some_and(|(key, _)| before.record(&key).is_some());
     if step.etag == EtagChoice::Wrong && there {
         assert_eq!(decided.as_ref().map_err(|refusal| refusal.reason), Err(Reason::EtagMismatch));
@@ -87,6 +96,7 @@ fn carry_out(history: &mut History, step: &Step) -> (Command, Option<Reason>) {
     let after = &history.state;
 
     assert_eq!(check(after), Vec::<String>::new());
+    history.usage.follow(after);
     goes_back(&before, after, &changes);
     asking_again_changes_nothing(after, &command, history.now);
     no_address_twice(after);
@@ -272,7 +282,7 @@ fn histories_reach_every_command_and_most_refusals() {
         }
     }
     println!("carried out: {carried_out:#?}\nrefused: {refused:#?}");
-    assert_eq!(carried_out.len(), 52, "commands that were carried out: {:?}", carried_out.keys());
+    assert_eq!(carried_out.len(), 55, "commands that were carried out: {:?}", carried_out.keys());
     for reason in [
         Reason::PrefixOverlap,
         Reason::ScopeOverlap,
@@ -306,6 +316,8 @@ fn histories_reach_every_command_and_most_refusals() {
         Reason::FieldNotApplicable,
         Reason::RequiredFieldMissing,
         Reason::FieldDefinitionNotFound,
+        Reason::ViewNotFound,
+        Reason::InvalidFilter,
         Reason::TokenRefused,
         Reason::CertificateExpired,
         Reason::IdentityRevoked,

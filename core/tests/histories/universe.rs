@@ -190,6 +190,9 @@ pub(crate) fn guarded(command: &mut Command) -> Option<(RecordKey, &mut Etag)> {
         Command::UpdateField { name, etag, .. } | Command::DeleteField { name, etag } => {
             (RecordKey::Field(name.clone()), etag)
         }
+        Command::UpdateView { name, etag, .. } | Command::DeleteView { name, etag } => {
+            (RecordKey::View(name.clone()), etag)
+        }
         Command::UpdateScope { name, etag, .. } | Command::DeleteScope { name, etag, .. } => {
             (RecordKey::Scope(name.clone()), etag)
         }
@@ -231,6 +234,7 @@ fn revision(record: &Record) -> Option<Revision> {
         Record::Token(r) => r.stamp.revision,
         Record::Operator(r) => r.stamp.revision,
         Record::Field(r) => r.stamp.revision,
+        Record::View(r) => r.stamp.revision,
         Record::NextSubnetId(_) => return None,
     })
 }

@@ -3,6 +3,7 @@
 use crate::model::{Change, Plain, both, change, changes, number};
 use freehold_core::occupied::AddressSet;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 proptest! {
     #[test]
@@ -50,6 +51,26 @@ proptest! {
             one_less.remove(*last);
             prop_assert_ne!(&one_less, &set);
         }
+    }
+
+    #[test]
+    fn what_differs_is_found_and_no_stretch_without_a_difference(
+        before in changes(),
+        after in changes(),
+        shared in any::<bool>(),
+    ) {
+        let (set, plain) = both(&before);
+        let (mut other, mut others) = if shared { (set.clone(), plain.clone()) } else { Default::default() };
+        after.iter().for_each(|change| change.apply(&mut other, &mut others));
+        let differing: BTreeSet<u128> = plain.symmetric_difference(&others).copied().collect();
+        for stretches in [set.differ(&other), other.differ(&set)] {
+            for stretch in &stretches {
+                prop_assert!(differing.range(stretch.clone()).next().is_some(), "nothing differs in {stretch:x?}");
+            }
+            let found = |number: &u128| stretches.iter().any(|stretch| stretch.contains(number));
+            prop_assert_eq!(differing.iter().find(|number| !found(number)), None);
+        }
+        prop_assert_eq!(set.differ(&set.clone()), Vec::new());
     }
 
     #[test]

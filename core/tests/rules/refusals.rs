@@ -20,6 +20,7 @@ const OF_OTHERS: &[Reason] = &[
     Reason::InvalidCertificateRequest,
     Reason::EventNotFound,
     Reason::ConflictNotFound,
+    Reason::AddressSeen,
     Reason::RequestIdReused,
     Reason::RevisionOutOfRange,
     Reason::NothingToDecide,

@@ -1,6 +1,6 @@
 //! Entries of the ledger, as the audit trail and watchers see them.
 
-use super::{assignment, client, field, hosts, plan, scope, time};
+use super::{assignment, client, field, hosts, plan, scope, time, view};
 use crate::v1::{self, snapshot::Resource};
 use freehold_core::change::Outcome;
 use freehold_core::{Change, Entry, Record};
@@ -50,6 +50,7 @@ fn snapshot(record: &Record) -> v1::Snapshot {
         Record::Token(token) => Resource::EnrolmentToken(hosts::token_message(token)),
         Record::Operator(operator) => Resource::Operator(hosts::operator_message(operator)),
         Record::Field(field) => Resource::FieldDefinition(field::message(field)),
+        Record::View(found) => Resource::View(view::message(found)),
         Record::NextSubnetId(id) => Resource::NextSubnetId(id.number()),
     };
     v1::Snapshot { resource: Some(resource) }

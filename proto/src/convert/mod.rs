@@ -18,3 +18,4 @@ pub mod point;
 pub mod scope;
 pub mod stored;
 pub mod time;
+pub mod view;

@@ -3,7 +3,7 @@
 //! Reading back is strict: a stored form that does not parse is damage, or was written by a later
 //! version, and is refused by name instead of being half understood.
 
-use super::{assignment, client, field, hosts, lease, plan, scope};
+use super::{assignment, client, field, hosts, lease, plan, scope, view};
 use crate::stored::{self, record::Record as Stored};
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -148,6 +148,7 @@ fn record_message(record: &Record) -> stored::Record {
         Record::Token(token) => Stored::Token(token_message(token)),
         Record::Operator(operator) => Stored::Operator(operator_message(operator)),
         Record::Field(field) => Stored::FieldDefinition(field::message(field)),
+        Record::View(found) => Stored::View(view::message(found)),
         Record::NextSubnetId(id) => Stored::NextSubnetId(id.number()),
     };
     stored::Record { record: Some(record) }
@@ -167,6 +168,7 @@ fn parse_record(message: &stored::Record) -> Result<Record, Unreadable> {
         Stored::Token(token) => Record::Token(Arc::new(parse_token(token)?)),
         Stored::Operator(operator) => Record::Operator(Arc::new(parse_operator(operator)?)),
         Stored::FieldDefinition(field) => Record::Field(Arc::new(field::parse(field)?)),
+        Stored::View(found) => Record::View(Arc::new(view::parse(found)?)),
         Stored::NextSubnetId(id) => Record::NextSubnetId(
             SubnetId::new(*id).ok_or_else(|| bad("next_subnet_id", format!("{id} is not a subnet id")))?,
         ),
@@ -417,6 +419,7 @@ fn parse_key(message: &stored::RecordRef) -> Result<RecordKey, Unreadable> {
         "enrolment-token" => RecordKey::Token(name.parse()?),
         "operator" => RecordKey::Operator(name.parse()?),
         "field-definition" => RecordKey::Field(name.parse()?),
+        "view" => RecordKey::View(name.parse()?),
         "next-subnet-id" => RecordKey::NextSubnetId,
         other => return Err(bad("kind", format!("{other:?} is not a kind of record"))),
     })

@@ -9,7 +9,7 @@ mod edit;
 mod fields;
 mod shown;
 
-use super::{Change, Guard};
+use super::{Change, Guard, Only};
 use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -79,6 +79,8 @@ pub(crate) struct List {
     /// Only those of this server
     #[arg(long, value_parser = names::server)]
     server: Option<ServerName>,
+    #[command(flatten)]
+    only: Only,
     #[command(flatten)]
     limit: Limit,
 }
@@ -173,7 +175,13 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::List(list) => {
             let scopes = all(list.limit, async |page_size, page_token| {
-                let request = v1::ListScopesRequest { page_size, page_token, server: list.server() };
+                let request = v1::ListScopesRequest {
+                    page_size,
+                    page_token,
+                    server: list.server(),
+                    filter: list.only.filter.clone(),
+                    view: list.only.view(),
+                };
                 let page = api.call(request, async |request| api.scopes().list_scopes(request).await).await?;
                 Ok((page.scopes, page.next_page_token))
             });

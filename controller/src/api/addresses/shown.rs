@@ -17,7 +17,7 @@ use freehold_proto::v1::{Address, AddressRow, AddressWait, SyncStatus, address_r
 
 impl Api {
     /// All that is known of an address.
-    pub(super) fn shown_address(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Address {
+    pub(in crate::api) fn shown_address(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Address {
         self.shown_view(state, book, &look(state, book, name))
     }
 

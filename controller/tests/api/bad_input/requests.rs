@@ -113,16 +113,21 @@ fn lists(page_size: i32, page_token: &str) -> Vec<(&'static str, Vec<u8>)> {
         list!("/freehold.v1.SpaceService/ListSpaces", ListSpacesRequest {}),
         list!(
             "/freehold.v1.PrefixService/ListPrefixes",
-            ListPrefixesRequest { parent: parent(DEFAULT), filter: String::new() }
+            ListPrefixesRequest { parent: parent(DEFAULT), ..Default::default() }
         ),
         list!("/freehold.v1.ScopeService/ListScopes", ListScopesRequest { ..Default::default() }),
         list!(
             "/freehold.v1.ReservationService/ListReservations",
-            ListReservationsRequest { parent: parent("scopes/yard") }
+            ListReservationsRequest { parent: parent("scopes/yard"), ..Default::default() }
         ),
         list!(
             "/freehold.v1.AddressService/ListAddresses",
             ListAddressesRequest { parent: parent(YARD), ..Default::default() }
+        ),
+        list!("/freehold.v1.ViewService/ListViews", ListViewsRequest {}),
+        list!(
+            "/freehold.v1.UtilisationService/ListUtilisation",
+            ListUtilisationRequest { parent: parent(DEFAULT), ..Default::default() }
         ),
         list!("/freehold.v1.ServerService/ListServers", ListServersRequest {}),
         list!("/freehold.v1.AgentService/ListAgents", ListAgentsRequest {}),

@@ -6,6 +6,7 @@ mod labels;
 mod lookups;
 mod plan;
 mod subnets;
+mod views;
 
 use freehold_core::command::Command;
 use freehold_core::{Reason, State};
@@ -32,8 +33,16 @@ fn case(what: &'static str, command: Command, reason: Reason, field: &'static st
 
 /// Every line.
 pub(crate) fn cases() -> Vec<Case> {
-    [lookups::cases(), plan::cases(), labels::cases(), subnets::cases(), hosts::cases(), addresses::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        lookups::cases(),
+        plan::cases(),
+        labels::cases(),
+        subnets::cases(),
+        hosts::cases(),
+        addresses::cases(),
+        views::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
