@@ -1,5 +1,6 @@
 //! `freehold ip`: addresses, what each is, and getting free ones.
 
+mod ping;
 mod request;
 mod shown;
 
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Show(Which),
     /// List the addresses of a scope or a network; neighbouring free ones are one row
     List(List),
+    /// Ask on the network whether somebody has an address, by ARP and ping, from the agent nearest to it
+    Ping(ping::Ping),
     /// Give a held or claimed address back
     Release(Release),
     /// Let a hold last longer, from now on
@@ -219,6 +222,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             });
             screen.list(&rows.await?)
         }
+        Command::Ping(ping) => ping::run(ping, api, screen).await,
         Command::Release(release) => {
             let request = release.request(request_id())?;
             let name = request.name.clone();

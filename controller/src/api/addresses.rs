@@ -4,6 +4,7 @@ mod allocate;
 mod change;
 mod convert;
 mod list;
+mod probe;
 mod shown;
 mod wait;
 
@@ -20,7 +21,8 @@ use freehold_proto::v1::address_service_server::AddressService;
 use freehold_proto::v1::{
     Address, AddressPurpose, AllocateAddressesRequest, AllocateAddressesResponse, ClaimHeldAddressRequest,
     ConvertLeaseRequest, ExtendHoldRequest, GetAddressRequest, ListAddressesRequest, ListAddressesResponse,
-    MoveReservationRequest, ReleaseAddressRequest, Reservation, UpdateAddressRequest, WaitAddressRequest,
+    MoveReservationRequest, ProbeAddressRequest, ProbeAddressResponse, ReleaseAddressRequest, Reservation,
+    UpdateAddressRequest, WaitAddressRequest,
 };
 use prost_types::{Duration as Span, Timestamp as Instant};
 use std::time::Duration;
@@ -159,6 +161,13 @@ impl AddressService for Api {
     ) -> Result<Response<Reservation>, Status> {
         let (actor, message) = open(request)?;
         self.moved(actor, &message).await.map(Response::new)
+    }
+
+    async fn probe_address(
+        &self,
+        request: Request<ProbeAddressRequest>,
+    ) -> Result<Response<ProbeAddressResponse>, Status> {
+        self.probe_one(request.get_ref()).await.map(Response::new)
     }
 
     async fn wait_address(&self, request: Request<WaitAddressRequest>) -> Result<Response<Address>, Status> {

@@ -16,6 +16,7 @@ const CLAIM: &str = "/freehold.v1.AddressService/ClaimHeldAddress";
 const RELEASE: &str = "/freehold.v1.AddressService/ReleaseAddress";
 const CONVERT: &str = "/freehold.v1.AddressService/ConvertLease";
 const MOVE: &str = "/freehold.v1.AddressService/MoveReservation";
+const PROBE: &str = "/freehold.v1.AddressService/ProbeAddress";
 const WAIT: &str = "/freehold.v1.AddressService/WaitAddress";
 
 type Told = (Code, &'static str, &'static str);
@@ -296,7 +297,22 @@ fn others() -> Vec<Case> {
         ..Default::default()
     };
     let reserved = "scopes/yard/reservations/10.1.0.70";
+    let asked = "spaces/default/addresses/10.1.0.20";
+    let probe = |name: &str, timeout: Option<(i64, i32)>| ProbeAddressRequest {
+        name: name.to_owned(),
+        timeout: timeout.map(|(seconds, nanos)| Duration { seconds, nanos }),
+    };
     vec![
+        case("a probe of nothing", PROBE, probe("", None), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "a probe in no space",
+            PROBE,
+            probe("spaces/other/addresses/10.1.0.1", None),
+            (NotFound, "SPACE_NOT_FOUND", "name"),
+        ),
+        case("a probe that waits for nothing", PROBE, probe(asked, Some((0, 49_000_000))), invalid("timeout")),
+        case("a probe that waits too long", PROBE, probe(asked, Some((5, 1))), invalid("timeout")),
+        case("a probe that ends before it begins", PROBE, probe(asked, Some((-1, 0))), invalid("timeout")),
         case("no name", GET, get(""), (InvalidArgument, "INVALID_NAME", "name")),
         case("no address", GET, get("spaces/default/addresses/10.1"), (InvalidArgument, "INVALID_ADDRESS", "name")),
         case(
