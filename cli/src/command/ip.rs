@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::names;
 use crate::output::Screen;
 use crate::page::{Limit, all};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use freehold_core::client::{ClientId, Duid, HardwareAddress};
 use freehold_core::name::{ScopeName, SpaceName};
 use freehold_core::text::HostName;
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     List(List),
     /// Ask on the network whether somebody has an address, by ARP and ping, from the agent nearest to it
     Ping(ping::Ping),
+    /// Forget who was seen to answer on an address, so that it is given out again
+    Clear(Clear),
     /// Give a held or claimed address back
     Release(Release),
     /// Let a hold last longer, from now on
@@ -104,6 +106,12 @@ pub(crate) struct Settled {
     timeout: Duration,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Probe {
+    Required,
+    BestEffort,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Next {
     #[command(flatten)]
@@ -126,6 +134,10 @@ pub(crate) struct Next {
     /// The first free ones from this address on
     #[arg(long, value_name = "ADDRESS", value_parser = names::address, conflicts_with = "random")]
     from: Option<IpAddr>,
+    /// Ask on the network first whether somebody has them, and pass over those that answer; where nobody can ask, the call
+    /// fails if it is required
+    #[arg(long, value_enum, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "required")]
+    probe: Option<Probe>,
     #[command(flatten)]
     details: Details,
     #[command(flatten)]
@@ -158,6 +170,14 @@ pub(crate) struct List {
     from: Option<IpAddr>,
     #[command(flatten)]
     limit: Limit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clear {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    change: Change,
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +225,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Next(next) => {
             let request = next.request(request_id())?;
             let made = api.call(request, async |request| api.addresses().allocate_addresses(request).await).await?;
+            ping::remark(&made.probes, screen)?;
             given(api, screen, made.addresses, next.settled, next.change).await
         }
         Command::Claim(claim) => {
@@ -221,6 +242,12 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
                 Ok((page.rows, page.next_page_token))
             });
             screen.list(&rows.await?)
+        }
+        Command::Clear(clear) => {
+            let request = clear.request(request_id())?;
+            let name = request.name.clone();
+            api.call(request, async |request| api.addresses().clear_sighting(request).await).await?;
+            screen.deleted(&name, clear.change.validate_only)
         }
         Command::Ping(ping) => ping::run(ping, api, screen).await,
         Command::Release(release) => {

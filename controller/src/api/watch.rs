@@ -30,7 +30,7 @@ fn needed(key: &RecordKey) -> Permission {
         RecordKey::Prefix(_) => Permission::PrefixesRead,
         RecordKey::Field(_) => Permission::FieldsRead,
         RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
-        RecordKey::Address(_) => Permission::AddressesRead,
+        RecordKey::Address(_) | RecordKey::Sighting(_) => Permission::AddressesRead,
         RecordKey::Reservation(_) => Permission::ReservationsRead,
         RecordKey::Server(_) | RecordKey::ServerStatus(_) => Permission::ServersRead,
         RecordKey::Agent(_) | RecordKey::Token(_) => Permission::AgentsRead,

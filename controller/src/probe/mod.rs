@@ -58,6 +58,13 @@ pub struct Probe {
     pub finding: Finding,
 }
 
+impl Probe {
+    /// Whether somebody has the address.
+    pub fn answered(&self) -> bool {
+        matches!(self.finding, Finding::Answered { .. })
+    }
+}
+
 /// Asks about all of these, each within `timeout`, at once; the answers in the same order.
 pub async fn probe(
     state: &State,

@@ -129,6 +129,7 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         }
         Record::Space(_)
         | Record::Prefix(_)
+        | Record::Sighting(_)
         | Record::Agent(_)
         | Record::Token(_)
         | Record::Operator(_)

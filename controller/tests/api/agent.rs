@@ -9,6 +9,7 @@ use freehold_proto::sync::{
     probe_result::Verdict, session_request, session_response::Message,
 };
 use freehold_proto::v1::{GetServerRequest, Scope, Server, UpdateScopeRequest, UpdateServerRequest, server};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -158,7 +159,7 @@ impl Agent {
     }
 
     /// Answers probes for ever: these addresses answer by ARP, all others are silent.
-    pub(crate) async fn answers_for(mut self, there: &[&str]) {
+    pub(crate) async fn answers_for(&mut self, there: &[&str]) -> Infallible {
         loop {
             let request = self.probe().await;
             let result = |address: &String| match there.contains(&address.as_str()) {

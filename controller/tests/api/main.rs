@@ -11,6 +11,7 @@ mod lists;
 mod masks;
 mod once;
 mod planning;
+mod probed;
 mod probing;
 mod roles;
 mod search;

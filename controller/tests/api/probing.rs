@@ -22,7 +22,7 @@ async fn asked(house: &House, request: ProbeAddressRequest) -> AddressProbe {
 }
 
 /// An agent whose host has interfaces in these networks.
-async fn agent_in(house: &House, id: &str, networks: &[&str]) -> Agent {
+pub(crate) async fn agent_in(house: &House, id: &str, networks: &[&str]) -> Agent {
     let networks = networks.iter().map(|network| (*network).to_owned()).collect();
     Agent::connect_saying(house, id, |hello| hello.networks = networks).await
 }

@@ -9,6 +9,7 @@ mod prefix;
 mod reservation;
 mod scope;
 mod server;
+mod sighting;
 mod space;
 
 pub use agent::{Agent, AgentState, CertificateRecord, EnrolmentToken, SecretHash, TokenUse};
@@ -21,6 +22,7 @@ pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
 pub use server::{
     Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
 };
+pub use sighting::Sighting;
 pub use space::Space;
 
 use crate::time::{Revision, Timestamp};

@@ -271,7 +271,7 @@ fn histories_reach_every_command_and_most_refusals() {
         }
     }
     println!("carried out: {carried_out:#?}\nrefused: {refused:#?}");
-    assert_eq!(carried_out.len(), 52, "commands that were carried out: {:?}", carried_out.keys());
+    assert_eq!(carried_out.len(), 54, "commands that were carried out: {:?}", carried_out.keys());
     for reason in [
         Reason::PrefixOverlap,
         Reason::ScopeOverlap,
@@ -284,6 +284,8 @@ fn histories_reach_every_command_and_most_refusals() {
         Reason::AddressNotUsable,
         Reason::AddressTaken,
         Reason::AddressLeased,
+        Reason::AddressAnswers,
+        Reason::SightingNotFound,
         Reason::ClientClaimed,
         Reason::ClientRequired,
         Reason::NotANetwork,

@@ -15,5 +15,6 @@ pub mod option;
 pub mod plan;
 pub mod point;
 pub mod scope;
+pub mod sighting;
 pub mod stored;
 pub mod time;

@@ -26,6 +26,25 @@ pub(super) async fn run(ping: Ping, api: &Api, screen: &mut Screen<'_>) -> Resul
     screen.one(&answer.probe.unwrap_or_default())
 }
 
+/// Says what is worth knowing of probes before addresses were given out: who was passed over, and what could not be asked.
+pub(super) fn remark(probes: &[v1::AddressProbe], screen: &mut Screen<'_>) -> Result<(), Failure> {
+    for probe in probes {
+        let address = probe.name.rsplit('/').next().unwrap_or_default();
+        match probe.outcome() {
+            v1::address_probe::Outcome::Answered => {
+                let who = if probe.hardware_address.is_empty() { "somebody" } else { &probe.hardware_address };
+                screen.note(&format!("{address} is passed over: {who} answers on it"))?;
+            }
+            v1::address_probe::Outcome::Unable => {
+                screen.note(&format!("{address} was not probed: {}", probe.message))?
+            }
+            _ if !probe.message.is_empty() => screen.note(&format!("{address}: {}", probe.message))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// How it answered, in words.
 fn answer(probe: &v1::AddressProbe) -> String {
     if probe.outcome() != v1::address_probe::Outcome::Answered {

@@ -17,6 +17,7 @@ const RELEASE: &str = "/freehold.v1.AddressService/ReleaseAddress";
 const CONVERT: &str = "/freehold.v1.AddressService/ConvertLease";
 const MOVE: &str = "/freehold.v1.AddressService/MoveReservation";
 const PROBE: &str = "/freehold.v1.AddressService/ProbeAddress";
+const CLEAR: &str = "/freehold.v1.AddressService/ClearSighting";
 const WAIT: &str = "/freehold.v1.AddressService/WaitAddress";
 
 type Told = (Code, &'static str, &'static str);
@@ -298,11 +299,27 @@ fn others() -> Vec<Case> {
     };
     let reserved = "scopes/yard/reservations/10.1.0.70";
     let asked = "spaces/default/addresses/10.1.0.20";
+    let policy = |probe: i32, count: i32| AllocateAddressesRequest {
+        probe,
+        validate_only: probe == 9,
+        ..allocate(FREE, AddressPurpose::Hold, count)
+    };
+    let clear = |name: &str, etag: &str| ClearSightingRequest {
+        name: name.to_owned(),
+        etag: etag.to_owned(),
+        ..Default::default()
+    };
     let probe = |name: &str, timeout: Option<(i64, i32)>| ProbeAddressRequest {
         name: name.to_owned(),
         timeout: timeout.map(|(seconds, nanos)| Duration { seconds, nanos }),
     };
     vec![
+        case("a policy that there is not", ALLOCATE, policy(9, 1), invalid("probe")),
+        case("too many to probe", ALLOCATE, policy(1, 65), invalid("count")),
+        case("a probe that nobody can make", ALLOCATE, policy(2, 1), (FailedPrecondition, "PROBE_IMPOSSIBLE", "probe")),
+        case("nothing to clear", CLEAR, clear("", ""), (InvalidArgument, "INVALID_NAME", "name")),
+        case("nobody to clear", CLEAR, clear(asked, ""), (NotFound, "SIGHTING_NOT_FOUND", "name")),
+        case("a clearing of what etag", CLEAR, clear(asked, "x"), (InvalidArgument, "INVALID_ETAG", "etag")),
         case("a probe of nothing", PROBE, probe("", None), (InvalidArgument, "INVALID_NAME", "name")),
         case(
             "a probe in no space",
