@@ -4,7 +4,7 @@
 //! the same time; any other is asked by ping alone. The first answer counts.
 //!
 //! - [`links`]: the networks that this host has an interface in
-//! - [`arp`], [`ping`]: the two ways of asking
+//! - [`arp`], [`ping`]: the two ways of asking; [`ears`]: the links that one probe listens on
 //! - [`judge`]: what one address comes to, of what both ways came to
 //!
 //! A probe never waits for anything but the network, has a limit for that, and shares nothing with what applies changes: too
@@ -13,15 +13,17 @@
 //! IPv6 neighbours are asked by ping alone: who drops that stays hidden.
 
 pub mod arp;
+pub mod ears;
 pub mod judge;
 pub mod links;
 pub mod ping;
 
+use arp::Ear;
+use ears::Ears;
 use freehold_proto::sync::{ProbeAnswer, ProbeRequest, ProbeResult};
 use judge::{Asked, Why, judge, unable};
-use links::Links;
 use ping::Pings;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -58,11 +60,13 @@ pub async fn run(mut asked: mpsc::Receiver<ProbeRequest>, answers: mpsc::Sender<
                 None => return,
             },
         };
-        let answer = tokio::select! {
+        let (answer, ears) = tokio::select! {
             () = stop.cancelled() => return,
-            answer = probe(&request, &mut pace) => answer,
+            probed = probe(&request, &mut pace) => probed,
         };
-        if answers.send(answer).await.is_err() {
+        let heard = answers.send(answer).await;
+        ears.close().await;
+        if heard.is_err() {
             return;
         }
     }
@@ -74,12 +78,13 @@ pub fn turned_away(request: &ProbeRequest, why: &str) -> ProbeAnswer {
     ProbeAnswer { probe_id: request.probe_id, results }
 }
 
-/// Asks on every address of a request.
-pub async fn probe(request: &ProbeRequest, pace: &mut tokio::time::Interval) -> ProbeAnswer {
+/// Asks on every address of a request. What listened is to be closed when the answer is out.
+pub async fn probe(request: &ProbeRequest, pace: &mut tokio::time::Interval) -> (ProbeAnswer, Ears) {
     if request.addresses.len() > ADDRESSES_MAX {
-        return turned_away(request, &format!("an agent probes {ADDRESSES_MAX} addresses at once at most"));
+        let why = format!("an agent probes {ADDRESSES_MAX} addresses at once at most");
+        return (turned_away(request, &why), Ears::open(std::iter::empty()).await);
     }
-    let links = Links::look();
+    let ears = Ears::open(request.addresses.iter().filter_map(|text| text.parse().ok())).await;
     let pings = Pings::open();
     let limit = limit(request.timeout_ms);
     let mut results: Vec<Option<ProbeResult>> = vec![None; request.addresses.len()];
@@ -101,7 +106,7 @@ pub async fn probe(request: &ProbeRequest, pace: &mut tokio::time::Interval) -> 
         {
             take(&mut results, ended);
         }
-        let arp = arp_of(&links, address);
+        let arp = ears.of(address);
         let pings = pings.clone();
         under_way.spawn(async move { (number, one(address, arp, &pings, limit).await) });
     }
@@ -109,26 +114,15 @@ pub async fn probe(request: &ProbeRequest, pace: &mut tokio::time::Interval) -> 
         take(&mut results, ended);
     }
     let results = results.into_iter().map(|result| result.expect("every address has a task or a reason")).collect();
-    ProbeAnswer { probe_id: request.probe_id, results }
-}
-
-/// How the address can be asked by ARP: over which link, or why it cannot.
-fn arp_of(links: &Result<Links, String>, address: IpAddr) -> Result<arp::Arp, Why> {
-    let IpAddr::V4(address) = address else { return Err(Why::OtherFamily) };
-    let links = links.as_ref().map_err(|why| Why::Cannot(why.clone()))?;
-    let link = links.of(IpAddr::V4(address)).ok_or(Why::NotOnLink)?;
-    if !link.up {
-        return Err(Why::Cannot(format!("{} is down", link.name)));
-    }
-    arp::Arp::open(link, address).map_err(Why::Cannot)
+    (ProbeAnswer { probe_id: request.probe_id, results }, ears)
 }
 
 /// Asks on one address, both ways at once, and takes the first answer.
-async fn one(address: IpAddr, arp: Result<arp::Arp, Why>, pings: &Pings, limit: Duration) -> ProbeResult {
+async fn one(address: IpAddr, arp: Result<(Ear, Ipv4Addr), Why>, pings: &Pings, limit: Duration) -> ProbeResult {
     let begun = Instant::now();
     let by_arp = async {
         match arp {
-            Ok(arp) => match tokio::time::timeout(limit, arp.ask(limit / TRIES)).await {
+            Ok((ear, target)) => match tokio::time::timeout(limit, ear.ask(target, limit / TRIES)).await {
                 Ok(Ok(hardware)) => Asked::Answered(hardware, begun.elapsed()),
                 Ok(Err(failure)) => Asked::Not(Why::Cannot(failure)),
                 Err(_) => Asked::Silent,

@@ -28,11 +28,12 @@ pub(super) fn record(
         until: at.now.plus_seconds(Sighting::SECONDS),
         stamp: before.as_ref().map_or_else(|| at.made(), |before| at.changed(before.stamp)),
     };
-    let after = Record::Sighting(Arc::new(sighting));
-    Ok(vec![match before {
-        Some(before) => Change::changed(Record::Sighting(before), after),
-        None => Change::made(after),
-    }])
+    Ok(match before {
+        // Heard twice in one moment.
+        Some(before) if Sighting { stamp: before.stamp, ..sighting.clone() } == *before => Vec::new(),
+        Some(before) => vec![Change::changed(Record::Sighting(before), Record::Sighting(Arc::new(sighting)))],
+        None => vec![Change::made(Record::Sighting(Arc::new(sighting)))],
+    })
 }
 
 /// Forgets who answers.
