@@ -233,11 +233,7 @@ fn release(state: &State, hold: &Assignment) -> Option<Command> {
 fn noted(answered: &[Probe]) -> Vec<Command> {
     let note = |probe: &Probe| {
         let Finding::Answered { hardware, .. } = &probe.finding else { return None };
-        Some(Command::RecordSighting {
-            name: probe.name.clone(),
-            hardware: hardware.clone(),
-            agent: probe.agent.clone()?,
-        })
+        Some(Command::RecordSighting { name: probe.name.clone(), hardware: *hardware, agent: probe.agent.clone()? })
     };
     answered.iter().filter_map(note).collect()
 }
