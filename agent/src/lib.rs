@@ -3,6 +3,7 @@
 //! - [`home`], [`enrol`]: the agent's own folder, and how it comes to belong to a controller
 //! - [`session`]: its side of the sync protocol, as pure machines
 //! - [`server`]: the tasks around one server, [`run`]: how all tasks hang together
+//! - [`probe`]: whether somebody has an address
 //! - [`renew`], [`status`]: its certificate, and what it says of itself
 //! - [`spool`]: lease events, durable until the controller has them
 //! - [`driver`]: the servers that it drives
@@ -13,6 +14,7 @@ pub mod driver;
 pub mod enrol;
 pub mod files;
 pub mod home;
+pub mod probe;
 pub mod renew;
 pub mod run;
 pub mod server;

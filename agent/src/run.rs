@@ -16,6 +16,7 @@ use crate::clock;
 use crate::driver::kea::apply::Failpoint;
 use crate::files::FileError;
 use crate::home::{Home, HomeError};
+use crate::probe::{self, links};
 use crate::server::feed::Feed;
 use crate::server::keeper::{Health, Keeper, chain};
 use crate::server::upload::Uploader;
@@ -73,6 +74,9 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
     let (channel, channels) = watch::channel(None);
     let (health, healths) = watch::channel(Health::default());
     let (gauge, gauges) = watch::channel(Vec::new());
+    let (ask, asked) = mpsc::channel(probe::QUEUE);
+    let (answer, probed) = mpsc::channel(1);
+    let (network, networks) = watch::channel(links::networks());
     let (feed, follow) = Feed::new(spool, lease_file);
 
     let keeper = Keeper {
@@ -95,6 +99,9 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         said,
         uploaders: BTreeMap::from([(KEA4.to_owned(), uploader)]),
         gauges,
+        probes: ask,
+        probed,
+        networks,
         channel,
     };
 
@@ -102,6 +109,8 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
     tasks.spawn(follow.run(stop.child_token()));
     tasks.spawn(keeper.run(stop.child_token()));
     tasks.spawn(gauge_health(healths.clone(), feed.clone(), gauge, stop.child_token()));
+    tasks.spawn(probe::run(asked, answer, stop.child_token()));
+    tasks.spawn(links::follow(network, stop.child_token()));
     tasks.spawn(renew::run(identity, channels.clone(), u32::from_le_bytes(random()), stop.child_token()));
     tasks.spawn(status::run(home, KEA4, healths, feed, channels, stop.child_token()));
     let ended = line.run(stop.child_token()).await;

@@ -1,4 +1,4 @@
-//! Ends holds and claims on time, by the controller's clock.
+//! Ends holds, claims and sightings on time, by the controller's clock.
 //!
 //! The first deadline comes from core's index. A crash loses nothing: deadlines are in the ledger, and whatever is over at the next start is freed
 //! then.
@@ -11,7 +11,7 @@ use tracing::error;
 
 /// How late a deadline that was just set may be noticed.
 const LOOK: Duration = Duration::from_millis(500);
-/// Assignments ended in one entry, at most: callers' changes have to get in between.
+/// Assignments and sightings ended in one entry, at most: callers' changes have to get in between.
 const MOST: u32 = 1024;
 /// How the entries are called in the audit trail.
 const METHOD: &str = "expire";
@@ -34,7 +34,10 @@ pub async fn run(engine: Engine, stop: CancellationToken) {
 
 /// How long it is to the first deadline; `None` if there is none.
 fn left(engine: &Engine) -> Option<Duration> {
-    let end = engine.state().assignments_ending().next()?.ends()?;
+    let state = engine.state();
+    let assignment = state.assignments_ending().next().and_then(|found| found.ends());
+    let sighting = state.sightings_ending().next().map(|found| found.until);
+    let end = assignment.into_iter().chain(sighting).min()?;
     Some(Duration::from_millis(u64::try_from(end.since(engine.now())).unwrap_or(0)))
 }
 

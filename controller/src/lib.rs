@@ -10,6 +10,7 @@
 //! - [`history`]: what happened to an address, and who had it when, out of the trails
 //! - [`usage`]: how many addresses of each place are what
 //! - [`obedience`], [`presence`]: how far servers have come, who is connected
+//! - [`probe`]: whether somebody has an address, asked of the agent nearest to it
 //! - [`api`]: `freehold.v1`, a file a resource
 //! - [`sync`]: `freehold.sync.v1`, what agents speak
 //! - [`serve`]: the port: connections, who is at their other end, and what they may call; [`enrol`]: how hosts become agents
@@ -32,6 +33,7 @@ pub mod ledger;
 pub mod notify;
 pub mod obedience;
 pub mod presence;
+pub mod probe;
 pub mod recover;
 pub mod run;
 pub mod serve;

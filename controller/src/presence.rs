@@ -4,6 +4,7 @@
 use crate::sync::waits::Wait;
 use freehold_core::Timestamp;
 use freehold_core::name::{AgentName, ServerName};
+use freehold_core::net::Cidr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -27,8 +28,21 @@ pub struct ServerPresence {
     pub listing: Option<Wait>,
 }
 
+/// Where an agent can probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Nowhere: it is not connected.
+    Away,
+    /// Nowhere: its version cannot.
+    TooOld,
+    /// In these networks its host has an interface; elsewhere it depends on routers.
+    In(Arc<[Cidr]>),
+}
+
 #[derive(Debug, Default)]
 struct Known {
+    /// What agents with an open session say of their networks; `None` of those whose version says nothing.
+    networks: BTreeMap<AgentName, Option<Arc<[Cidr]>>>,
     agents: BTreeMap<AgentName, AgentPresence>,
     servers: BTreeMap<ServerName, ServerPresence>,
 }
@@ -45,9 +59,26 @@ impl Presence {
         });
     }
 
+    /// Takes note of the networks that an agent's host has an interface in; of nothing, if its version does not say.
+    pub fn networks(&self, agent: &AgentName, networks: Option<Vec<Cidr>>) {
+        self.write(|known| {
+            known.networks.insert(agent.clone(), networks.map(Into::into));
+        });
+    }
+
+    /// Where an agent can probe.
+    pub fn reach(&self, agent: &AgentName) -> Reach {
+        match self.0.read().unwrap_or_else(PoisonError::into_inner).networks.get(agent) {
+            None => Reach::Away,
+            Some(None) => Reach::TooOld,
+            Some(Some(networks)) => Reach::In(Arc::clone(networks)),
+        }
+    }
+
     /// Takes note of the end of an agent's last session.
     pub fn gone(&self, agent: &AgentName) {
         self.write(|known| {
+            known.networks.remove(agent);
             if let Some(agent) = known.agents.get_mut(agent) {
                 agent.connected = false;
             }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Agent, Assignment, EnrolmentToken, FieldDefinition, Operator, Prefix, Reservation, Scope, Server, ServerStatus,
-    Space, SubnetId, View,
+    Sighting, Space, SubnetId, View,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
@@ -63,6 +63,8 @@ records! {
     Reservation(Reservation) by ReservationName = "reservation", "";
     /// What was decided about an address.
     Address(Assignment) by AddressName = "address", "";
+    /// Somebody who answers on an address that was to be given out.
+    Sighting(Sighting) by AddressName = "sighting", "/sighting";
     /// A server.
     Server(Server) by ServerName = "server", "";
     /// What is known of a server's obedience.
@@ -88,6 +90,7 @@ impl Record {
             Record::Scope(scope) => RecordKey::Scope(scope.name.clone()),
             Record::Reservation(reservation) => RecordKey::Reservation(reservation.name.clone()),
             Record::Address(assignment) => RecordKey::Address(assignment.name.clone()),
+            Record::Sighting(sighting) => RecordKey::Sighting(sighting.name.clone()),
             Record::Server(server) => RecordKey::Server(server.name.clone()),
             Record::ServerStatus(status) => RecordKey::ServerStatus(status.server.clone()),
             Record::Agent(agent) => RecordKey::Agent(agent.name.clone()),

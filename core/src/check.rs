@@ -30,6 +30,9 @@ pub fn check(state: &State) -> Vec<String> {
         reserved(state, reservation, &mut wrong);
     }
     assigned(state, &mut wrong);
+    for sighting in state.sightings().filter(|sighting| state.space(&sighting.name.space).is_none()) {
+        wrong.push(format!("somebody is seen on {}, in a space that does not exist", sighting.name));
+    }
     tree(state, &mut wrong);
     labels(state, &mut wrong);
     hosts(state, &mut wrong);

@@ -9,7 +9,7 @@ pub use plan::{FieldPatch, NewField, NewView, PrefixDraft, PrefixPatch, SpacePat
 
 use crate::access::Role;
 use crate::bundle::{Hash, ResourceKey};
-use crate::client::ClientIdentity;
+use crate::client::{ClientIdentity, HardwareAddress};
 use crate::labels::{Labels, LabelsPatch};
 use crate::model::{
     Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, RefusedBundle, Rejection,
@@ -360,6 +360,22 @@ pub enum Command {
         revision: Revision,
         /// What it came to.
         outcome: Outcome,
+    },
+    /// Take note that somebody answers on an address that was to be given out.
+    RecordSighting {
+        /// Which.
+        name: AddressName,
+        /// Who answered, where that is known.
+        hardware: Option<HardwareAddress>,
+        /// The agent that asked.
+        agent: AgentName,
+    },
+    /// Forget who answers on an address.
+    ClearSighting {
+        /// Which.
+        name: AddressName,
+        /// As the caller read it.
+        etag: Etag,
     },
     /// Free what ends by itself and is over.
     Expire {

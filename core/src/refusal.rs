@@ -115,6 +115,8 @@ reasons! {
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
     /// The address is neither held nor claimed.
     AssignmentNotFound = "ASSIGNMENT_NOT_FOUND", NotFound;
+    /// Nobody is known to answer on the address.
+    SightingNotFound = "SIGHTING_NOT_FOUND", NotFound;
     /// No such server.
     ServerNotFound = "SERVER_NOT_FOUND", NotFound;
     /// No such agent.
@@ -171,6 +173,10 @@ reasons! {
     AddressTaken = "ADDRESS_TAKEN", Precondition;
     /// The address is leased to another client.
     AddressLeased = "ADDRESS_LEASED", Precondition;
+    /// Somebody answers on the address, though nothing is known of it.
+    AddressAnswers = "ADDRESS_ANSWERS", Precondition;
+    /// The address was to be probed, and nobody can.
+    ProbeImpossible = "PROBE_IMPOSSIBLE", Precondition;
     /// The client has a reservation in this scope.
     ClientReserved = "CLIENT_RESERVED", Precondition;
     /// The client has a claimed address in this network.

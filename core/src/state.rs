@@ -8,6 +8,7 @@ mod addresses;
 mod by_address;
 mod labels;
 mod orders;
+mod sightings;
 mod sorted;
 mod tree;
 
@@ -28,6 +29,7 @@ use crate::net::{AddressRange, Cidr, Family};
 use crate::time::{Revision, Timestamp};
 use addresses::Addresses;
 use imbl::{OrdMap, OrdSet};
+use sightings::Sightings;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -65,6 +67,7 @@ pub struct State {
     operators: OrdMap<OperatorName, Arc<Operator>>,
     // Assignments, and what is taken by them and by reservations, with indexes of both.
     addresses: Addresses,
+    sightings: Sightings,
     fields: OrdMap<FieldName, Arc<FieldDefinition>>,
     views: OrdMap<ViewName, Arc<View>>,
     // Indexes: kept by `put` and `take`, tested by `check`.
@@ -97,6 +100,7 @@ impl Default for State {
             tokens: OrdMap::new(),
             operators: OrdMap::new(),
             addresses: Addresses::default(),
+            sightings: Sightings::default(),
             fields: OrdMap::new(),
             views: OrdMap::new(),
             scope_by_network: OrdMap::new(),
@@ -133,6 +137,7 @@ impl State {
             RecordKey::Scope(name) => self.scopes.get(name).cloned().map(Record::Scope),
             RecordKey::Reservation(name) => self.reservations.get(name).cloned().map(Record::Reservation),
             RecordKey::Address(name) => self.assignment(name).cloned().map(Record::Address),
+            RecordKey::Sighting(name) => self.sighting(name).cloned().map(Record::Sighting),
             RecordKey::Server(name) => self.servers.get(name).cloned().map(Record::Server),
             RecordKey::ServerStatus(name) => self.statuses.get(name).cloned().map(Record::ServerStatus),
             RecordKey::Agent(name) => self.agents.get(name).cloned().map(Record::Agent),
@@ -156,6 +161,7 @@ impl State {
             .chain(self.scopes.values().cloned().map(Record::Scope))
             .chain(self.reservations.values().cloned().map(Record::Reservation))
             .chain(self.assignments().cloned().map(Record::Address))
+            .chain(self.sightings().cloned().map(Record::Sighting))
             .chain(self.views.values().cloned().map(Record::View));
         let hosts = self
             .servers
@@ -508,6 +514,7 @@ impl State {
                 self.count_fields_in(assignment.labels());
                 self.addresses.put(assignment);
             }
+            Record::Sighting(sighting) => self.sightings.put(sighting),
             Record::Server(server) => {
                 self.servers.insert(server.name.clone(), server);
             }
@@ -576,6 +583,7 @@ impl State {
                 self.count_fields_out(assignment.labels());
                 self.addresses.take(assignment);
             }
+            Record::Sighting(sighting) => self.sightings.take(sighting),
             Record::Server(server) => {
                 self.servers.remove(&server.name);
             }
@@ -635,6 +643,7 @@ impl State {
             ("scopes by server", self.scopes_by_server.len(), served),
             ("reservations by client", self.reservation_by_client.len(), self.reservations.len()),
             ("agents by id", self.agent_by_id.len(), self.agents.len()),
+            self.sightings.size(),
             ("reservations by client of any scope", by_client, self.reservations.len()),
             ("reservations by host name", by_host_name, named),
         ];

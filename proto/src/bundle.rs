@@ -16,8 +16,11 @@ use freehold_core::text::HostName;
 use prost::Message;
 use std::net::IpAddr;
 
+/// The feature of an agent that can be asked to probe.
+pub const PROBE: &str = "probe.v1";
+
 /// Features that this version's agents speak; a resource may require some of them.
-pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1"];
+pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1", PROBE];
 
 /// The bundle of what a server should run.
 pub fn bundle(desired: &Desired) -> Bundle {

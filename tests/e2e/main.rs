@@ -8,6 +8,7 @@ mod crash;
 mod lab;
 mod leases;
 mod outage;
+mod probe;
 mod reenrol;
 mod refusal;
 mod revoke;

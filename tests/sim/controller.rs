@@ -211,7 +211,7 @@ impl World {
                         self.granted(controller, &next);
                     }
                 }
-                session::Output::Health(_) => {}
+                session::Output::Health(_) | session::Output::Networks(_) | session::Output::Probed(..) => {}
                 session::Output::Alarm(alarm) => self.alarmed(controller, line, alarm),
                 session::Output::Close => {
                     self.hang_up(line);

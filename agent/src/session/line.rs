@@ -14,7 +14,8 @@ use freehold_certs::folder::{FolderError, IdentityFolder};
 use freehold_certs::token::Endpoint;
 use freehold_certs::{CertificateDer, tls};
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
-use freehold_proto::sync::{ServerHealth, SessionRequest, SessionResponse, TrustBundle};
+use freehold_proto::sync::{ProbeAnswer, ProbeRequest, ServerHealth, SessionRequest, SessionResponse, TrustBundle};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
@@ -27,6 +28,7 @@ use super::machine::{Apply, Machine, Output};
 use super::memory::Write;
 use crate::clock;
 use crate::files::{self, FileError};
+use crate::probe::turned_away;
 use crate::server::keeper::{Said, chain};
 use crate::server::upload::Uploader;
 
@@ -78,6 +80,12 @@ pub struct Line {
     pub uploaders: BTreeMap<String, Uploader>,
     /// Gauges of the servers, the newest.
     pub gauges: watch::Receiver<Vec<ServerHealth>>,
+    /// Takes probes.
+    pub probes: mpsc::Sender<ProbeRequest>,
+    /// What came of probes.
+    pub probed: mpsc::Receiver<ProbeAnswer>,
+    /// The networks that the host has an interface in, the newest.
+    pub networks: watch::Receiver<Vec<String>>,
     /// Hears whenever the connection can be used for other calls.
     pub channel: watch::Sender<Option<Channel>>,
 }
@@ -109,6 +117,7 @@ enum Happened {
     Received(Result<Option<SessionResponse>, Status>),
     Sent,
     Said(Option<Said>),
+    Probed(Option<ProbeAnswer>),
     Tick,
     Stop,
 }
@@ -120,6 +129,7 @@ impl Line {
         loop {
             self.carry_out(&mut connection).await?;
             self.machine.gauges(self.gauges.borrow().clone());
+            self.machine.networks(self.networks.borrow().clone());
             let deadline = self.machine.deadline();
             let happened = {
                 let tick = tokio::time::sleep_until(clock::instant(deadline.unwrap_or_default()));
@@ -127,13 +137,15 @@ impl Line {
                     () = stop.cancelled() => Happened::Stop,
                     happened = connection.next() => happened,
                     said = self.said.recv() => Happened::Said(said),
+                    probed = self.probed.recv() => Happened::Probed(probed),
                     () = tick, if deadline.is_some() => Happened::Tick,
                 }
             };
             match happened {
-                Happened::Stop | Happened::Said(None) => return self.close(connection).await,
+                Happened::Stop | Happened::Said(None) | Happened::Probed(None) => return self.close(connection).await,
                 Happened::Said(Some(Said::Facts(id, facts))) => self.machine.observe(clock::now(), &id, *facts),
                 Happened::Said(Some(Said::Outcome(id, outcome))) => self.machine.outcome(clock::now(), &id, outcome),
+                Happened::Probed(Some(answer)) => self.machine.probed(answer),
                 Happened::Tick => self.machine.tick(clock::now()),
                 Happened::Sent => {}
                 Happened::Dialled(Ok(channel)) => connection = self.greet(channel),
@@ -219,6 +231,13 @@ impl Line {
                     _ => self.machine.outcome(clock::now(), &apply.server, super::machine::Outcome::Busy),
                 },
                 Output::Trust(roots) => self.trust(&roots)?,
+                Output::Probe(request) => {
+                    if let Err(TrySendError::Full(request) | TrySendError::Closed(request)) =
+                        self.probes.try_send(request)
+                    {
+                        self.machine.probed(turned_away(&request, "the agent has too many probes to do; ask again"));
+                    }
+                }
                 Output::Alarm(alarm) => error!(?alarm, "the controller cannot be obeyed"),
                 Output::HangUp => self.hung_up(connection).await,
             }

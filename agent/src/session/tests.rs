@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 mod confirm;
+mod probing;
 
 const STORE: [u8; 16] = [7; 16];
 const BOOT: [u8; 16] = [3; 16];
@@ -148,12 +149,14 @@ fn words(outputs: &[Output]) -> Vec<String> {
             Up::Drift(_) => "Drift".into(),
             Up::Health(_) => "Health".into(),
             Up::Server(_) => "Server".into(),
+            Up::Probe(_) => "Probe".into(),
         },
         Output::Apply(_) => "Apply".into(),
         Output::Alarm(_) => "Alarm".into(),
         Output::HangUp => "HangUp".into(),
         Output::Dial => "Dial".into(),
         Output::Trust(_) => "Trust".into(),
+        Output::Probe(_) => "Probe".into(),
     };
     outputs.iter().map(word).collect()
 }

@@ -1,6 +1,7 @@
 //! `freehold ip`: addresses, what each is, and getting free ones.
 
 mod past;
+mod ping;
 mod request;
 mod reserve;
 mod set;
@@ -17,7 +18,7 @@ use crate::error::Failure;
 use crate::names;
 use crate::output::Screen;
 use crate::page::{Limit, all};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use freehold_core::client::{ClientId, Duid, HardwareAddress};
 use freehold_core::name::{ScopeName, SpaceName};
 use freehold_core::text::HostName;
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     Set(set::Set),
     /// Reserve an address in its scope: a lease, hold or claim becomes a reservation of its client
     Reserve(reserve::Reserve),
+    /// Ask on the network whether somebody has an address, by ARP and ping, from the agent nearest to it
+    Ping(ping::Ping),
+    /// Forget who was seen to answer on an address, so that it is given out again
+    Clear(Clear),
     /// Give a held or claimed address back
     Release(Release),
     /// Let a hold last longer, from now on
@@ -120,6 +125,12 @@ pub(crate) struct Settled {
     timeout: Duration,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Probe {
+    Required,
+    BestEffort,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Next {
     #[command(flatten)]
@@ -142,6 +153,10 @@ pub(crate) struct Next {
     /// The first free ones from this address on
     #[arg(long, value_name = "ADDRESS", value_parser = names::address, conflicts_with = "random")]
     from: Option<IpAddr>,
+    /// Ask on the network first whether somebody has them, and pass over those that answer; where nobody can ask, the call
+    /// fails if it is required
+    #[arg(long, value_enum, value_name = "POLICY", num_args = 0..=1, require_equals = true, default_missing_value = "required")]
+    probe: Option<Probe>,
     #[command(flatten)]
     details: Details,
     #[command(flatten)]
@@ -190,6 +205,14 @@ pub(crate) struct List {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Clear {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Release {
     #[command(flatten)]
     which: Which,
@@ -234,6 +257,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Next(next) => {
             let request = next.request(request_id())?;
             let made = api.call(request, async |request| api.addresses().allocate_addresses(request).await).await?;
+            ping::remark(&made.probes, screen)?;
             given(api, screen, made.addresses, next.settled, next.change).await
         }
         Command::Claim(claim) => {
@@ -265,6 +289,13 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             });
             screen.list(&rows.await?)
         }
+        Command::Clear(clear) => {
+            let request = clear.request(request_id())?;
+            let name = request.name.clone();
+            api.call(request, async |request| api.addresses().clear_sighting(request).await).await?;
+            screen.deleted(&name, clear.change.validate_only)
+        }
+        Command::Ping(ping) => ping::run(ping, api, screen).await,
         Command::Release(release) => {
             let request = release.request(request_id())?;
             let name = request.name.clone();

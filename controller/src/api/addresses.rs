@@ -5,6 +5,8 @@ mod change;
 mod convert;
 mod expiring;
 mod list;
+mod probe;
+mod probed;
 mod shown;
 mod wait;
 
@@ -20,9 +22,10 @@ use freehold_proto::convert::time;
 use freehold_proto::v1::address_service_server::AddressService;
 use freehold_proto::v1::{
     Address, AddressPurpose, AllocateAddressesRequest, AllocateAddressesResponse, ClaimHeldAddressRequest,
-    ConvertLeaseRequest, ConvertToClaimRequest, ConvertToReservationRequest, ExtendHoldRequest, GetAddressRequest,
-    ListAddressesRequest, ListAddressesResponse, ListExpiringAddressesRequest, ListExpiringAddressesResponse,
-    MoveReservationRequest, ReleaseAddressRequest, Reservation, UpdateAddressRequest, WaitAddressRequest,
+    ClearSightingRequest, ConvertLeaseRequest, ConvertToClaimRequest, ConvertToReservationRequest, ExtendHoldRequest,
+    GetAddressRequest, ListAddressesRequest, ListAddressesResponse, ListExpiringAddressesRequest,
+    ListExpiringAddressesResponse, MoveReservationRequest, ProbeAddressRequest, ProbeAddressResponse,
+    ReleaseAddressRequest, Reservation, UpdateAddressRequest, WaitAddressRequest,
 };
 use prost_types::{Duration as Span, Timestamp as Instant};
 use std::time::Duration;
@@ -183,6 +186,18 @@ impl AddressService for Api {
         request: Request<ListExpiringAddressesRequest>,
     ) -> Result<Response<ListExpiringAddressesResponse>, Status> {
         self.expiring(request.get_ref()).map(Response::new)
+    }
+
+    async fn probe_address(
+        &self,
+        request: Request<ProbeAddressRequest>,
+    ) -> Result<Response<ProbeAddressResponse>, Status> {
+        self.probe_one(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn clear_sighting(&self, request: Request<ClearSightingRequest>) -> Result<Response<()>, Status> {
+        let (actor, message) = open(request)?;
+        self.forget_sighting(actor, &message).await.map(Response::new)
     }
 
     async fn wait_address(&self, request: Request<WaitAddressRequest>) -> Result<Response<Address>, Status> {

@@ -31,7 +31,7 @@ fn needed(key: &RecordKey) -> Permission {
         RecordKey::Field(_) => Permission::FieldsRead,
         RecordKey::View(_) => Permission::ViewsRead,
         RecordKey::Scope(_) | RecordKey::NextSubnetId => Permission::ScopesRead,
-        RecordKey::Address(_) => Permission::AddressesRead,
+        RecordKey::Address(_) | RecordKey::Sighting(_) => Permission::AddressesRead,
         RecordKey::Reservation(_) => Permission::ReservationsRead,
         RecordKey::Server(_) | RecordKey::ServerStatus(_) => Permission::ServersRead,
         RecordKey::Agent(_) | RecordKey::Token(_) => Permission::AgentsRead,

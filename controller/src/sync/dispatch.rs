@@ -1,6 +1,7 @@
 //! Who has to hear of a change: from an entry of the ledger to the servers whose bundle it may alter, and from there to
 //! their sessions. A commit wakes the sessions that it concerns and no others.
 
+use super::probes::ProbeOrder;
 use super::waits::Decision;
 use crate::engine::{Engine, HistoryError};
 use freehold_core::name::ServerName;
@@ -37,6 +38,8 @@ pub(super) struct Heard {
     pub(super) decisions: Vec<(ServerName, Decision)>,
     /// Listings of leases that a person allowed.
     pub(super) allowed: Vec<u64>,
+    /// Addresses that somebody wants to be probed.
+    pub(super) probes: Vec<ProbeOrder>,
 }
 
 impl Signal {
@@ -126,6 +129,7 @@ fn serves(state: &State, record: &Record) -> Option<ServerName> {
         }
         Record::Space(_)
         | Record::Prefix(_)
+        | Record::Sighting(_)
         | Record::Agent(_)
         | Record::Token(_)
         | Record::Operator(_)

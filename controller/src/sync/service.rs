@@ -10,6 +10,7 @@ mod drive_upload;
 use super::admission::{Handshakes, Snapshots};
 use super::ancestry::Ancestry;
 use super::dispatch::{Dispatch, Heard, Signal};
+use super::probes::{ProbeOrder, Probed, UNDER_WAY_MAX};
 use super::registry::Registry;
 use super::waits::Decision;
 use crate::engine::HistoryError;
@@ -30,11 +31,15 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Largest message that an agent may send, in bytes.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// How much longer than its own limit a probe may take, for the way there and back and for its turn at the agent.
+const PROBE_MARGIN: Duration = Duration::from_secs(3);
 
 /// What all sessions have in common; copies are the same.
 #[derive(Debug, Clone)]
@@ -138,6 +143,28 @@ impl Sync {
             signal.say(|heard| {
                 heard.changed.entry(server.clone()).or_insert(now);
             });
+        }
+    }
+
+    /// Asks an agent who answers on some addresses, each within `timeout`.
+    pub async fn probe(&self, agent: &AgentName, addresses: Vec<String>, timeout: Duration) -> Probed {
+        let number = lock(&self.0.registry).live(agent);
+        let signal = number.and_then(|number| lock(&self.0.sessions).get(&number).cloned());
+        let Some(signal) = signal else { return Err(format!("{agent} is not connected")) };
+        let limit = timeout + PROBE_MARGIN;
+        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        let (answer, answered) = oneshot::channel();
+        let order = ProbeOrder { id: random(), addresses, timeout_ms, answer };
+        signal.say(|heard| {
+            // The sender of one too many is dropped, and whoever waits hears it.
+            if heard.probes.len() < UNDER_WAY_MAX {
+                heard.probes.push(order);
+            }
+        });
+        match tokio::time::timeout(limit, answered).await {
+            Ok(Ok(probed)) => probed,
+            Ok(Err(_)) => Err(format!("the session of {agent} ended, or it has too much to do")),
+            Err(_) => Err(format!("{agent} did not answer within {} ms", limit.as_millis())),
         }
     }
 

@@ -4,10 +4,12 @@ use crate::house::House;
 use freehold_certs::credentials::Credentials;
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
 use freehold_proto::sync::{
-    ChangeAck, ChangeSet, DriftReport, Hello, Inventory, ResourceVersion, ServerHello, ServerReport, SessionRequest,
-    SessionResponse, StorePoint, change_ack::Phase, session_request, session_response::Message,
+    ChangeAck, ChangeSet, DriftReport, Hello, Inventory, ProbeAnswer, ProbeMethod, ProbeRequest, ProbeResult,
+    ResourceVersion, ServerHello, ServerReport, SessionRequest, SessionResponse, StorePoint, change_ack::Phase,
+    probe_result::Verdict, session_request, session_response::Message,
 };
 use freehold_proto::v1::{GetServerRequest, Scope, Server, UpdateScopeRequest, UpdateServerRequest, server};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -37,13 +39,19 @@ impl Agent {
         Self::open(house, identity, format!("servers/{id}/kea4"), |_| {}).await
     }
 
+    /// The same, with this greeting.
+    pub(crate) async fn connect_saying(house: &House, id: &str, say: impl FnOnce(&mut Hello)) -> Self {
+        let identity = house.agent(id).await;
+        Self::open(house, identity, format!("servers/{id}/kea4"), say).await
+    }
+
     /// Ends the session and opens another one, with this greeting about the server.
     pub(crate) async fn comes_back(self, house: &House, say: impl FnOnce(&mut ServerHello)) -> Self {
         drop(self.down);
-        Self::open(house, self.identity, self.server, say).await
+        Self::open(house, self.identity, self.server, |hello| say(&mut hello.servers[0])).await
     }
 
-    async fn open(house: &House, identity: Credentials, server: String, say: impl FnOnce(&mut ServerHello)) -> Self {
+    async fn open(house: &House, identity: Credentials, server: String, say: impl FnOnce(&mut Hello)) -> Self {
         let mut client = AgentControlServiceClient::new(house.channel(Some(&identity)).await);
         let (up, requests) = mpsc::channel(8);
         let report = ServerReport {
@@ -53,9 +61,8 @@ impl Agent {
             running: true,
             ..ServerReport::default()
         };
-        let mut has = ServerHello { report: Some(report), spool_epoch: vec![2; 16], ..ServerHello::default() };
-        say(&mut has);
-        let hello = Hello {
+        let has = ServerHello { report: Some(report), spool_epoch: vec![2; 16], ..ServerHello::default() };
+        let mut hello = Hello {
             protocol_min: 1,
             protocol_max: 1,
             features: freehold_proto::bundle::FEATURES.iter().map(|feature| (*feature).to_owned()).collect(),
@@ -63,6 +70,7 @@ impl Agent {
             servers: vec![has],
             ..Hello::default()
         };
+        say(&mut hello);
         let hello = SessionRequest { message: Some(session_request::Message::Hello(hello)) };
         up.send(hello).await.expect("open");
         let down = client.session(ReceiverStream::new(requests)).await.expect("a session").into_inner();
@@ -137,6 +145,33 @@ impl Agent {
         self.say(session_request::Message::Ack(ack)).await;
     }
 
+    /// The next probe that the controller wants.
+    pub(crate) async fn probe(&mut self) -> ProbeRequest {
+        match self.hears(|message| matches!(message, Message::Probe(_))).await {
+            Message::Probe(request) => request,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    /// Says what came of a probe.
+    pub(crate) async fn found(&self, probe_id: u64, results: Vec<ProbeResult>) {
+        self.say(session_request::Message::Probe(ProbeAnswer { probe_id, results })).await;
+    }
+
+    /// Answers probes for ever: these addresses answer by ARP, all others are silent.
+    pub(crate) async fn answers_for(&mut self, there: &[&str]) -> Infallible {
+        loop {
+            let request = self.probe().await;
+            let result = |address: &String| match there.contains(&address.as_str()) {
+                true => answered(address),
+                false => {
+                    ProbeResult { address: address.clone(), verdict: Verdict::Silent.into(), ..ProbeResult::default() }
+                }
+            };
+            self.found(request.probe_id, request.addresses.iter().map(result).collect()).await;
+        }
+    }
+
     /// Says, when asked, that it holds these scopes.
     pub(crate) async fn holds(&mut self, scopes: &[&str]) {
         self.hears(|message| matches!(message, Message::InventoryRequest(_))).await;
@@ -155,6 +190,18 @@ impl Agent {
             difference: difference.to_owned(),
         };
         self.say(session_request::Message::Drift(report)).await;
+    }
+}
+
+/// An answer by ARP, of 02:00:00:00:00:66 after a quarter of a millisecond.
+pub(crate) fn answered(address: &str) -> ProbeResult {
+    ProbeResult {
+        address: address.to_owned(),
+        verdict: Verdict::Answered.into(),
+        method: ProbeMethod::Arp.into(),
+        hardware: vec![2, 0, 0, 0, 0, 0x66],
+        round_trip_us: 250,
+        message: String::new(),
     }
 }
 

@@ -12,6 +12,8 @@ mod lists;
 mod masks;
 mod once;
 mod planning;
+mod probed;
+mod probing;
 mod reclaim;
 mod roles;
 mod search;

@@ -38,9 +38,10 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, rang
     let leased = scope.map_or(AddressSet::none(), |scope| book.leased(scope.subnet_id, cidr.family()));
     let routers = scope.map_or_else(Vec::new, |scope| scope.routers());
     let edges = [cidr.network(), cidr.last()].into_iter().chain(routers.iter().map(AddressRange::start));
-    let mut unusable: Vec<u128> =
-        edges.filter(|edge| unusable(network, scope, *edge).is_some()).map(to_number).collect();
-    unusable.sort_unstable();
+    let mut apart: Vec<u128> = edges.filter(|edge| unusable(network, scope, *edge).is_some()).map(to_number).collect();
+    let seen = state.sightings_within(space, cidr.family(), range.numbers());
+    apart.extend(seen.map(|sighting| to_number(sighting.name.address)));
+    apart.sort_unstable();
     let first = to_number(range.start()).max(to_number(cidr.network()));
     let last = to_number(range.end()).min(to_number(cidr.last()));
     let left = range.family() == cidr.family() && first <= last;
@@ -49,7 +50,7 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, rang
         book,
         network,
         used: Union::of([state.taken(space, cidr.family()), leased]),
-        unusable,
+        apart,
         exclusions: scope.map_or(&[], |scope: &Arc<Scope>| &scope.exclusions),
         next: left.then_some(first),
         last,
@@ -63,8 +64,8 @@ pub struct Rows<'a> {
     book: &'a LeaseBook,
     network: &'a Prefix,
     used: Union<'a, 2>,
-    /// Ascending.
-    unusable: Vec<u128>,
+    /// What no host can have, and where somebody answers of whom nothing is known; ascending.
+    apart: Vec<u128>,
     /// Ascending.
     exclusions: &'a [Exclusion],
     next: Option<u128>,
@@ -77,7 +78,7 @@ impl Iterator for Rows<'_> {
     fn next(&mut self) -> Option<Row> {
         let first = self.next?;
         let known = self.next_known(first).unwrap_or(u128::MAX);
-        let (row, last) = if known == first && (self.used.contains(first) || self.unusable.contains(&first)) {
+        let (row, last) = if known == first && (self.used.contains(first) || self.apart.contains(&first)) {
             let name = AddressName { space: self.network.name.space.clone(), address: self.address(first) };
             (Row::Address(Box::new(look(self.state, self.book, &name))), first)
         } else {
@@ -91,9 +92,9 @@ impl Iterator for Rows<'_> {
 impl Rows<'_> {
     /// The first address from `from` on that is used or cannot be.
     fn next_known(&self, from: u128) -> Option<u128> {
-        let unusable = self.unusable.iter().copied().find(|number| *number >= from);
+        let apart = self.apart.iter().copied().find(|number| *number >= from);
         let used = self.used.first_taken(from..=self.last);
-        unusable.into_iter().chain(used).min()
+        apart.into_iter().chain(used).min()
     }
 
     /// The gap from `first` on, up to `known`, to where an exclusion begins or ends, or to the list's end.

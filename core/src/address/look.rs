@@ -2,7 +2,7 @@
 
 use crate::change::RecordKey;
 use crate::lease::{Lease, LeaseBook};
-use crate::model::{Assignment, Exclusion, Prefix, Reservation, Scope};
+use crate::model::{Assignment, Exclusion, Prefix, Reservation, Scope, Sighting};
 use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
 use crate::net::{Family, family};
 use crate::state::State;
@@ -23,6 +23,8 @@ pub enum AddressState {
     Reserved,
     /// Leased by a DHCP server.
     Leased,
+    /// Somebody answers on it, though nothing is known of it.
+    Answering,
     /// Never leased, nor given out but by name.
     Excluded,
     /// Not an address that a host of its network can have, or a router's.
@@ -58,6 +60,8 @@ pub enum Why {
         /// The lease.
         lease: Arc<Lease>,
     },
+    /// Somebody answers on it, though it was to be given out.
+    Answers(Arc<Sighting>),
     /// It is excluded.
     Excluded {
         /// In which scope.
@@ -79,6 +83,7 @@ impl Why {
             Why::Assigned(_) => AddressState::Claimed,
             Why::Reserved(_) => AddressState::Reserved,
             Why::Leased { .. } => AddressState::Leased,
+            Why::Answers(_) => AddressState::Answering,
             Why::Excluded { .. } => AddressState::Excluded,
             Why::NotUsable(_) => AddressState::NotUsable,
             Why::Unplanned => AddressState::Unplanned,
@@ -90,6 +95,7 @@ impl Why {
         match self {
             Why::Assigned(assignment) => Some(RecordKey::Address(assignment.name.clone())),
             Why::Reserved(reservation) => Some(RecordKey::Reservation(reservation.name.clone())),
+            Why::Answers(sighting) => Some(RecordKey::Sighting(sighting.name.clone())),
             Why::Excluded { scope, .. } | Why::NotUsable(Unusable::Router(scope)) => {
                 Some(RecordKey::Scope(scope.clone()))
             }
@@ -103,6 +109,7 @@ impl Why {
             Why::Assigned(assignment) => Some(assignment.stamp.created),
             Why::Reserved(reservation) => Some(reservation.stamp.created),
             Why::Leased { lease, .. } => Some(lease.cltt),
+            Why::Answers(sighting) => Some(sighting.stamp.created),
             Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => None,
         }
     }
@@ -112,6 +119,7 @@ impl Why {
         match self {
             Why::Assigned(assignment) => assignment.ends(),
             Why::Leased { lease, .. } => Some(lease.ends()),
+            Why::Answers(sighting) => Some(sighting.until),
             Why::Reserved(_) | Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => None,
         }
     }
@@ -145,6 +153,9 @@ pub fn look(state: &State, book: &LeaseBook, name: &AddressName) -> AddressView 
         reasons.extend(state.reservation(&reserved).cloned().map(Why::Reserved));
         let leases = book.leases_on(scope.subnet_id, name.address);
         reasons.extend(leases.map(|(server, lease)| Why::Leased { server: server.clone(), lease: Arc::clone(lease) }));
+    }
+    reasons.extend(state.sighting(name).cloned().map(Why::Answers));
+    if let Some(scope) = scope {
         let exclusion = scope.exclusions.iter().find(|exclusion| exclusion.range.contains(name.address));
         reasons.extend(exclusion.map(|found| Why::Excluded { scope: scope.name.clone(), exclusion: found.clone() }));
     }

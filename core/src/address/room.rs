@@ -3,7 +3,7 @@
 use crate::lease::LeaseBook;
 use crate::model::{Prefix, Scope};
 use crate::name::SpaceName;
-use crate::net::{AddressRange, Family, subtract};
+use crate::net::{AddressRange, Family, subtract, to_number};
 use crate::occupied::{AddressSet, Union};
 use crate::state::State;
 use std::ops::RangeInclusive;
@@ -42,8 +42,13 @@ impl<'a> Room<'a> {
     }
 
     fn new(state: &State, space: &SpaceName, leased: &'a AddressSet, family: Family, ranges: &[AddressRange]) -> Self {
-        let ranges = ranges.iter().map(AddressRange::numbers).collect();
-        Self { family, ranges, taken: state.taken(space, family).clone(), leased }
+        let ranges: Vec<_> = ranges.iter().map(AddressRange::numbers).collect();
+        let mut taken = state.taken(space, family).clone();
+        let seen = ranges.iter().flat_map(|range| state.sightings_within(space, family, range.clone()));
+        for sighting in seen {
+            taken.insert(to_number(sighting.name.address));
+        }
+        Self { family, ranges, taken, leased }
     }
 
     /// The family of its addresses.

@@ -1,7 +1,7 @@
 //! Giving addresses out: next free, random, or by name; one or many, all or none.
 
 use super::assignment::{self, Wanted};
-use super::{Moment, lookup, reservation};
+use super::{Moment, lookup, reservation, sighting};
 use crate::address::{Room, unusable};
 use crate::change::Change;
 use crate::client::ClientIdentity;
@@ -288,6 +288,9 @@ fn is_free(state: &State, order: &Allocation, site: &Site<'_>, address: IpAddr, 
     }
     let name = AddressName { space: network.space.clone(), address };
     assignment::not_assigned(state, &name)?;
+    if !order.accept_risk {
+        sighting::not_seen(state, &name)?;
+    }
     let Some(scope) = site.scope else { return Ok(()) };
     let reserved = ReservationName { scope: scope.name.clone(), address };
     if let Some(other) = state.reservation(&reserved) {

@@ -16,6 +16,7 @@ mod prefix;
 mod reservation;
 mod scope;
 mod server;
+mod sighting;
 mod space;
 mod subnet;
 mod together;
@@ -117,7 +118,15 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::MoveReservation { name, etag, to } => convert::move_reservation(state, at, name, *etag, *to),
         Command::Release { name, etag } => assignment::release(state, name, *etag),
         Command::Settle { name, revision, outcome } => Ok(assignment::settle(state, at, name, *revision, outcome)),
-        Command::Expire { most } => Ok(assignment::expire(state, at, *most)),
+        Command::RecordSighting { name, hardware, agent } => {
+            sighting::record(state, at, name, hardware.as_ref(), agent)
+        }
+        Command::ClearSighting { name, etag } => sighting::clear(state, name, *etag),
+        Command::Expire { most } => {
+            let mut over = assignment::expire(state, at, *most);
+            over.extend(sighting::expire(state, at, (*most as usize).saturating_sub(over.len())));
+            Ok(over)
+        }
         Command::ReportServer { name, kind, version, foreign_subnets } => {
             server::report(state, at, name, *kind, version, foreign_subnets)
         }

@@ -76,5 +76,7 @@ pub(super) fn delete(state: &State, name: &SpaceName, etag: Etag) -> Result<Vec<
         let named: Vec<_> = users.iter().take(USERS_NAMED).map(|prefix| prefix.name.to_string()).collect();
         return Err(in_use(name, &named, users.len(), "delete those first"));
     }
-    Ok(vec![Change::gone(Record::Space(before))])
+    // Who answers in a space that is gone is nobody's business.
+    let seen = state.sightings().filter(|seen| seen.name.space == *name).cloned();
+    Ok([Change::gone(Record::Space(before))].into_iter().chain(seen.map(Record::Sighting).map(Change::gone)).collect())
 }

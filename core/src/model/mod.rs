@@ -9,6 +9,7 @@ mod prefix;
 mod reservation;
 mod scope;
 mod server;
+mod sighting;
 mod space;
 mod view;
 
@@ -22,6 +23,7 @@ pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
 pub use server::{
     Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
 };
+pub use sighting::Sighting;
 pub use space::Space;
 pub use view::{View, ViewKind};
 

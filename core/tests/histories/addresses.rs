@@ -11,7 +11,7 @@ use freehold_core::command::{
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::SubnetId;
-use freehold_core::name::AddressName;
+use freehold_core::name::{AddressName, AgentName};
 use freehold_core::text::{HostName, Text};
 use proptest::collection::vec;
 use proptest::option;
@@ -187,6 +187,12 @@ pub(crate) fn commands() -> BoxedStrategy<Command> {
         2 => (names(), outcome)
             .prop_map(|(name, outcome)| Command::Settle { name, revision: Revision(0), outcome }),
         1 => (1u32..4).prop_map(|most| Command::Expire { most }),
+        2 => names().prop_map(|name| Command::RecordSighting {
+            name,
+            hardware: None,
+            agent: AgentName::from_id("berlin-1").expect("a name"),
+        }),
+        1 => names().prop_map(|name| Command::ClearSighting { name, etag: None }),
     ]
     .boxed()
 }

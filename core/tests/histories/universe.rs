@@ -207,6 +207,7 @@ pub(crate) fn guarded(command: &mut Command) -> Option<(RecordKey, &mut Etag)> {
         | Command::ClaimHold { name, etag, .. }
         | Command::ConvertToReservation { name, etag, .. }
         | Command::Release { name, etag } => (RecordKey::Address(name.clone()), etag),
+        Command::ClearSighting { name, etag } => (RecordKey::Sighting(name.clone()), etag),
         Command::UpdateServer { name, etag, .. } | Command::DeleteServer { name, etag } => {
             (RecordKey::Server(name.clone()), etag)
         }
@@ -228,6 +229,7 @@ fn revision(record: &Record) -> Option<Revision> {
         Record::Scope(r) => r.stamp.revision,
         Record::Reservation(r) => r.stamp.revision,
         Record::Address(r) => r.stamp.revision,
+        Record::Sighting(r) => r.stamp.revision,
         Record::Server(r) => r.stamp.revision,
         Record::ServerStatus(r) => r.stamp.revision,
         Record::Agent(r) => r.stamp.revision,

@@ -7,6 +7,7 @@ mod refusals;
 mod requests;
 mod scopes;
 mod servers;
+mod sightings;
 mod subnets;
 mod together;
 mod world;

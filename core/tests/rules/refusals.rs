@@ -26,6 +26,7 @@ const OF_OTHERS: &[Reason] = &[
     Reason::NothingToDecide,
     Reason::StoreWentBackwards,
     Reason::AgentNotConnected,
+    Reason::ProbeImpossible,
     Reason::NotImplemented,
     Reason::PermissionDenied,
     Reason::CertificateRequired,

@@ -1,7 +1,7 @@
 //! What is known of addresses, and what is said about those that are given out.
 
 use super::plan::text;
-use super::{assignment, client, label, lease, scope, time};
+use super::{assignment, client, label, lease, scope, sighting, time};
 use crate::v1::address::State;
 use crate::v1::address_details::Client;
 use crate::v1::address_reason::Detail;
@@ -22,6 +22,7 @@ pub fn state(state: AddressState) -> State {
         AddressState::Claimed => State::Claimed,
         AddressState::Reserved => State::Reserved,
         AddressState::Leased => State::Leased,
+        AddressState::Answering => State::Answering,
         AddressState::Excluded => State::Excluded,
         AddressState::NotUsable => State::NotUsable,
         AddressState::Unplanned => State::Unplanned,
@@ -61,7 +62,7 @@ fn host_name(why: &Why) -> Option<String> {
         Why::Assigned(assignment) => assignment.host_name.as_ref().map(ToString::to_string),
         Why::Reserved(reservation) => reservation.host_name.as_ref().map(ToString::to_string),
         Why::Leased { lease, .. } => Some(lease.host_name.clone()),
-        Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => None,
+        Why::Answers(_) | Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => None,
     }
 }
 
@@ -71,6 +72,7 @@ fn reason_message(view: &AddressView, why: &Why, now: Timestamp) -> v1::AddressR
         Why::Assigned(found) => Some(Detail::Assignment(assignment::message(found))),
         Why::Reserved(reservation) => Some(Detail::Reservation(client::message(reservation))),
         Why::Leased { server, lease } => Some(Detail::Lease(lease::message(server, scope_name, lease, now))),
+        Why::Answers(seen) => Some(Detail::Sighting(sighting::message(seen))),
         Why::Excluded { exclusion, .. } => Some(Detail::Exclusion(scope::exclusion_message(exclusion))),
         Why::NotUsable(_) | Why::Unplanned => None,
     };
@@ -99,6 +101,10 @@ fn words(why: &Why, now: Timestamp) -> String {
         }
         Why::Leased { server, lease } if lease.live(now) => format!("leased by {server}"),
         Why::Leased { server, .. } => format!("leased by {server}; the lease is over, but the server has not said so"),
+        Why::Answers(seen) => {
+            let who = seen.hardware.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
+            format!("{who} answers on it, as {} heard, though nothing is known of it", seen.agent)
+        }
         Why::Excluded { scope, exclusion } => {
             format!("excluded in {scope}: {} to {}", exclusion.range.start(), exclusion.range.end())
         }

@@ -1,6 +1,6 @@
 //! Entries of the ledger, as the audit trail and watchers see them.
 
-use super::{assignment, client, field, hosts, plan, scope, time, view};
+use super::{assignment, client, field, hosts, plan, scope, sighting, time, view};
 use crate::v1::{self, snapshot::Resource};
 use freehold_core::change::Outcome;
 use freehold_core::{Change, Entry, Record};
@@ -44,6 +44,7 @@ fn snapshot(record: &Record) -> v1::Snapshot {
         Record::Scope(scope) => Resource::Scope(scope::message(scope)),
         Record::Reservation(reservation) => Resource::Reservation(client::message(reservation)),
         Record::Address(found) => Resource::Assignment(assignment::message(found)),
+        Record::Sighting(sighting) => Resource::Sighting(sighting::message(sighting)),
         Record::Server(server) => Resource::Server(hosts::server_message(server)),
         Record::ServerStatus(status) => Resource::ServerStatus(hosts::status_message(status)),
         Record::Agent(agent) => Resource::Agent(hosts::agent_message(agent)),

@@ -16,6 +16,7 @@ pub mod option;
 pub mod plan;
 pub mod point;
 pub mod scope;
+pub mod sighting;
 pub mod stored;
 pub mod time;
 pub mod view;

@@ -3,7 +3,7 @@
 //! Reading back is strict: a stored form that does not parse is damage, or was written by a later
 //! version, and is refused by name instead of being half understood.
 
-use super::{assignment, client, field, hosts, lease, plan, scope, view};
+use super::{assignment, client, field, hosts, lease, plan, scope, sighting, view};
 use crate::stored::{self, record::Record as Stored};
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -142,6 +142,7 @@ fn record_message(record: &Record) -> stored::Record {
         Record::Scope(scope) => Stored::Scope(scope::message(scope)),
         Record::Reservation(reservation) => Stored::Reservation(client::message(reservation)),
         Record::Address(found) => Stored::Assignment(assignment::message(found)),
+        Record::Sighting(sighting) => Stored::Sighting(sighting::message(sighting)),
         Record::Server(server) => Stored::Server(hosts::server_message(server)),
         Record::ServerStatus(status) => Stored::ServerStatus(status_message(status)),
         Record::Agent(agent) => Stored::Agent(agent_message(agent)),
@@ -162,6 +163,7 @@ fn parse_record(message: &stored::Record) -> Result<Record, Unreadable> {
         Stored::Scope(scope) => Record::Scope(Arc::new(scope::parse(scope)?)),
         Stored::Reservation(reservation) => Record::Reservation(Arc::new(client::parse(reservation)?)),
         Stored::Assignment(found) => Record::Address(Arc::new(assignment::parse(found)?)),
+        Stored::Sighting(sighting) => Record::Sighting(Arc::new(sighting::parse(sighting)?)),
         Stored::Server(server) => Record::Server(Arc::new(hosts::parse_server(server)?)),
         Stored::ServerStatus(status) => Record::ServerStatus(Arc::new(parse_status(status)?)),
         Stored::Agent(agent) => Record::Agent(Arc::new(parse_agent(agent)?)),
@@ -399,6 +401,7 @@ pub fn encode_key(key: &RecordKey) -> Vec<u8> {
 fn key_message(key: &RecordKey) -> stored::RecordRef {
     let name = match key {
         RecordKey::ServerStatus(server) => server.to_string(),
+        RecordKey::Sighting(address) => address.to_string(),
         RecordKey::NextSubnetId => String::new(),
         other => other.to_string(),
     };
@@ -413,6 +416,7 @@ fn parse_key(message: &stored::RecordRef) -> Result<RecordKey, Unreadable> {
         "scope" => RecordKey::Scope(name.parse()?),
         "reservation" => RecordKey::Reservation(name.parse()?),
         "address" => RecordKey::Address(name.parse()?),
+        "sighting" => RecordKey::Sighting(name.parse()?),
         "server" => RecordKey::Server(name.parse()?),
         "server-status" => RecordKey::ServerStatus(name.parse()?),
         "agent" => RecordKey::Agent(name.parse()?),

@@ -26,8 +26,8 @@ use freehold_core::time::Now;
 use freehold_proto::bundle::FEATURES;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    ApplyState, ChangeAck, GoAway, Health, Hello, ServerHealth, ServerReport, SessionRequest, SessionResponse, Welcome,
-    session_request, session_response,
+    ApplyState, ChangeAck, GoAway, Health, Hello, ProbeAnswer, ServerHealth, ServerReport, SessionRequest,
+    SessionResponse, Welcome, session_request, session_response,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -100,6 +100,7 @@ pub struct Machine {
     retry_after_ms: u32,
     servers: BTreeMap<String, Server>,
     gauges: Vec<ServerHealth>,
+    networks: Vec<String>,
     out: VecDeque<Output>,
 }
 
@@ -122,6 +123,7 @@ impl Machine {
             retry_after_ms: 0,
             servers: BTreeMap::new(),
             gauges: Vec::new(),
+            networks: Vec::new(),
             out: VecDeque::new(),
         }
     }
@@ -193,6 +195,18 @@ impl Machine {
         self.gauges = gauges;
     }
 
+    /// The networks that the host has an interface in, for the greeting and the next sign of life.
+    pub fn networks(&mut self, networks: Vec<String>) {
+        self.networks = networks;
+    }
+
+    /// What came of an [`Output::Probe`]. While nobody is there to hear it, it is forgotten: whoever asked waits no more.
+    pub fn probed(&mut self, answer: ProbeAnswer) {
+        if self.is_up() {
+            self.send(session_request::Message::Probe(answer));
+        }
+    }
+
     /// The connection is there. The greeting goes out before anything is awaited (P5).
     pub fn connected(&mut self, now: Now) {
         self.connection += 1;
@@ -206,6 +220,7 @@ impl Machine {
             servers: self.servers.iter().map(|(id, server)| self.server_hello(id, server)).collect(),
             agent_unix_ms: now.wall.0,
             version: self.version.clone(),
+            networks: self.networks.clone(),
         };
         self.send(session_request::Message::Hello(hello));
         for server in self.servers.values_mut() {
@@ -244,7 +259,8 @@ impl Machine {
             Link::Up { fence, floor, incarnation, heartbeat_ms, next_heartbeat } if now.ticks >= next_heartbeat => {
                 let next_heartbeat = now.ticks + heartbeat_ms;
                 self.link = Link::Up { fence, floor, incarnation, heartbeat_ms, next_heartbeat };
-                let health = Health { agent_unix_ms: now.wall.0, servers: self.gauges.clone() };
+                let health =
+                    Health { agent_unix_ms: now.wall.0, servers: self.gauges.clone(), networks: self.networks.clone() };
                 self.send(session_request::Message::Health(health));
             }
             _ => {}
@@ -264,6 +280,7 @@ impl Machine {
             (Link::Up { .. }, Some(Message::InventoryRequest(request))) => self.inventory(&request),
             (Link::Up { .. }, Some(Message::Drift(decision))) => self.drift_decided(&decision),
             (Link::Up { .. }, Some(Message::Trust(trust))) => self.out.push_back(Output::Trust(trust)),
+            (Link::Up { .. }, Some(Message::Probe(request))) => self.out.push_back(Output::Probe(request)),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::session::memory::Write;
 use freehold_core::bundle::{Bundle, Digest};
 use freehold_core::lease::LeaseCursor;
 use freehold_core::time::StorePoint;
-use freehold_proto::sync::{ResourceResult, ServerReport, SessionRequest, TrustBundle, go_away};
+use freehold_proto::sync::{ProbeRequest, ResourceResult, ServerReport, SessionRequest, TrustBundle, go_away};
 use std::sync::Arc;
 
 /// Which of its promises the machine keeps: all of them. The simulation breaks one at a time, to see that it notices.
@@ -43,6 +43,8 @@ pub enum Output {
     Apply(Apply),
     /// Trust these roots from now on.
     Trust(TrustBundle),
+    /// Ask who answers on some addresses; answer with [`Machine::probed`].
+    Probe(ProbeRequest),
     /// Something that people should know.
     Alarm(Alarm),
     /// Close the connection; answer with [`Machine::lost`].

@@ -1,6 +1,6 @@
 //! Requests out of arguments.
 
-use super::{Claim, Details, Extend, List, Move, Next, Place, Release, Which};
+use super::{Claim, Clear, Details, Extend, List, Move, Next, Place, Probe, Release, Which};
 use crate::duration;
 use crate::error::Failure;
 use crate::names;
@@ -99,6 +99,15 @@ impl Details {
     }
 }
 
+impl Probe {
+    fn policy(self) -> v1::ProbePolicy {
+        match self {
+            Probe::Required => v1::ProbePolicy::Required,
+            Probe::BestEffort => v1::ProbePolicy::BestEffort,
+        }
+    }
+}
+
 impl Next {
     pub(super) fn request(&self, request_id: String) -> Result<v1::AllocateAddressesRequest, Failure> {
         let purpose = match (self.claim, self.reserve) {
@@ -114,10 +123,18 @@ impl Next {
             purpose: purpose.into(),
             ttl: self.hold.map(whole),
             details: self.details.list(),
+            probe: self.probe.map_or(v1::ProbePolicy::Unspecified, Probe::policy).into(),
             request_id,
             validate_only: self.change.validate_only,
             ..Default::default()
         })
+    }
+}
+
+impl Clear {
+    pub(super) fn request(&self, request_id: String) -> Result<v1::ClearSightingRequest, Failure> {
+        let (name, etag) = (self.which.name()?, String::new());
+        Ok(v1::ClearSightingRequest { name, etag, request_id, validate_only: self.change.validate_only })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Giving addresses out, and giving the same ones again to a caller that repeats its request.
 
+use super::probe::shown;
+use super::probed::policy;
 use super::{known, not_done, purpose};
 use crate::api::Api;
 use crate::api::call::{at_most, mutation, refuse, there};
@@ -23,7 +25,7 @@ use tonic::Status;
 const NETWORKS_MAX: usize = 1000;
 
 /// What core calls the fields of an allocation, and what the request does.
-const FIELDS: &[(&str, &str)] = &[
+pub(super) const FIELDS: &[(&str, &str)] = &[
     ("scope", "parent"),
     ("network", "parent"),
     ("until", "ttl"),
@@ -160,14 +162,23 @@ impl Api {
             self.still_may(operator, Permission::ReservationsWrite)?;
         }
         let holder = actor.principal.as_str().into();
-        let command = Command::Allocate(Allocation { holder, leases: (*self.leases.book()).clone(), ..order });
+        let policy = policy(message, order.count).map_err(refuse)?;
+        let order = Allocation { holder, leases: (*self.leases.book()).clone(), ..order };
         let mutation = mutation!("/freehold.v1.AddressService/AllocateAddresses", *message);
-        let done = self.submit(actor, mutation, command).await.map_err(|error| not_done(error, FIELDS))?;
+        let (done, probes) = match policy.filter(|_| !message.validate_only) {
+            Some(required) => self.allocate_probed(actor, mutation, order, required).await?,
+            None => {
+                let done = self.submit(actor, mutation, Command::Allocate(order)).await;
+                (done.map_err(|error| not_done(error, FIELDS))?, Vec::new())
+            }
+        };
         let made = self.made_by(&done).await?;
         let (state, book) = (&*done.state, self.leases.book());
-        let names: Result<Vec<AddressName>, Status> = made.iter().map(|change| still_there(state, change)).collect();
+        // A hold that was probed and became a reservation is gone, and no address that was given out.
+        let made = made.iter().filter(|change| change.after().is_some());
+        let names: Result<Vec<AddressName>, Status> = made.map(|change| still_there(state, change)).collect();
         let addresses = names?.iter().map(|name| self.shown_address(state, &book, name)).collect();
-        Ok(AllocateAddressesResponse { addresses })
+        Ok(AllocateAddressesResponse { addresses, probes: probes.iter().map(shown).collect() })
     }
 
     /// What an allocation made: now, or when it was asked for the first time.

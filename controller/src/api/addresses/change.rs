@@ -15,7 +15,8 @@ use freehold_proto::convert::address::{parse_client, parse_details, parse_host_n
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::{self, parse_etag};
 use freehold_proto::v1::{
-    Address, ClaimHeldAddressRequest, ExtendHoldRequest, ReleaseAddressRequest, UpdateAddressRequest,
+    Address, ClaimHeldAddressRequest, ClearSightingRequest, ExtendHoldRequest, ReleaseAddressRequest,
+    UpdateAddressRequest,
 };
 use prost::Message;
 use tonic::Status;
@@ -100,6 +101,14 @@ impl Api {
         let etag = parse_etag(&message.etag).map_err(refuse)?;
         let command = Command::Release { name: named(&message.name)?, etag };
         let mutation = mutation!("/freehold.v1.AddressService/ReleaseAddress", *message);
+        self.carry_out(actor, mutation, command).await?;
+        Ok(())
+    }
+
+    pub(super) async fn forget_sighting(&self, actor: Actor, message: &ClearSightingRequest) -> Result<(), Status> {
+        let etag = parse_etag(&message.etag).map_err(refuse)?;
+        let command = Command::ClearSighting { name: named(&message.name)?, etag };
+        let mutation = mutation!("/freehold.v1.AddressService/ClearSighting", *message);
         self.carry_out(actor, mutation, command).await?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Drives one agent's session.
 
 use super::super::dispatch::{Heard, Signal};
+use super::super::probes::{ProbeOrder, Waiting};
 use super::super::session::{Alarm, Ending, Followed, Output, Session};
 use super::super::waits::Wait;
 use super::super::wanted::wanted;
@@ -32,6 +33,8 @@ pub(super) struct Driver {
     followed: BTreeSet<ServerName>,
     /// What was last published of what waits for a person.
     waits: BTreeMap<ServerName, Vec<Wait>>,
+    /// Who waits for what the agent finds out.
+    probes: Waiting,
     out: VecDeque<SessionResponse>,
     /// How long this handshake waits for its turn, in milliseconds.
     wait_ms: u64,
@@ -53,6 +56,7 @@ impl Driver {
             signal,
             followed: BTreeSet::new(),
             waits: BTreeMap::new(),
+            probes: Waiting::default(),
             out: VecDeque::new(),
             wait_ms,
             over: false,
@@ -121,6 +125,11 @@ impl Driver {
             // Whoever decided took what waits off the list: if it still waits, it is put back.
             self.waits.remove(&server);
         }
+        for ProbeOrder { id, addresses, timeout_ms, answer } in heard.probes {
+            if self.probes.put(&self.agent, id, answer) {
+                self.machine.probe(id, addresses, timeout_ms);
+            }
+        }
         if heard.superseded {
             self.machine.end(Ending::Superseded);
         }
@@ -149,6 +158,8 @@ impl Driver {
             }
             Output::ReleaseSnapshot(server) => self.sync.0.release_snapshot(&server),
             Output::Health(health) => self.health(health),
+            Output::Networks(networks) => self.sync.0.presence.networks(&self.agent, networks),
+            Output::Probed(id, probed) => self.probes.done(id, probed),
             Output::Alarm(alarm) => self.alarm(alarm),
             Output::Close => self.over = true,
         }

@@ -26,14 +26,15 @@ use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
 use freehold_core::model::{ForeignSubnet, ServerKind};
 use freehold_core::name::{AgentName, ServerName};
+use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::Text;
 use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ServerReport, SessionRequest,
-    SessionResponse, Welcome, drift_decision, go_away, session_request, session_response,
+    ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ProbeRequest, ProbeResult, ServerReport,
+    SessionRequest, SessionResponse, Welcome, drift_decision, go_away, session_request, session_response,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -104,6 +105,10 @@ pub enum Output {
     ReleaseSnapshot(ServerName),
     /// Gauges, for those who watch.
     Health(Health),
+    /// The networks that the agent's host has an interface in; `None`, if the agent is too old to probe.
+    Networks(Option<Vec<Cidr>>),
+    /// What came of a probe, or why the agent was not asked.
+    Probed(u64, Result<Vec<ProbeResult>, String>),
     /// Something that people should know.
     Alarm(Alarm),
     /// The session is over. Send what was queued before, then hang up.
@@ -215,6 +220,8 @@ pub struct Session {
     boot: [u8; 16],
     /// The agent's version and features.
     agent_edition: String,
+    /// Whether the agent can be asked to probe.
+    probes: bool,
     last_heard: u64,
     ends_at: u64,
     followers: BTreeMap<String, Follower>,
@@ -235,6 +242,7 @@ impl Session {
             stage: Stage::AwaitHello,
             boot: [0; 16],
             agent_edition: String::new(),
+            probes: false,
             last_heard: now.ticks,
             ends_at: now.ticks + LIFETIME_MS - spread + random % (2 * spread + 1),
             followers: BTreeMap::new(),
@@ -325,7 +333,13 @@ impl Session {
             (Stage::Open, Some(Message::Inventory(inventory))) => self.inventory(now, inventory),
             (Stage::Open, Some(Message::Ack(ack))) => self.ack(now, &ack),
             (Stage::Open, Some(Message::Drift(drift))) => self.drifted(&drift),
-            (Stage::Open, Some(Message::Health(health))) => self.context.out.push_back(Output::Health(health)),
+            (Stage::Open, Some(Message::Health(health))) => {
+                self.tell_networks(&health.networks);
+                self.context.out.push_back(Output::Health(health));
+            }
+            (Stage::Open, Some(Message::Probe(answer))) => {
+                self.context.out.push_back(Output::Probed(answer.probe_id, Ok(answer.results)));
+            }
             (Stage::Open, Some(Message::Server(report))) => self.found(&report),
         }
     }
@@ -360,6 +374,7 @@ impl Session {
             self.context.out.push_back(Output::Follow { server: name, held: follower.held_digest() });
             self.followers.insert(report.server_id.clone(), follower);
         }
+        self.tell_networks(&hello.networks);
     }
 
     /// The session may not be opened.
@@ -452,6 +467,25 @@ impl Session {
         }
     }
 
+    /// Asks the agent who answers on some addresses; answered by [`Output::Probed`], if the session lives so long.
+    pub fn probe(&mut self, probe_id: u64, addresses: Vec<String>, timeout_ms: u32) {
+        let why = match self.stage {
+            Stage::Open if self.probes => {
+                let request = ProbeRequest { probe_id, addresses, timeout_ms };
+                return self.context.send(session_response::Message::Probe(request));
+            }
+            Stage::Open => format!("{} is too old to probe; update it", self.agent),
+            _ => format!("{} is not connected", self.agent),
+        };
+        self.context.out.push_back(Output::Probed(probe_id, Err(why)));
+    }
+
+    /// A network that does not parse is no place to probe in.
+    fn tell_networks(&mut self, networks: &[String]) {
+        let networks = || networks.iter().filter_map(|network| network.parse().ok()).collect();
+        self.context.out.push_back(Output::Networks(self.probes.then(networks)));
+    }
+
     fn advance(&mut self, now: Now, server: &ServerName) {
         let follower = self.followers.get_mut(server.daemon()).filter(|follower| follower.name() == server);
         if let (Stage::Open, Some(follower)) = (&self.stage, follower) {
@@ -474,6 +508,7 @@ impl Session {
             ));
         }
         self.boot = boot;
+        self.probes = hello.features.iter().any(|feature| feature == bundle::PROBE);
         let features: BTreeSet<_> = hello.features.iter().map(String::as_str).collect();
         self.agent_edition = format!("{}\n{}", hello.version, features.into_iter().collect::<Vec<_>>().join(" "));
         self.context.out.push_back(Output::Open { boot, seen: hello.max_fence_seen });

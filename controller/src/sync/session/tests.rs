@@ -177,6 +177,7 @@ fn said(outputs: &[Output]) -> Vec<&'static str> {
             Down::Trust(_) => "trust",
             Down::GoAway(_) => "go away",
             Down::Drift(_) => "drift",
+            Down::Probe(_) => "probe",
         },
         Output::Open { .. } => "open",
         Output::Submit(Command::RecordApplied { .. }) => "applied!",
@@ -186,10 +187,13 @@ fn said(outputs: &[Output]) -> Vec<&'static str> {
         Output::AskSnapshot(_) => "slot?",
         Output::ReleaseSnapshot(_) => "slot free",
         Output::Health(_) => "health",
+        Output::Networks(_) => "networks",
+        Output::Probed(..) => "probed",
         Output::Alarm(_) => "alarm",
         Output::Close => "close",
     };
-    outputs.iter().map(word).collect()
+    // Where an agent can probe is told beside everything else, and has tests of its own.
+    outputs.iter().map(word).filter(|word| *word != "networks").collect()
 }
 
 fn went_away(outputs: &[Output]) -> go_away::Reason {
@@ -753,4 +757,37 @@ fn what_is_meant_for_another_agents_server_of_the_same_id_is_not_done() {
     let other: ServerName = "servers/paris-1/kea4".parse().expect("a name");
     bench.session.wanted(at(20), &other, Some(wish(&wanted, 10)));
     assert_eq!(bench.all(), []);
+}
+
+#[test]
+fn an_agent_that_can_probe_is_asked_and_says_where_it_is() {
+    let mut bench =
+        Bench { session: Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0), slots: true };
+    let networks = vec!["10.1.0.0/16".to_owned(), "10.1.0.1/16".to_owned(), "x".to_owned()];
+    let greeting = Hello { features: vec!["probe.v1".into()], networks: networks.clone(), ..hello(None, None) };
+    bench.say(0, Up::Hello(greeting));
+    bench.session.probe(1, vec!["10.1.2.3".into()], 500);
+    let early = bench.all();
+    assert_eq!(early[1..], [Output::Probed(1, Err("agents/berlin-1 is not connected".into()))]);
+
+    bench.session.opened(at(10), FENCE, point(1, 9));
+    // What is no network is left out.
+    let told = Output::Networks(Some(vec!["10.1.0.0/16".parse().expect("a network")]));
+    assert!(bench.all().contains(&told));
+    bench.session.probe(2, vec!["10.1.2.3".into()], 500);
+    let request = ProbeRequest { probe_id: 2, addresses: vec!["10.1.2.3".into()], timeout_ms: 500 };
+    assert_eq!(bench.all(), [Output::Send(SessionResponse { message: Some(Down::Probe(request)) })]);
+    bench.say(20, Up::Probe(freehold_proto::sync::ProbeAnswer { probe_id: 2, results: Vec::new() }));
+    assert_eq!(bench.all(), [Output::Probed(2, Ok(Vec::new()))]);
+    bench.say(30, Up::Health(Health { networks, ..Health::default() }));
+    assert!(bench.all().contains(&told));
+}
+
+#[test]
+fn an_agent_that_is_too_old_is_not_asked() {
+    let (mut bench, outputs) = Bench::opened(None, None, point(1, 9));
+    assert!(outputs.contains(&Output::Networks(None)));
+    bench.session.probe(1, vec!["10.1.2.3".into()], 500);
+    let why = "agents/berlin-1 is too old to probe; update it".to_owned();
+    assert_eq!(bench.all(), [Output::Probed(1, Err(why))]);
 }

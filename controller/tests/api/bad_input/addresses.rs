@@ -19,6 +19,8 @@ const MOVE: &str = "/freehold.v1.AddressService/MoveReservation";
 const TO_RESERVATION: &str = "/freehold.v1.AddressService/ConvertToReservation";
 const TO_CLAIM: &str = "/freehold.v1.AddressService/ConvertToClaim";
 const EXPIRING: &str = "/freehold.v1.AddressService/ListExpiringAddresses";
+const PROBE: &str = "/freehold.v1.AddressService/ProbeAddress";
+const CLEAR: &str = "/freehold.v1.AddressService/ClearSighting";
 const WAIT: &str = "/freehold.v1.AddressService/WaitAddress";
 
 type Told = (Code, &'static str, &'static str);
@@ -410,7 +412,38 @@ fn others() -> Vec<Case> {
         ..Default::default()
     };
     let reserved = "scopes/yard/reservations/10.1.0.70";
+    let asked = "spaces/default/addresses/10.1.0.20";
+    let policy = |probe: i32, count: i32| AllocateAddressesRequest {
+        probe,
+        validate_only: probe == 9,
+        ..allocate(FREE, AddressPurpose::Hold, count)
+    };
+    let clear = |name: &str, etag: &str| ClearSightingRequest {
+        name: name.to_owned(),
+        etag: etag.to_owned(),
+        ..Default::default()
+    };
+    let probe = |name: &str, timeout: Option<(i64, i32)>| ProbeAddressRequest {
+        name: name.to_owned(),
+        timeout: timeout.map(|(seconds, nanos)| Duration { seconds, nanos }),
+    };
     vec![
+        case("a policy that there is not", ALLOCATE, policy(9, 1), invalid("probe")),
+        case("too many to probe", ALLOCATE, policy(1, 65), invalid("count")),
+        case("a probe that nobody can make", ALLOCATE, policy(2, 1), (FailedPrecondition, "PROBE_IMPOSSIBLE", "probe")),
+        case("nothing to clear", CLEAR, clear("", ""), (InvalidArgument, "INVALID_NAME", "name")),
+        case("nobody to clear", CLEAR, clear(asked, ""), (NotFound, "SIGHTING_NOT_FOUND", "name")),
+        case("a clearing of what etag", CLEAR, clear(asked, "x"), (InvalidArgument, "INVALID_ETAG", "etag")),
+        case("a probe of nothing", PROBE, probe("", None), (InvalidArgument, "INVALID_NAME", "name")),
+        case(
+            "a probe in no space",
+            PROBE,
+            probe("spaces/other/addresses/10.1.0.1", None),
+            (NotFound, "SPACE_NOT_FOUND", "name"),
+        ),
+        case("a probe that waits for nothing", PROBE, probe(asked, Some((0, 49_000_000))), invalid("timeout")),
+        case("a probe that waits too long", PROBE, probe(asked, Some((5, 1))), invalid("timeout")),
+        case("a probe that ends before it begins", PROBE, probe(asked, Some((-1, 0))), invalid("timeout")),
         case("no name", GET, get(""), (InvalidArgument, "INVALID_NAME", "name")),
         case("no address", GET, get("spaces/default/addresses/10.1"), (InvalidArgument, "INVALID_ADDRESS", "name")),
         case(

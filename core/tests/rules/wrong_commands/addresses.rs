@@ -227,6 +227,10 @@ fn clients() -> Vec<Case> {
     ]
 }
 
+fn seen(name: &str) -> Command {
+    Command::RecordSighting { name: word(name), hardware: None, agent: word("agents/a") }
+}
+
 fn changes() -> Vec<Case> {
     let held = || word("spaces/default/addresses/10.0.0.60");
     let claim = || word("spaces/default/addresses/10.0.0.61");
@@ -238,6 +242,23 @@ fn changes() -> Vec<Case> {
     let over = Command::ExtendHold { name: held(), etag: None, until };
     let over_claim = Command::ClaimHold { name: held(), etag: None, patch: AssignmentPatch::default() };
     vec![
+        case(
+            "to clear an address that nobody was seen on",
+            Command::ClearSighting { name: none(), etag: None },
+            Reason::SightingNotFound,
+            "name",
+        ),
+        Case {
+            what: "an address that somebody was seen on",
+            command: Command::Allocate(Allocation {
+                choice: Choice::Given(vec![word("10.0.0.62")]),
+                ..allocation(hall())
+            }),
+            reason: Reason::AddressAnswers,
+            field: "addresses[0]",
+            prepare: |state| after(state, &seen("spaces/default/addresses/10.0.0.62"), NOW),
+        },
+        case("somebody in no space", seen("spaces/none/addresses/10.0.0.62"), Reason::SpaceNotFound, "name"),
         case(
             "to release what is free",
             Command::Release { name: none(), etag: None },
