@@ -20,7 +20,8 @@
 //! - [`lease`]: what servers granted
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`access`]: permissions and the roles that hold them
-//! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
+//! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs; [`import`]: what a file would make of
+//!   the state; [`export`]: the state as rows
 
 pub mod access;
 pub mod address;
@@ -32,7 +33,9 @@ pub mod command;
 pub mod decide;
 pub mod desired;
 pub mod exchange;
+pub mod export;
 pub mod filter;
+pub mod import;
 pub mod labels;
 pub mod lease;
 pub mod model;

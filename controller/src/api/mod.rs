@@ -9,6 +9,7 @@ mod agents;
 mod call;
 mod decisions;
 mod events;
+mod exchange;
 mod fields;
 mod filters;
 mod history;
@@ -36,7 +37,7 @@ use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
-    event_service_server::EventServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
+    event_service_server::EventServiceServer, exchange_service_server::ExchangeServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
     history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
     operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
     prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
@@ -45,7 +46,10 @@ use freehold_proto::v1::{
     watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
+
+pub use exchange::IMPORTS_MAX;
 
 /// Largest message that a client may send, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -67,6 +71,8 @@ pub struct Api {
     pub endpoint: Endpoint,
     /// Where decisions about servers are carried out.
     pub sync: Sync,
+    /// Turns of those who import.
+    pub imports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -92,6 +98,7 @@ impl Api {
             OperatorServiceServer,
             LeaseServiceServer,
             EventServiceServer,
+            ExchangeServiceServer,
             HistoryServiceServer,
             SearchServiceServer,
             WatchServiceServer

@@ -18,7 +18,7 @@ mod scope;
 mod server;
 mod space;
 mod subnet;
-mod together;
+pub(crate) mod together;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use allocate::{ALLOCATE_MAX, HOLD_SECONDS_MAX};
