@@ -147,6 +147,8 @@ services! {
     history: history_service_client::HistoryServiceClient;
     /// Finding anything.
     search: search_service_client::SearchServiceClient;
+    /// Files in and out.
+    exchange: exchange_service_client::ExchangeServiceClient;
     /// Following changes.
     watch: watch_service_client::WatchServiceClient;
 }

@@ -5,7 +5,9 @@
 
 mod agent;
 mod event;
+mod export;
 mod field;
+mod import;
 mod ip;
 mod ip_history;
 mod labels;
@@ -96,6 +98,8 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
+    Import(import::Import),
+    Export(export::Export),
     History(ip_history::History),
     Who(ip_history::Who),
     Search(search::Search),
@@ -162,6 +166,8 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Agent(command) => agent::run(command, &api, screen).await,
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
+        Command::Import(import) => import::run(import, &api, environment, screen).await,
+        Command::Export(export) => export::run(&export, &api, screen).await,
         Command::History(history) => ip_history::history(&history, &api, screen).await,
         Command::Who(who) => ip_history::who(&who, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,

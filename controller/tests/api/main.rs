@@ -5,6 +5,7 @@ mod agent;
 mod bad_input;
 mod decisions;
 mod events;
+mod exchange;
 mod history;
 mod house;
 mod lists;
