@@ -2,6 +2,7 @@
 
 mod addresses;
 mod draws;
+mod files;
 mod universe;
 
 use draws::histories;
@@ -250,6 +251,7 @@ proptest! {
             carry_out(&mut history, step);
         }
         comes_back(&history);
+        files::nothing_comes_of_its_own_files(&history.state, history.now);
     }
 }
 

@@ -28,7 +28,7 @@ fn files() -> Vec<Bad> {
         bad("a column too many", "prefix,title\n10.7.0.0/16,a,b\n", (2, 0, "MALFORMED_FILE", "3 cells and the header 2")),
         bad("an unknown column", "prefix,colour\n10.7.0.0/16,red\n", (1, 2, "UNKNOWN_COLUMN", "colour")),
         bad("a column twice", "prefix,title,title\n", (1, 3, "UNKNOWN_COLUMN", "two columns")),
-        bad("a long line", [b"prefix,title\n10.7.0.0/16,".to_vec(), vec![b'x'; 20 << 20]].concat(), (2, 0, "MALFORMED_FILE", "65,536")),
+        bad("a long line", [b"prefix,title\n10.7.0.0/16,".to_vec(), vec![b'x'; 20 << 20]].concat(), (2, 2, "MALFORMED_FILE", "65,536")),
         bad("a long header", vec![b'x'; 1 << 20], (1, 0, "MALFORMED_FILE", "65,536")),
         bad("no prefix", "prefix,title\n,a\n", (2, 1, "FIELD_REQUIRED", "prefix is empty")),
         bad("host bits", "prefix\n10.7.0.1/16\n", (2, 1, "INVALID_CIDR", "did you mean 10.7.0.0/16?")),
