@@ -73,7 +73,8 @@ impl Api {
         if mutation.validate_only {
             return Ok(self.engine.plan(&command)?);
         }
-        let call = Call { actor, method: mutation.method.to_owned(), request, command, ahead: None, reincarnate_above: None };
+        let call =
+            Call { actor, method: mutation.method.to_owned(), request, command, ahead: None, reincarnate_above: None };
         self.engine.commit(call).await
     }
 

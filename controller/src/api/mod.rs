@@ -37,13 +37,13 @@ use freehold_certs::authority::Authority;
 use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
-    event_service_server::EventServiceServer, exchange_service_server::ExchangeServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
-    history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
-    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
-    prefix_service_server::PrefixServiceServer, reservation_service_server::ReservationServiceServer,
-    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
-    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
-    watch_service_server::WatchServiceServer,
+    event_service_server::EventServiceServer, exchange_service_server::ExchangeServiceServer,
+    field_definition_service_server::FieldDefinitionServiceServer, history_service_server::HistoryServiceServer,
+    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
+    plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
+    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tokio::sync::Semaphore;

@@ -209,11 +209,16 @@ async fn one_bad_line_in_ten_thousand_changes_nothing_and_is_named() {
     }
     let (plan, lines) = plan_as(&house.api, Default::default(), vec![csv(&text)]).await.expect("a plan");
     assert_eq!(counts(&plan), (9_999, 0, 0, 0, 1));
-    assert_eq!(lines.iter().map(short).collect::<Vec<_>>(), [(7_778, "OUTCOME_REFUSED", "", "INVALID_ADDRESS in address".to_owned())]);
+    assert_eq!(
+        lines.iter().map(short).collect::<Vec<_>>(),
+        [(7_778, "OUTCOME_REFUSED", "", "INVALID_ADDRESS in address".to_owned())]
+    );
     let status = apply(&house, vec![csv(&text)]).await.expect_err("refused");
     assert_eq!(answer(&status), refused(Code::FailedPrecondition, "IMPORT_REFUSED"));
     assert!(
-        status.message().starts_with("a line cannot be imported, so nothing was; file 1, line 7778, column 1 (address): "),
+        status
+            .message()
+            .starts_with("a line cannot be imported, so nothing was; file 1, line 7778, column 1 (address): "),
         "{}",
         status.message()
     );
@@ -282,8 +287,10 @@ async fn what_is_exported_and_imported_again_changes_nothing() {
         csv("prefix,kind,status,title,description,tags,field:of-prefixes\n\
              10.6.0.0/24,network,reserved,\"a, \"\"b\"\"\",=1+1,voice; pci-dss,'quoted\n\
              2001:db8::/64,network,active,,-,,\n"),
-        csv("scope,network,ranges,exclusions,valid_seconds,renew_seconds,status,tags,option:routers,option:150,field:of-scopes\n\
-             six,10.6.0.0/24,10.6.0.10-10.6.0.99; 10.6.0.120,\"10.6.0.20-10.6.0.29 old printers\n10.6.0.50\",7200,900,inactive,voice,10.6.0.1,0a010205,x\n"),
+        csv(
+            "scope,network,ranges,exclusions,valid_seconds,renew_seconds,status,tags,option:routers,option:150,field:of-scopes\n\
+             six,10.6.0.0/24,10.6.0.10-10.6.0.99; 10.6.0.120,\"10.6.0.20-10.6.0.29 old printers\n10.6.0.50\",7200,900,inactive,voice,10.6.0.1,0a010205,x\n",
+        ),
         csv("scope,address,hardware_address,host_name,description,tags,field:of-reservations\n\
              six,10.6.0.60,02:00:00:00:00:60,printer,Floor 3,a; b,y\n"),
         csv("address,hardware_address,duid,host_name,owner,comment,expires\n\
@@ -330,7 +337,10 @@ async fn an_export_is_of_a_space_a_prefix_or_what_a_filter_takes() {
     let lab = ImportFile { space: "spaces/lab".to_owned(), ..ImportFile::default() };
     apply(&house, vec![(lab, b"prefix\n10.1.0.0/24\n".to_vec())]).await.expect("applied");
     let header = "space,prefix,kind,status,title,description,tags\n";
-    assert_eq!(export(&house, Kind::Prefixes, "spaces/lab").await, format!("{header}lab,10.1.0.0/24,network,active,,,\n"));
+    assert_eq!(
+        export(&house, Kind::Prefixes, "spaces/lab").await,
+        format!("{header}lab,10.1.0.0/24,network,active,,,\n")
+    );
     let yard = format!("{header}default,10.1.0.0/24,network,active,,,\n");
     assert_eq!(export(&house, Kind::Prefixes, YARD).await, yard);
     let request = ExportRequest {
@@ -366,4 +376,36 @@ async fn who_imports_needs_the_right_to_write_all_of_it_and_who_exports_to_read_
     assert_eq!(answer(&status), denied);
     assert_eq!(house.revision().await, before + 3, "each refused attempt is on record");
     export_of(&reader, request).await.expect("it may read");
+}
+
+/// An import is one entry, and may change more than an answer has room for.
+#[tokio::test]
+async fn a_large_import_is_told_in_parts() {
+    let house = House::furnished().await;
+    let before = house.revision().await;
+    let mut file = String::from("prefix,kind\n");
+    for n in 0..2_500u32 {
+        file.push_str(&format!("172.16.{}.{}/28,network\n", n / 16, n % 16 * 16));
+    }
+    let result = apply(&house, vec![csv(&file)]).await.expect("applied");
+    assert_eq!(result, ImportResult { revision: before + 1, created: 2_500, changed: 0 });
+
+    let request = GetEventRequest { name: format!("events/{}", before + 1) };
+    let event = event_service_client::EventServiceClient::new(house.api.clone()).get_event(request).await;
+    let event = event.expect("an event").into_inner();
+    assert_eq!((event.changes.len(), event.change_count), (1_000, 2_500));
+    assert_eq!(event.method, "/freehold.v1.ExchangeService/ApplyImport");
+
+    let watch = WatchRequest { from_revision: before, ..WatchRequest::default() };
+    let mut client = watch_service_client::WatchServiceClient::new(house.api.clone());
+    let mut answers = client.watch(watch).await.expect("a watch").into_inner();
+    let mut told = Vec::new();
+    let mut names = std::collections::BTreeSet::new();
+    while told.len() < 4 {
+        let answer = answers.message().await.expect("open").expect("an answer");
+        told.push((answer.revision, answer.changes.len()));
+        names.extend(answer.changes.into_iter().map(|change| change.resource));
+    }
+    assert_eq!(told, [(before, 0), (before, 1_000), (before, 1_000), (before + 1, 500)]);
+    assert_eq!(names.len(), 2_500, "each once");
 }

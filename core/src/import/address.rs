@@ -17,7 +17,10 @@ impl Planner {
         let name = AddressName { space: row.space.clone(), address: row.address };
         match self.state.assignment(&name).cloned() {
             Some(there) if there.is_hold() => {
-                let message = format!("{} is held by {}; wait until that is over, or release it first", row.address, there.holder);
+                let message = format!(
+                    "{} is held by {}; wait until that is over, or release it first",
+                    row.address, there.holder
+                );
                 Err(Refusal::new(Reason::AddressTaken, message).at("address").about(&name))
             }
             Some(there) => self.other_claim(context, row, client, &there),
@@ -90,12 +93,16 @@ impl Planner {
         let first = named.next();
         match named.next() {
             Some(_) if context.own() => {
-                let message = "there is more than one of hardware_address, client_id and duid; an address is for one client";
+                let message =
+                    "there is more than one of hardware_address, client_id and duid; an address is for one client";
                 Err(Refusal::new(Reason::InvalidValue, message).at("client"))
             }
             Some(second) => {
                 let kept = first.as_ref().map_or("", ClientIdentity::field);
-                self.remark(line, format!("an address is for one client: {kept} counts, {} is left out", second.field()));
+                self.remark(
+                    line,
+                    format!("an address is for one client: {kept} counts, {} is left out", second.field()),
+                );
                 Ok(first)
             }
             None => Ok(first),

@@ -120,7 +120,10 @@ impl Planner {
     fn field_text(&mut self, context: Context<'_>, line: u64, id: &FieldId, text: &str) -> Result<Text, Refusal> {
         match Text::parse(text) {
             Err(_) if !context.own() => {
-                self.remark(line, format!("custom field {id}: texts with line breaks or more than 256 characters are shortened"));
+                self.remark(
+                    line,
+                    format!("custom field {id}: texts with line breaks or more than 256 characters are shortened"),
+                );
                 Ok(shortened(text))
             }
             parsed => parsed.map_err(|refusal| refusal.at(format!("fields.{id}"))),

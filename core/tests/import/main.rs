@@ -71,7 +71,8 @@ fn kinds(state: &State) -> Vec<(String, PrefixKind)> {
 
 #[test]
 fn a_prefix_that_nobody_describes_holds_what_comes_to_lie_in_it() {
-    let want = |rows: &[(&str, PrefixKind)]| rows.iter().map(|(cidr, kind)| (cidr.to_string(), *kind)).collect::<Vec<_>>();
+    let want =
+        |rows: &[(&str, PrefixKind)]| rows.iter().map(|(cidr, kind)| (cidr.to_string(), *kind)).collect::<Vec<_>>();
     use PrefixKind::{Container, Network};
     let nested = want(&[("10.0.0.0/8", Container), ("10.1.0.0/16", Container), ("10.1.2.0/24", Network)]);
     for file in [
@@ -98,7 +99,8 @@ fn what_lines_need_is_made_once_and_put_on_every_kind_that_has_it() {
         ],
     );
     assert_eq!(state.spaces().len(), 2);
-    let fields: Vec<_> = state.fields().values().map(|field| (field.name.id().to_owned(), field.applies_to.len())).collect();
+    let fields: Vec<_> =
+        state.fields().values().map(|field| (field.name.id().to_owned(), field.applies_to.len())).collect();
     assert_eq!(fields, [("site".to_owned(), 2)]);
 }
 
@@ -117,7 +119,8 @@ fn export_of(state: &State) -> String {
     let prefix = state.prefixes().values().next().expect("a prefix");
     let tags: Vec<_> = prefix.labels.tags().iter().map(ToString::to_string).collect();
     let fields = prefix.labels.fields().iter().map(|(name, value)| format!("{}={value}", name.id()));
-    let words = [prefix.name.cidr.to_string(), prefix.title.to_string(), prefix.description.to_string(), tags.join(";")];
+    let words =
+        [prefix.name.cidr.to_string(), prefix.title.to_string(), prefix.description.to_string(), tags.join(";")];
     words.into_iter().chain(fields).collect::<Vec<_>>().join(" ")
 }
 

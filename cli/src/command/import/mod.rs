@@ -111,7 +111,9 @@ pub(crate) async fn run(
         Format::Table => report.plan(&end, import.verbose, screen)?,
         Format::Json => {
             let answer = v1::PlanImportResponse { progress: None, lines: lines.clone(), plan: Some(end.clone()) };
-            screen.out.write_all(json::pretty(&json::message("freehold.v1.PlanImportResponse", &answer)?).as_bytes())?;
+            screen
+                .out
+                .write_all(json::pretty(&json::message("freehold.v1.PlanImportResponse", &answer)?).as_bytes())?;
         }
     }
     if end.refused > 0 {
@@ -144,7 +146,9 @@ async fn applied(import: &Import, api: &Api, screen: &mut Screen<'_>, digest: St
         Format::Json => {
             let result = result.as_ref().ok().copied();
             let answer = v1::ApplyImportResponse { progress: None, lines: lines.clone(), result };
-            screen.out.write_all(json::pretty(&json::message("freehold.v1.ApplyImportResponse", &answer)?).as_bytes())?;
+            screen
+                .out
+                .write_all(json::pretty(&json::message("freehold.v1.ApplyImportResponse", &answer)?).as_bytes())?;
         }
     }
     result.map(drop)

@@ -3,11 +3,11 @@
 use super::piece::{Part, Piece, Settings, source, space};
 use super::{Answer, Caller};
 use crate::engine::ENTRY_BYTES_MAX;
+use freehold_core::Command;
 use freehold_core::access::Permission;
 use freehold_core::exchange::{Asked, Fault, Outcome, Reader, Row, Settings as Reading, Table};
 use freehold_core::import::{Context, Limits, Line, Order, Plan, Planner, Step, Verdict};
 use freehold_core::refusal::{Reason, Refusal};
-use freehold_core::Command;
 use freehold_proto::convert::stored::change_bytes;
 use freehold_proto::v1::import_line::Outcome as Told;
 use freehold_proto::v1::{ImportFile, ImportLine, ImportPlan, ImportProgress, ImportRemark, import_progress::Stage};
@@ -182,8 +182,7 @@ impl Desk {
     fn take(&mut self, data: &[u8]) -> Result<(), Refusal> {
         self.bytes += data.len() as u64;
         if self.bytes > BYTES_MAX {
-            let message =
-                format!("the files have more than {} MiB; split them, and import the parts", BYTES_MAX >> 20);
+            let message = format!("the files have more than {} MiB; split them, and import the parts", BYTES_MAX >> 20);
             return Err(Refusal::new(Reason::FileTooLarge, message).at("data"));
         }
         self.content.update(data);

@@ -102,9 +102,8 @@ fn table(kind: Kind) -> Result<(Table, Permission), Refusal> {
 
 /// Begins an export; its pieces come as they are read.
 pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<ExportResponse>, Refusal> {
-    let kind = Kind::try_from(request.kind).map_err(|_| {
-        Refusal::new(Reason::InvalidValue, format!("there is no kind {}", request.kind)).at("kind")
-    })?;
+    let kind = Kind::try_from(request.kind)
+        .map_err(|_| Refusal::new(Reason::InvalidValue, format!("there is no kind {}", request.kind)).at("kind"))?;
     let (table, permission) = table(kind)?;
     caller.may(permission)?;
     let (state, book) = (caller.api.engine.state(), caller.api.leases.book());

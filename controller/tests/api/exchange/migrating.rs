@@ -43,7 +43,8 @@ async fn check(format: ImportFormat, names: &[&str], expected: &str) {
         _ => {
             assert_eq!(answer(&status.expect_err("refused")), refused(Code::FailedPrecondition, "IMPORT_REFUSED"));
             for (number, text) in texts.iter_mut().enumerate() {
-                let bad = lines.iter().filter(|line| line.file as usize == number && line.outcome() == Outcome::Refused);
+                let bad =
+                    lines.iter().filter(|line| line.file as usize == number && line.outcome() == Outcome::Refused);
                 *text = without(text, &bad.map(|line| line.line).collect());
             }
             apply_as(&house.api, apply_settings(), files(&texts)).await.expect("the others");
