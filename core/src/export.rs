@@ -35,7 +35,7 @@ pub fn claim(claim: &Assignment) -> Option<Item> {
         space: claim.name.space.clone(),
         address: claim.name.address,
         kind: AddressKind::Claim,
-        hardware: client.and_then(|c| if let ClientIdentity::Hardware(a) = c { Some(a.clone()) } else { None }),
+        hardware: client.and_then(|c| if let ClientIdentity::Hardware(a) = c { Some(*a) } else { None }),
         client_id: client.and_then(|c| if let ClientIdentity::ClientId(id) = c { Some(id.clone()) } else { None }),
         duid: client.and_then(|c| if let ClientIdentity::Duid(duid) = c { Some(duid.clone()) } else { None }),
         host_name: claim.host_name.clone(),

@@ -85,7 +85,7 @@ impl Planner {
         row: &AddressRow,
     ) -> Result<Option<ClientIdentity>, Refusal> {
         let named = [
-            row.hardware.clone().map(ClientIdentity::Hardware),
+            row.hardware.map(ClientIdentity::Hardware),
             row.client_id.clone().map(ClientIdentity::ClientId),
             row.duid.clone().map(ClientIdentity::Duid),
         ];

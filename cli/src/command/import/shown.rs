@@ -1,7 +1,6 @@
 //! What a person sees of an import: counts, then the lines that stand against it, by file, line and column.
 
 use crate::error::Failure;
-use crate::names::short;
 use crate::output::{Screen, printable, table};
 use freehold_proto::v1;
 use freehold_proto::v1::import_line::Outcome;
@@ -66,7 +65,7 @@ impl Report<'_> {
         };
         let columns = if line.message.is_empty() { line.columns.join(", ") } else { line.message.clone() };
         let place = self.place(line.file as usize, line.line, 0);
-        vec![place, what.to_owned(), short(&line.resource).to_owned(), columns]
+        vec![place, what.to_owned(), line.resource.clone(), columns]
     }
 
     fn file(&self, number: usize) -> String {
