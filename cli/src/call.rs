@@ -30,7 +30,7 @@ impl Api {
             match limited(send(request.clone())).await {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Status(status)) if status.code() == Code::Unavailable && tries < TRIES => {
-                    sleep(pause(tries, random_share())).await;
+                    request_pause(tries).await;
                     tries += 1;
                 }
                 Err(trouble) => return Err(self.told(trouble, tries).await),
@@ -82,6 +82,11 @@ async fn limited<A>(answer: impl Future<Output = Result<Response<A>, Status>>) -
 /// How long to pause after the `tries`th try: a random share (0 to 1) of a time that doubles, so that many callers spread.
 fn pause(tries: u32, share: f64) -> Duration {
     (FIRST_PAUSE * 2u32.saturating_pow(tries - 1)).mul_f64(share)
+}
+
+/// Pauses after the `tries`th try.
+pub async fn request_pause(tries: u32) {
+    sleep(pause(tries, random_share())).await;
 }
 
 fn random_share() -> f64 {

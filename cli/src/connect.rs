@@ -155,6 +155,8 @@ services! {
     usage: utilisation_service_client::UtilisationServiceClient;
     /// Saved views.
     views: view_service_client::ViewServiceClient;
+    /// Files in and out.
+    exchange: exchange_service_client::ExchangeServiceClient;
     /// Following changes.
     watch: watch_service_client::WatchServiceClient;
 }

@@ -11,6 +11,7 @@ use freehold_certs::token::Endpoint;
 use freehold_core::Refusal;
 use freehold_proto::v1::SyncStatus;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -76,6 +77,18 @@ pub enum Failure {
         resource: String,
         /// Who has it.
         who: String,
+    },
+    /// Lines of files cannot be imported.
+    NotImported {
+        /// How many.
+        refused: u64,
+    },
+    /// A file that is to be imported.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: io::Error,
     },
     /// The controller's answer makes no sense.
     Odd(String),
@@ -158,6 +171,12 @@ impl Failure {
                         .to_owned(),
                 ),
             ),
+            Self::NotImported { refused } => {
+                let lines = if *refused == 1 { "a line".to_owned() } else { format!("{refused} lines") };
+                let hint = "mend what is told above by file, line and column, and import again";
+                (format!("{lines} cannot be imported; nothing was changed"), Some(hint.to_owned()))
+            }
+            Self::File { path, source } => (format!("cannot read {}: {source}", path.display()), None),
             Self::Output(error) => (format!("cannot write: {error}"), None),
         };
         let mut text = String::new();

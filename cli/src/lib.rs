@@ -42,6 +42,8 @@ pub struct Environment {
     pub profile: Option<String>,
     /// The working folder; relative paths start here.
     pub folder: PathBuf,
+    /// Whether a person can be asked on standard input.
+    pub stdin_is_terminal: bool,
     /// Whether a person looks at standard output.
     pub stdout_is_terminal: bool,
     /// Whether a person looks at standard error.

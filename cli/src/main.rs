@@ -13,6 +13,7 @@ async fn main() -> ExitCode {
         home: path("HOME"),
         profile: env::var("FREEHOLD_PROFILE").ok().filter(|name| !name.is_empty()),
         folder: env::current_dir().unwrap_or_default(),
+        stdin_is_terminal: io::stdin().is_terminal(),
         stdout_is_terminal: io::stdout().is_terminal(),
         stderr_is_terminal: io::stderr().is_terminal(),
     };

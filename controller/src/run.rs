@@ -13,7 +13,7 @@
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
 //! what it was given. If the writer fails, everything ends; what became of the last frame is known after the next start.
 
-use crate::api::Api;
+use crate::api::{Api, IMPORTS_MAX};
 use crate::checkpoint::{self, Checkpoints};
 use crate::config::Settings;
 use crate::conflicts::{Detector, Found};
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -217,6 +217,7 @@ fn routes(
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),
         sync: sync.clone(),
+        imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
     };
     let routes = api
         .routes()

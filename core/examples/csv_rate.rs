@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p freehold-core --example csv_rate [ROWS] [freehold|netbox]`
 
-use freehold_core::exchange::{Reader, Settings};
+use freehold_core::exchange::{Asked, Reader, Settings};
 use freehold_core::name::SpaceName;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ fn main() {
         "netbox" => "IP Address,Status,DNS Name,Description,VRF,Tags\n",
         _ => "space,address,kind,hardware_address,client_id,duid,host_name,owner,comment,expires,tags,field:rack\n",
     };
-    let settings = Settings { space: SpaceName::from_id("default").expect("an id"), layout: None };
+    let settings = Settings { space: SpaceName::from_id("default").expect("an id"), format: Asked::Any };
     let mut reader = Reader::new(settings);
     let (mut sum, mut bytes) = (0u64, 0usize);
     let (mut spent, mut worked) = (Duration::ZERO, Duration::ZERO);

@@ -23,7 +23,8 @@
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`rows`]: what the rows of lists can be filtered by
 //! - [`access`]: permissions and the roles that hold them
-//! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs
+//! - [`exchange`]: the plan as CSV, Freehold's own and that of other programs; [`import`]: what a file would make of
+//!   the state; [`export`]: the state as rows
 
 pub mod access;
 pub mod address;
@@ -36,7 +37,9 @@ pub mod conflict;
 pub mod decide;
 pub mod desired;
 pub mod exchange;
+pub mod export;
 pub mod filter;
+pub mod import;
 pub mod labels;
 pub mod lease;
 pub mod model;

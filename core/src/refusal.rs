@@ -92,6 +92,8 @@ reasons! {
     MessageTooLarge = "MESSAGE_TOO_LARGE", Invalid;
     /// A file that is not what it should be: its quotes, its characters, the number of its cells.
     MalformedFile = "MALFORMED_FILE", Invalid;
+    /// A file of more bytes, or of more lines, than are taken.
+    FileTooLarge = "FILE_TOO_LARGE", Invalid;
     /// A column that the format does not have, or has twice, or that is missing.
     UnknownColumn = "UNKNOWN_COLUMN", Invalid;
     /// Bytes that are not the message they should be.
@@ -189,6 +191,10 @@ reasons! {
     NotAHold = "NOT_A_HOLD", Precondition;
     /// The hold's deadline is over.
     HoldExpired = "HOLD_EXPIRED", Precondition;
+    /// The file has lines that cannot be imported; nothing of it was.
+    ImportRefused = "IMPORT_REFUSED", Precondition;
+    /// What a line says is not for a person to say: a lease is what a server granted.
+    NotImportable = "NOT_IMPORTABLE", Precondition;
     /// Others use the thing that was to be deleted.
     InUse = "IN_USE", Precondition;
     /// The server's own configuration already serves this network.
@@ -212,6 +218,8 @@ reasons! {
 
     /// The resource changed since the caller read it.
     EtagMismatch = "ETAG_MISMATCH", Conflict;
+    /// What an import would do is not what the caller was shown: something changed since.
+    PlanChanged = "PLAN_CHANGED", Conflict;
     /// What an earlier call with this request id made or changed is gone again.
     ResourceGone = "RESOURCE_GONE", Conflict;
 
@@ -232,6 +240,8 @@ reasons! {
 
     /// Not enough addresses are free where they were asked for.
     NoFreeAddress = "NO_FREE_ADDRESS", Exhausted;
+    /// As many of these are under way as may be at once.
+    TooBusy = "TOO_BUSY", Exhausted;
     /// No block of that length is free, or not as many as asked for.
     NoFreeSubnet = "NO_FREE_SUBNET", Exhausted;
     /// This version cannot do it.

@@ -4,6 +4,7 @@
 //! freehold-load changes --callers 256      durable changes over mTLS gRPC
 //! freehold-load leases --agents 16         lease events taken in durably
 //! freehold-load agents --count 10000       connected agents: memory, and a change to each of them
+//! freehold-load imports                    100,000 addresses from a file: plan and apply, and who waits meanwhile
 //! freehold-load start                      a controller's start with a large state
 //! freehold-load apply                      a change until Kea runs it, a lease until the API shows it; needs root
 //! ```
@@ -20,6 +21,7 @@ mod changes;
 mod disk;
 mod figures;
 mod fleet;
+mod imports;
 mod leases;
 mod meter;
 mod plan;
@@ -61,6 +63,12 @@ enum What {
         #[arg(long, default_value_t = 10_000)]
         count: usize,
     },
+    /// An import: planned, applied, applied beside others; and a long plan.
+    Imports {
+        /// Addresses.
+        #[arg(long, default_value_t = 100_000)]
+        addresses: usize,
+    },
     /// A controller's start.
     Start {
         /// Scopes, each on a network of its own, with five reservations each.
@@ -88,6 +96,7 @@ fn main() -> Result<()> {
         What::Changes { callers } => runtime.block_on(changes::measure(&folder, callers))?,
         What::Leases { agents } => runtime.block_on(leases::measure(&folder, agents))?,
         What::Agents { count } => runtime.block_on(agents::measure(&folder, count))?,
+        What::Imports { addresses } => runtime.block_on(imports::measure(&folder, addresses))?,
         What::Start { scopes, leases } => runtime.block_on(start::measure(&folder, scopes, leases))?,
         What::Apply => apply::measure(&runtime)?,
     };

@@ -12,6 +12,9 @@ use serde_json::Value;
 /// Fields that differ after every change and say nothing.
 const ALWAYS_DIFFERENT: [&str; 2] = ["etag", "updateTime"];
 
+/// Changes that a row names.
+const SHOWN_MAX: usize = 20;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List events, the newest first
@@ -113,8 +116,11 @@ impl Shown for v1::Event {
 
     fn row(&self) -> Vec<String> {
         let what = if self.refusal.is_empty() {
-            let changes = self.changes.iter().map(|change| format!("{} {}", verb(change), change.resource));
-            changes.collect::<Vec<_>>().join(", ")
+            let changes = self.changes.iter().take(SHOWN_MAX);
+            let changes = changes.map(|change| format!("{} {}", verb(change), change.resource));
+            let more = self.change_count.saturating_sub(SHOWN_MAX as u64);
+            let more = (more > 0).then(|| format!("and {more} more"));
+            changes.chain(more).collect::<Vec<_>>().join(", ")
         } else {
             format!("refused: {}", self.refusal)
         };
@@ -138,7 +144,16 @@ impl Shown for v1::Event {
             ("request id", self.request_id.clone()),
             ("refused", refused),
             ("changes", self.changes.iter().flat_map(lines).collect::<Vec<_>>().join("\n")),
+            ("not shown", not_shown(self)),
         ]
+    }
+}
+
+/// How many changes the controller left out; empty if none.
+fn not_shown(event: &v1::Event) -> String {
+    match event.change_count.saturating_sub(event.changes.len() as u64) {
+        0 => String::new(),
+        more => format!("{more} more changes; `freehold history` tells those of one address"),
     }
 }
 

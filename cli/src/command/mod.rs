@@ -6,7 +6,9 @@
 mod agent;
 mod conflict;
 mod event;
+mod export;
 mod field;
+mod import;
 mod ip;
 mod labels;
 mod lease;
@@ -102,6 +104,8 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
+    Import(import::Import),
+    Export(export::Export),
     Search(search::Search),
     Usage(usage::Usage),
     /// Views: groups of prefixes, scopes, addresses or reservations by what they have in common
@@ -189,6 +193,8 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Agent(command) => agent::run(command, &api, screen).await,
         Command::Operator(command) => operator::run(command, &api, environment, screen).await,
         Command::Event(command) => event::run(command, &api, screen).await,
+        Command::Import(import) => import::run(import, &api, environment, screen).await,
+        Command::Export(export) => export::run(&export, &api, screen).await,
         Command::Search(search) => search::run(&search, &api, screen).await,
         Command::Usage(usage) => usage::run(&usage, &api, screen).await,
         Command::View(command) => view::run(command, &api, screen).await,

@@ -73,7 +73,8 @@ impl Api {
         if mutation.validate_only {
             return Ok(self.engine.plan(&command)?);
         }
-        let call = Call { actor, method: mutation.method.to_owned(), request, command, reincarnate_above: None };
+        let call =
+            Call { actor, method: mutation.method.to_owned(), request, command, ahead: None, reincarnate_above: None };
         self.engine.commit(call).await
     }
 
@@ -93,7 +94,7 @@ impl Api {
     }
 
     /// What an entry that is there made different.
-    async fn changes_of(&self, revision: Revision) -> Result<Arc<[Change]>, Status> {
+    pub(super) async fn changes_of(&self, revision: Revision) -> Result<Arc<[Change]>, Status> {
         let mut entries = self.engine.entries_after(Revision(revision.0 - 1));
         let entry = entries.next(1).await.map_err(|error| status::unreadable(&error))?;
         let entry = entry.and_then(|entries| entries.into_iter().next());
@@ -104,7 +105,14 @@ impl Api {
 
 /// The mark of a request that may be repeated, if it has an id.
 pub(super) fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<RequestMark>, Refusal> {
-    let id = mutation.request_id;
+    let mut sha = Sha256::new();
+    sha.update(mutation.method);
+    sha.update(mutation.message.encode_to_vec());
+    mark_of(mutation.request_id, &sha.finalize())
+}
+
+/// The mark of a request with this id, if it has one; `hash` is one of what is asked.
+pub(super) fn mark_of(id: &str, hash: &[u8]) -> Result<Option<RequestMark>, Refusal> {
     if id.is_empty() {
         return Ok(None);
     }
@@ -115,11 +123,8 @@ pub(super) fn mark<M: Message>(mutation: &Mutation<'_, M>) -> Result<Option<Requ
         )
         .at("request_id"));
     }
-    let mut sha = Sha256::new();
-    sha.update(mutation.method);
-    sha.update(mutation.message.encode_to_vec());
     let mut fingerprint = [0; 16];
-    fingerprint.copy_from_slice(&sha.finalize()[..16]);
+    fingerprint.copy_from_slice(&hash[..16]);
     Ok(Some(RequestMark { id: id.to_owned(), fingerprint }))
 }
 

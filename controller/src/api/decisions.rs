@@ -136,6 +136,7 @@ impl Api {
             method: mutation.method.to_owned(),
             request,
             command: Command::NoteDecision { server: name.clone(), what: what.chars().take(WORDS_MAX).collect() },
+            ahead: None,
             reincarnate_above: reincarnate_above(&found),
         };
         let committed = self.engine.commit(call).await.map_err(|error| status::not_committed(&error))?;

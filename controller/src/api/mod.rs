@@ -10,6 +10,7 @@ mod call;
 mod conflicts;
 mod decisions;
 mod events;
+mod exchange;
 mod fields;
 mod history;
 mod labels;
@@ -42,17 +43,20 @@ use freehold_certs::token::Endpoint;
 use freehold_proto::v1::{
     address_service_server::AddressServiceServer, agent_service_server::AgentServiceServer,
     conflict_service_server::ConflictServiceServer, event_service_server::EventServiceServer,
-    field_definition_service_server::FieldDefinitionServiceServer, history_service_server::HistoryServiceServer,
-    lease_service_server::LeaseServiceServer, operator_service_server::OperatorServiceServer,
-    plan_service_server::PlanServiceServer, prefix_service_server::PrefixServiceServer,
-    reclaim_service_server::ReclaimServiceServer, reservation_service_server::ReservationServiceServer,
-    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
-    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
-    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
-    watch_service_server::WatchServiceServer,
+    exchange_service_server::ExchangeServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
+    history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
+    operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
+    prefix_service_server::PrefixServiceServer, reclaim_service_server::ReclaimServiceServer,
+    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
+    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, utilisation_service_server::UtilisationServiceServer,
+    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tonic::service::Routes;
+
+pub use exchange::IMPORTS_MAX;
 
 /// Largest message that a client may send, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -78,6 +82,8 @@ pub struct Api {
     pub endpoint: Endpoint,
     /// Where decisions about servers are carried out.
     pub sync: Sync,
+    /// Turns of those who import.
+    pub imports: Arc<Semaphore>,
 }
 
 impl Api {
@@ -105,6 +111,7 @@ impl Api {
             OperatorServiceServer,
             LeaseServiceServer,
             EventServiceServer,
+            ExchangeServiceServer,
             HistoryServiceServer,
             SearchServiceServer,
             UtilisationServiceServer,

@@ -20,6 +20,8 @@ use tonic::{Request, Response, Status};
 
 /// Silence after which a bookmark is sent.
 const BOOKMARK: Duration = Duration::from_secs(10);
+/// Changes in one answer at most: an import is one entry, and may have a hundred thousand.
+const CHANGES_MAX: usize = 1_000;
 /// Entries read at a time.
 const STRIDE: usize = 256;
 
@@ -58,6 +60,8 @@ struct Watcher {
     kinds: Vec<String>,
     entries: Entries,
     ready: VecDeque<Arc<Entry>>,
+    /// The entry of which not all was told, and the place of the change that comes next.
+    begun_with: Option<(Arc<Entry>, usize)>,
     begun: bool,
 }
 
@@ -73,6 +77,20 @@ impl Watcher {
         WatchResponse { revision: self.entries.position().0, time: None, changes: Vec::new() }
     }
 
+    /// The changes of an entry from a place on, as many as one answer has; `None` if nothing of that is seen.
+    fn part(&mut self, entry: Arc<Entry>, from: usize) -> Option<WatchResponse> {
+        let left = &entry.changes()[from..];
+        let seen = left.iter().enumerate().filter(|(_, change)| self.sees(change)).take(CHANGES_MAX + 1);
+        let mut seen: Vec<_> = seen.collect();
+        let next = if seen.len() > CHANGES_MAX { seen.pop().map(|(place, _)| from + place) } else { None };
+        let changes: Vec<_> = seen.into_iter().map(|(_, change)| change_message(change)).collect();
+        // Who goes on from the middle of an entry begins it again.
+        let revision = if next.is_some() { entry.revision.0 - 1 } else { entry.revision.0 };
+        let time = Some(time::message(entry.at));
+        self.begun_with = next.map(|next| (entry, next));
+        (!changes.is_empty()).then_some(WatchResponse { revision, time, changes })
+    }
+
     /// The next answer; `None` when the controller stops.
     async fn next(&mut self) -> Option<Result<WatchResponse, Status>> {
         if !self.begun {
@@ -80,15 +98,12 @@ impl Watcher {
             return Some(Ok(self.bookmark()));
         }
         loop {
-            while let Some(entry) = self.ready.pop_front() {
+            while let Some((entry, from)) = self.begun_with.take().or_else(|| Some((self.ready.pop_front()?, 0))) {
                 if let Err(lost) = self.api.still_may(&self.operator, Permission::Watch) {
                     return Some(Err(lost));
                 }
-                let changes: Vec<_> =
-                    entry.changes().iter().filter(|change| self.sees(change)).map(change_message).collect();
-                if !changes.is_empty() {
-                    let time = Some(time::message(entry.at));
-                    return Some(Ok(WatchResponse { revision: entry.revision.0, time, changes }));
+                if let Some(answer) = self.part(entry, from) {
+                    return Some(Ok(answer));
                 }
             }
             match tokio::time::timeout(BOOKMARK, self.entries.next(STRIDE)).await {
@@ -127,6 +142,7 @@ impl WatchService for Api {
             kinds: request.kinds,
             entries,
             ready: VecDeque::new(),
+            begun_with: None,
             begun: false,
         };
         let stream = futures_util::stream::unfold(watcher, |mut watcher| async move {

@@ -15,16 +15,28 @@ pub struct Call {
     pub request: Option<RequestMark>,
     /// What is asked.
     pub command: Command,
+    /// What was decided of the command before, off the writer's thread.
+    pub ahead: Option<Ahead>,
     /// Set if the call decides that this store's history is the truth: the highest incarnation known of. The store's rises
     /// above it.
     pub reincarnate_above: Option<u64>,
+}
+
+/// Changes that were decided before the call, on a snapshot. They are made if nothing was committed since; else the call is
+/// refused with [`Reason::PlanChanged`](freehold_core::Reason::PlanChanged), and the writer has lost no time over it.
+#[derive(Debug, Clone)]
+pub struct Ahead {
+    /// The revision of the snapshot.
+    pub base: Revision,
+    /// What was decided.
+    pub changes: Vec<Change>,
 }
 
 impl Call {
     /// A call of Freehold itself, such as taking note of what a server was proven to run.
     pub fn internal(principal: impl Into<String>, method: &str, command: Command) -> Self {
         let actor = Actor { principal: principal.into(), ..Actor::default() };
-        Self { actor, method: method.to_owned(), request: None, command, reincarnate_above: None }
+        Self { actor, method: method.to_owned(), request: None, command, ahead: None, reincarnate_above: None }
     }
 }
 

@@ -17,7 +17,7 @@ mod history;
 mod tests;
 mod writer;
 
-pub use call::{Call, CommitError, Committed};
+pub use call::{Ahead, Call, CommitError, Committed};
 pub use history::{Entries, HistoryError};
 
 use crate::ledger::{Hash, History, Identity, Ledger};
@@ -28,6 +28,7 @@ use freehold_core::{Change, Command, Entry, Refusal, Revision, State, Timestamp,
 use history::Recent;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
+pub use writer::ENTRY_BYTES_MAX;
 use writer::{Job, Writer};
 
 /// How the engine learns the time.

@@ -19,7 +19,7 @@ const FRAME_ENTRIES_MAX: usize = 4096;
 const FRAME_BYTES: usize = 4 << 20;
 
 /// Bytes of one entry at most: with the frame that it comes last in, well under what the journal takes.
-pub(super) const ENTRY_BYTES_MAX: usize = 32 << 20;
+pub const ENTRY_BYTES_MAX: usize = 56 << 20;
 const _: () = assert!(((FRAME_BYTES + ENTRY_BYTES_MAX) as u64) < freehold_journal::GROUP_BYTES_MAX);
 
 /// Work for the writer.
@@ -131,8 +131,8 @@ impl Writer {
         }
     }
 
-    fn decide_call(&mut self, call: Call, frame: &mut Frame) -> Result<Result<Decided, Refusal>, LedgerError> {
-        let changes = match self.decide_changes(&call) {
+    fn decide_call(&mut self, mut call: Call, frame: &mut Frame) -> Result<Result<Decided, Refusal>, LedgerError> {
+        let changes = match self.decide_changes(&mut call) {
             Ok(Ok(changes)) => changes,
             Ok(Err(before)) => return Ok(Ok(before)),
             Err(refusal) => return Ok(Err(refusal)),
@@ -148,12 +148,16 @@ impl Writer {
     }
 
     /// The changes that a call makes, or what it comes to without any.
-    fn decide_changes(&self, call: &Call) -> Result<Result<Vec<Change>, Decided>, Refusal> {
+    fn decide_changes(&self, call: &mut Call) -> Result<Result<Vec<Change>, Decided>, Refusal> {
         if let Some(before) = self.repetition(&call.actor, call.request.as_ref())? {
             let (revision, about) = (before.revision, before.about.clone());
             return Ok(Err(Decided { revision, changes: Arc::new([]), about }));
         }
-        let changes = decide(&self.state, &call.command, self.last_time)?;
+        let changes = match call.ahead.take() {
+            Some(ahead) if ahead.base == self.state.revision() => ahead.changes,
+            Some(_) => return Err(Refusal::new(Reason::PlanChanged, "something was changed since this was decided")),
+            None => decide(&self.state, &call.command, self.last_time)?,
+        };
         if changes.is_empty() {
             return Ok(Err(Decided { revision: self.state.revision(), changes: Arc::new([]), about: None }));
         }

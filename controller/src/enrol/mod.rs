@@ -98,7 +98,7 @@ async fn renewed(
     let command = Command::RenewAgent { name: name.clone(), shown, certificate: record_of(&issued.leaf) };
     context
         .engine
-        .commit(Call { actor, method: method.to_owned(), request: None, command, reincarnate_above: None })
+        .commit(Call { actor, method: method.to_owned(), request: None, command, ahead: None, reincarnate_above: None })
         .await?;
     Ok(issued)
 }

@@ -52,7 +52,8 @@ impl Enrolment {
             let certificate = record_of(&issued.leaf);
             let command = Command::EnrolAgent { token: token.clone(), secret, id: *id.as_bytes(), certificate };
             let actor = peer.actor(token.to_string());
-            let call = Call { actor, method: ENROL.to_owned(), request: None, command, reincarnate_above: None };
+            let call =
+                Call { actor, method: ENROL.to_owned(), request: None, command, ahead: None, reincarnate_above: None };
             let committed = match self.context.engine.commit(call).await {
                 Err(CommitError::Refused(refusal)) if refusal.reason == Reason::TokenRefused => {
                     self.count_wrong_secret(peer, token, secret).await?;
@@ -80,7 +81,14 @@ impl Enrolment {
         let command = Command::CountWrongSecret { token, secret };
         self.context
             .engine
-            .commit(Call { actor, method: ENROL.to_owned(), request: None, command, reincarnate_above: None })
+            .commit(Call {
+                actor,
+                method: ENROL.to_owned(),
+                request: None,
+                command,
+                ahead: None,
+                reincarnate_above: None,
+            })
             .await?;
         Ok(())
     }

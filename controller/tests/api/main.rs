@@ -6,6 +6,7 @@ mod bad_input;
 mod conflicts;
 mod decisions;
 mod events;
+mod exchange;
 mod history;
 mod house;
 mod lists;

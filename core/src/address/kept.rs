@@ -49,6 +49,7 @@ impl Kept {
                 Why::Assigned(claim) => made = Some(claim.stamp.created),
                 Why::Reserved(found) => made = Some(found.stamp.created),
                 Why::Leased { lease, .. } => seen = seen.max(Some(lease.cltt)),
+                Why::Answers(sighting) => seen = seen.max(Some(sighting.stamp.updated)),
                 Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => {}
             }
         }

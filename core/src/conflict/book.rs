@@ -172,6 +172,7 @@ fn places_of(clash: &Clash) -> Vec<Place> {
             vec![Place::Reserved(reservation.name.clone())]
         }
         Clash::LeasedTwice { name, .. } => vec![Place::Address(name.clone())],
+        Clash::Answers(sighting) => vec![Place::Address(sighting.name.clone())],
         Clash::ClientElsewhere { firm, .. } => {
             firm.client().map(|client| Place::Client(one_way(client))).into_iter().collect()
         }

@@ -3,7 +3,7 @@ use crate::bundle::ResourceKey;
 use crate::change::RecordKey;
 use crate::client::ClientIdentity;
 use crate::lease::Lease;
-use crate::model::{Assignment, ForeignSubnet, Rejection, Reservation, Scope};
+use crate::model::{Assignment, ForeignSubnet, Rejection, Reservation, Scope, Sighting};
 use crate::name::{AddressName, ConflictName, ServerName, SpaceName};
 use crate::net::Cidr;
 use crate::time::Timestamp;
@@ -23,6 +23,8 @@ pub enum ConflictKind {
     LeasedTwice,
     /// A client with an address of its own leases another one in the same network.
     ClientElsewhere,
+    /// Somebody answers on an address that is free.
+    AnswersThoughFree,
     /// Two scopes that share addresses are to be served by one server.
     ScopesOverlap,
     /// A server serves by its own configuration what a scope serves.
@@ -38,6 +40,7 @@ impl ConflictKind {
         Self::LeaseOnReserved,
         Self::LeasedTwice,
         Self::ClientElsewhere,
+        Self::AnswersThoughFree,
         Self::ScopesOverlap,
         Self::ForeignSubnet,
         Self::Refused,
@@ -118,6 +121,8 @@ pub enum Clash {
         /// The other.
         lease: Arc<Lease>,
     },
+    /// Somebody answers on an address that nobody was given.
+    Answers(Arc<Sighting>),
     /// Two active scopes of two spaces share addresses and have one server.
     ScopesOverlap {
         /// The server.
@@ -167,6 +172,7 @@ impl Clash {
             Self::LeaseAgainst { firm: Firm::Reserved(..), .. } => ConflictKind::LeaseOnReserved,
             Self::LeasedTwice { .. } => ConflictKind::LeasedTwice,
             Self::ClientElsewhere { .. } => ConflictKind::ClientElsewhere,
+            Self::Answers(_) => ConflictKind::AnswersThoughFree,
             Self::ScopesOverlap { .. } => ConflictKind::ScopesOverlap,
             Self::ForeignSubnet { .. } => ConflictKind::ForeignSubnet,
             Self::Refused { .. } => ConflictKind::Refused,
@@ -185,6 +191,7 @@ impl Clash {
                 vec![(space, Cidr::of_one(address))]
             }
             Self::LeasedTwice { name, .. } => vec![(name.space.clone(), Cidr::of_one(name.address))],
+            Self::Answers(sighting) => vec![(sighting.name.space.clone(), Cidr::of_one(sighting.name.address))],
             Self::ClientElsewhere { firm, lease, .. } => {
                 let (space, address) = of(firm);
                 vec![(space.clone(), Cidr::of_one(address)), (space, Cidr::of_one(lease.address))]
@@ -208,6 +215,7 @@ impl Clash {
     pub fn servers(&self) -> Vec<&ServerName> {
         match self {
             Self::LeasedTwice { one, other, .. } => vec![&one.0, &other.0],
+            Self::Answers(_) => Vec::new(),
             Self::LeaseAgainst { server, .. }
             | Self::ClientElsewhere { server, .. }
             | Self::ScopesOverlap { server, .. }
@@ -226,6 +234,7 @@ impl Clash {
             Self::LeasedTwice { one, other, .. } => {
                 vec![leased(&one.0, &one.1), leased(&other.0, &other.1)]
             }
+            Self::Answers(sighting) => vec![sighting.name.to_string()],
             Self::ScopesOverlap { one, other, .. } => vec![one.name.to_string(), other.name.to_string()],
             Self::ForeignSubnet { scope, .. } => vec![scope.name.to_string()],
             Self::Refused { record, .. } => vec![record.to_string()],
@@ -239,6 +248,7 @@ impl Clash {
                 firm.since().max(lease.cltt)
             }
             Self::LeasedTwice { one, other, .. } => one.1.cltt.max(other.1.cltt),
+            Self::Answers(sighting) => sighting.stamp.created,
             Self::ScopesOverlap { one, other, .. } => one.stamp.updated.max(other.stamp.updated),
             Self::ForeignSubnet { scope, .. } => scope.stamp.updated,
             Self::Refused { rejection, .. } => rejection.at,
@@ -262,6 +272,7 @@ impl Clash {
                 let client = firm.client().map(|client| one_way(client).to_string()).unwrap_or_default();
                 format!("{} {server} {} {client}", place(&space, address), sorted(lease.address))
             }
+            Self::Answers(sighting) => place(&sighting.name.space, sighting.name.address),
             Self::ScopesOverlap { one, other, .. } => format!("{} {}", one.name, other.name),
             Self::ForeignSubnet { server, foreign, scope } => {
                 format!("{} {server} {} {}", scope.name, foreign.network, foreign.subnet_id)

@@ -63,6 +63,8 @@ impl<'a> Facts<'a> {
                 let firm = Firm::Assigned(Arc::clone(assignment));
                 clashes.push(Clash::LeaseAgainst { firm, server: (*server).clone(), lease: Arc::clone(lease) });
             }
+        } else if let Some(sighting) = self.state.sighting(name).filter(|_| leases.is_empty()) {
+            clashes.push(Clash::Answers(Arc::clone(sighting)));
         }
         for (n, one) in leases.iter().enumerate() {
             for other in leases[n + 1..].iter().filter(|other| differ(one.1, other.1)) {

@@ -4,7 +4,7 @@ use crate::bundle::ResourceKind;
 use crate::change::RecordKey;
 use crate::client::HardwareAddress;
 use crate::lease::Lease;
-use crate::model::Scope;
+use crate::model::{Scope, Sighting};
 use crate::name::{AddressName, ReservationName, ServerName};
 use crate::time::Revision;
 
@@ -105,6 +105,7 @@ impl Clash {
             }
             Self::LeasedTwice { name, one, other, .. } => twice(name, [&one.0, &other.0]),
             Self::ClientElsewhere { firm, server, lease } => elsewhere(firm, server, lease),
+            Self::Answers(sighting) => answers(sighting),
             Self::ScopesOverlap { one, other, .. } => vec![
                 outside(format!("Let another server serve {} or {}.", one.name, other.name)),
                 deactivate(one),
@@ -120,6 +121,28 @@ impl Clash {
             Self::Refused { server, key, record, .. } => refused(server, key.kind, record),
         }
     }
+}
+
+fn answers(sighting: &Sighting) -> Vec<Resolution> {
+    let AddressName { space, address } = &sighting.name;
+    let found = outside(format!("Find the device that answers on {address} and give it an address of its own."));
+    let hardware = sighting.hardware.as_ref().map(ToString::to_string);
+    let mut arguments = vec![
+        ("parent", space.to_string()),
+        ("addresses", address.to_string()),
+        ("purpose", "ADDRESS_PURPOSE_CLAIM".to_owned()),
+        ("accept_risk", "true".to_owned()),
+    ];
+    arguments.extend(hardware.map(|hardware| ("details.hardware_address", hardware)));
+    vec![
+        found,
+        call("Claim the address for it.".to_owned(), "/freehold.v1.AddressService/AllocateAddresses", arguments),
+        call(
+            "Forget that it answered, once the device is gone: the address is given out again then.".to_owned(),
+            "/freehold.v1.AddressService/ClearSighting",
+            vec![("name", sighting.name.to_string())],
+        ),
+    ]
 }
 
 fn twice(name: &AddressName, servers: [&ServerName; 2]) -> Vec<Resolution> {

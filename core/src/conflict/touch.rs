@@ -12,7 +12,7 @@ use std::net::IpAddr;
 /// What conflicts are bound to: whoever changes a fact about it has it looked at again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// An address, with what is assigned and leased there.
+    /// An address, with what is assigned and leased there, and who answers on it.
     Address(AddressName),
     /// A reserved address, with what is leased there.
     Reserved(ReservationName),
@@ -55,6 +55,9 @@ impl Touched {
                     self.0.insert(Place::Server(server.name.clone()));
                     self.refusals(facts, &server.name);
                 }
+                Record::Sighting(sighting) => {
+                    self.0.insert(Place::Address(sighting.name.clone()));
+                }
                 Record::Space(_)
                 | Record::Prefix(_)
                 | Record::ServerStatus(_)
@@ -62,6 +65,7 @@ impl Touched {
                 | Record::Token(_)
                 | Record::Operator(_)
                 | Record::Field(_)
+                | Record::View(_)
                 | Record::NextSubnetId(_) => {}
             }
         }

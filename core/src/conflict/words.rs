@@ -58,6 +58,10 @@ impl Clash {
             Self::ClientElsewhere { firm: given, server, lease } => {
                 format!("{}, which uses {} of the same network instead: {server} leases it", firm(given), lease.address)
             }
+            Self::Answers(sighting) => {
+                let who = sighting.hardware.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
+                format!("{} is free, and {who} answered on it when {} asked", sighting.name.address, sighting.agent)
+            }
             Self::ScopesOverlap { server, one, other } => format!(
                 "{server} is to serve {} ({} of {}) and {} ({} of {}), which share addresses",
                 one.name, one.network, one.space, other.name, other.network, other.space

@@ -19,7 +19,7 @@ mod server;
 mod sighting;
 mod space;
 mod subnet;
-mod together;
+pub(crate) mod together;
 mod view;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};

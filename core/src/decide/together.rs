@@ -21,14 +21,14 @@ pub(super) fn decide_all(state: &State, commands: &[Command], now: Timestamp) ->
 }
 
 /// Changes in the order of their records' first change, each record from its first before to its last after.
-#[derive(Default)]
-struct Folded {
+#[derive(Debug, Default)]
+pub(crate) struct Folded {
     changes: Vec<Option<Change>>,
     places: HashMap<RecordKey, usize>,
 }
 
 impl Folded {
-    fn extend(&mut self, changes: Vec<Change>) {
+    pub(crate) fn extend(&mut self, changes: Vec<Change>) {
         for change in changes {
             let place = *self.places.entry(change.key()).or_insert_with(|| {
                 self.changes.push(None);
@@ -41,7 +41,7 @@ impl Folded {
         }
     }
 
-    fn into_changes(self) -> Vec<Change> {
+    pub(crate) fn into_changes(self) -> Vec<Change> {
         self.changes.into_iter().flatten().collect()
     }
 }

@@ -7,7 +7,7 @@ use super::row::{AddressKind, AddressRow, Item, LeaseRow, PrefixRow, RangeKind, 
 use crate::client::ClientIdentity;
 use crate::command::NewScope;
 use crate::lease::{Lease, LeaseState};
-use crate::model::{Exclusion, LeaseTimes, PrefixKind, ScopeStatus};
+use crate::model::{Exclusion, LeaseTimes, PrefixKind, PrefixStatus, ScopeStatus};
 use crate::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family, family, parse_address};
 use crate::option::{OptionValue, Options};
@@ -43,30 +43,37 @@ fn prefix(cells: &mut Cells<'_>, default: &SpaceName) -> Option<PrefixRow> {
     let mask = cells.text(Role::Mask).trim();
     let own = cells.own();
     let cidr = cells.need(Role::Prefix, |text| if own { text.parse() } else { any_cidr(text, mask) });
-    let kind = match own {
-        true => cells.parse(Role::Kind, |text| {
-            one_of(text, &[("container", PrefixKind::Container), ("network", PrefixKind::Network)])
-        }),
-        false => foreign_prefix_kind(cells),
+    let (kind, status) = match own {
+        true => {
+            let kinds = [("container", PrefixKind::Container), ("network", PrefixKind::Network)];
+            let kind = cells.parse(Role::Kind, |text| one_of(text, &kinds));
+            (kind, cells.parse(Role::Status, |text| one_of(text, &PrefixStatus::ALL.map(|s| (s.word(), s)))))
+        }
+        false => foreign_prefix_status(cells),
     };
     let (title, description) = (cells.words(Role::Title, "title"), cells.words(Role::Description, "description"));
     Some(PrefixRow {
         name: PrefixName { space: space?, cidr: cidr? },
         kind,
+        status,
         title,
         description,
         labels: Default::default(),
     })
 }
 
-/// NetBox has containers; that its other prefixes hold no prefixes is not said by any source.
-fn foreign_prefix_kind(cells: &mut Cells<'_>) -> Option<PrefixKind> {
+/// NetBox has containers; that its other prefixes hold no prefixes is not said by any source. A status that Freehold has too is
+/// that one, any other a custom field.
+fn foreign_prefix_status(cells: &mut Cells<'_>) -> (Option<PrefixKind>, Option<PrefixStatus>) {
     let status = cells.text(Role::Status).trim();
     if status.eq_ignore_ascii_case("container") {
-        return Some(PrefixKind::Container);
+        return (Some(PrefixKind::Container), None);
     }
-    cells.keep("status", status);
-    cells.sheet.layout.prefix_kind
+    let known = PrefixStatus::ALL.into_iter().find(|known| known.word().eq_ignore_ascii_case(status));
+    if known.is_none() {
+        cells.keep("status", status);
+    }
+    (cells.sheet.layout.prefix_kind, known)
 }
 
 fn address(cells: &mut Cells<'_>, default: &SpaceName) -> Option<AddressRow> {

@@ -280,7 +280,7 @@ fn name_without_rd(text: &str) -> &str {
 }
 
 /// As much of a text as fits, on one line.
-fn shortened(text: &str) -> Text {
+pub(crate) fn shortened(text: &str) -> Text {
     let fits = |c: char| if Text::parse(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { ' ' };
     let line: String = text.chars().take(TEXT_CHARS_MAX).map(fits).collect();
     Text::parse(line.trim_end()).expect("short and without control characters")

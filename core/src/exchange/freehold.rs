@@ -19,6 +19,7 @@ pub(super) const PREFIXES: Layout = own(
         ("space", Is(Role::Space)),
         ("prefix", Is(Role::Prefix)),
         ("kind", Is(Role::Kind)),
+        ("status", Is(Role::Status)),
         ("title", Is(Role::Title)),
         ("description", Is(Role::Description)),
         ("tags", Is(Role::Tags)),

@@ -151,7 +151,7 @@ fn escaped(text: &str) -> String {
 
 /// An id out of a heading as people write it: `Asset Tag (neu)` becomes `asset-tag-neu`, `Gebäude` `gebaeude`. Empty if
 /// nothing is left.
-pub(super) fn slug(heading: &str) -> String {
+pub(crate) fn slug(heading: &str) -> String {
     let mut slug = String::new();
     for c in heading.chars().flat_map(char::to_lowercase) {
         match c {

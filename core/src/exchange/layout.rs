@@ -207,8 +207,9 @@ fn alike(a: &str, b: &str) -> bool {
 }
 
 /// The format that knows the most columns of a header; Freehold's own where it knows as many.
-pub(super) fn recognise(header: &[&str]) -> Result<&'static Layout, Refusal> {
-    let scored = LAYOUTS.iter().filter_map(|layout| Some((layout.score(header)?, *layout)));
+pub(super) fn recognise(header: &[&str], source: Option<Source>) -> Result<&'static Layout, Refusal> {
+    let asked = LAYOUTS.iter().filter(|layout| source.is_none_or(|source| layout.source == source));
+    let scored = asked.filter_map(|layout| Some((layout.score(header)?, *layout)));
     let mut best: Vec<(usize, &'static Layout)> = Vec::new();
     for (score, layout) in scored {
         match best.first() {
@@ -220,6 +221,13 @@ pub(super) fn recognise(header: &[&str]) -> Result<&'static Layout, Refusal> {
     match best.as_slice() {
         [(_, only)] => Ok(only),
         [(_, first), ..] if first.own() => Ok(first),
+        [] if source.is_some_and(|source| source != Source::Freehold) => Err(Refusal::new(
+            Reason::UnknownColumn,
+            format!(
+                "the header is of no export of {} that is known; see docs/formats/csv.md for which are",
+                source.map_or_else(String::new, |source| source.to_string())
+            ),
+        )),
         [] => Err(Refusal::new(
             Reason::UnknownColumn,
             "the header is of no known format: it needs a column such as prefix, address, start and end, network or server; \

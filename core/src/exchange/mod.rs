@@ -3,7 +3,8 @@
 //!
 //! Text becomes [`Row`]s by a [`Reader`], which is pushed bytes in pieces of any size and keeps no more than one record,
 //! so that a million lines cost the memory of one; rows become text by a [`Writer`], and what it writes reads back the
-//! same. Nothing here compares a row with the state or changes anything: that is for who plans the import.
+//! same. Nothing here compares a row with the state or changes anything: that is for [`import`](crate::import). Rows of the
+//! state are made by [`export`](crate::export).
 //!
 //! - [`record`]: bytes into records; quotes, lines, limits
 //! - [`layout`], with a file for each source: what columns mean, and whose header it is
@@ -30,10 +31,12 @@ mod sheet;
 mod windows;
 mod write;
 
+pub(crate) use cells::shortened;
 pub use fault::{Column, FAULTS_MAX, Fault, Faults, NOTES_MAX, Note};
+pub(crate) use labels::slug;
 pub use labels::{FieldId, Labels};
 pub use layout::{LAYOUTS, Layout, Source, Table};
-pub use read::{Outcome, Reader, SPACES_MAX, Settings};
+pub use read::{Asked, Outcome, Reader, SPACES_MAX, Settings};
 pub use record::{COLUMNS_MAX, RECORD_BYTES_MAX};
 pub use row::{AddressKind, AddressRow, Item, LeaseRow, PrefixRow, RangeKind, RangeRow, ReservationRow, Row, ScopeRow};
 pub use sheet::Sheet;

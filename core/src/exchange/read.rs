@@ -3,7 +3,7 @@
 use super::build;
 use super::cells::{Cells, Tally};
 use super::fault::{Column, Fault, Faults, Note};
-use super::layout::Layout;
+use super::layout::{Layout, Source};
 use super::record::{NOT_UTF8, RECORD_BYTES_MAX, Record, Records, fault};
 use super::row::Row;
 use super::sheet::Sheet;
@@ -19,8 +19,20 @@ pub const SPACES_MAX: usize = 10_000;
 pub struct Settings {
     /// The space of lines that name none.
     pub space: SpaceName,
-    /// The format; `None` to find out by the header.
-    pub layout: Option<&'static Layout>,
+    /// The format, where it is not to be found out by the header among all.
+    pub format: Asked,
+}
+
+/// Which format a file is asked to be read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Asked {
+    /// Whichever its header is of.
+    #[default]
+    Any,
+    /// One of this program's, by its header.
+    Of(Source),
+    /// This one.
+    Exactly(&'static Layout),
 }
 
 /// Reads one file. Its memory does not grow with the file: one record, at most [`FAULTS_MAX`](super::FAULTS_MAX) faults,
@@ -135,6 +147,11 @@ impl Reader {
         }
     }
 
+    /// The spaces that it names so far, by what it calls them.
+    pub fn spaces(&self) -> &BTreeMap<String, SpaceName> {
+        &self.tally.spaces
+    }
+
     /// How many rows came out so far.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -176,7 +193,7 @@ impl Reader {
     fn read_header(&mut self, first: u64, header: &str) {
         let delimiter = delimiter_of(header);
         let mut records = Records::new(delimiter as u8, first);
-        let (faults, notes, asked) = (&mut self.tally.faults, &mut self.tally.notes, self.settings.layout);
+        let (faults, notes, asked) = (&mut self.tally.faults, &mut self.tally.notes, self.settings.format);
         let mut sheet = None;
         let mut take = |record: Result<Record<'_>, Fault>| match record {
             Ok(record) => sheet = Sheet::read(&record, delimiter, asked, faults, notes),

@@ -6,7 +6,7 @@ use super::layout::Table;
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use crate::command::NewScope;
 use crate::lease::Lease;
-use crate::model::PrefixKind;
+use crate::model::{PrefixKind, PrefixStatus};
 use crate::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use crate::net::AddressRange;
 use crate::text::{HostName, Text};
@@ -83,6 +83,8 @@ pub struct PrefixRow {
     pub name: PrefixName,
     /// What it holds; `None` where the file does not say: a container if it turns out to hold prefixes.
     pub kind: Option<PrefixKind>,
+    /// How far it has come; `None` where the file does not say.
+    pub status: Option<PrefixStatus>,
     /// A heading.
     pub title: Text,
     /// What it is for.

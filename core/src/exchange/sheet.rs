@@ -3,6 +3,7 @@
 use super::fault::{Column, Fault, Faults, Notes};
 use super::labels::{FieldId, slug};
 use super::layout::{Layout, Meaning, Role, Table, recognise};
+use super::read::Asked;
 use super::record::Record;
 use crate::option::OptionCode;
 use crate::refusal::{Reason, Refusal};
@@ -36,6 +37,18 @@ impl Sheet {
         }
     }
 
+    /// The column that says what this column of Freehold's own table says, or that is this custom field's.
+    pub fn column_of(&self, column: &str) -> Option<Column> {
+        if let Some(id) = column.strip_prefix("field:") {
+            let found = self.fields.iter().find(|(_, known)| known.as_str() == id);
+            return found.map(|(index, _)| self.column(*index));
+        }
+        match Layout::of(self.layout.table).meaning(column) {
+            Some(Meaning::Is(role)) => self.index(role).map(|index| self.column(index)),
+            _ => None,
+        }
+    }
+
     /// Custom fields that it has columns for.
     pub fn fields(&self) -> impl Iterator<Item = &FieldId> {
         self.fields.iter().map(|(_, id)| id)
@@ -58,14 +71,19 @@ impl Sheet {
     pub(super) fn read(
         header: &Record<'_>,
         delimiter: char,
-        asked: Option<&'static Layout>,
+        asked: Asked,
         faults: &mut Faults,
         notes: &mut Notes,
     ) -> Option<Self> {
         let cells: Vec<&str> = (0..header.len()).map(|i| header.cell(i).trim()).collect();
         let names: Vec<String> = cells.iter().map(|name| name.chars().take(80).collect()).collect();
         let whole = |refusal| Fault { line: header.line, column: None, refusal };
-        let layout = match asked.map_or_else(|| recognise(&cells), Ok) {
+        let layout = match asked {
+            Asked::Exactly(layout) => Ok(layout),
+            Asked::Of(source) => recognise(&cells, Some(source)),
+            Asked::Any => recognise(&cells, None),
+        };
+        let layout = match layout {
             Ok(layout) => layout,
             Err(refusal) => {
                 faults.add(whole(refusal));

@@ -7,7 +7,7 @@ use super::layout::{Layout, Table};
 use super::row::{AddressKind, Item, RangeKind};
 use crate::client::ClientIdentity;
 use crate::lease::LeaseState;
-use crate::model::{PrefixKind, ScopeStatus};
+use crate::model::{PrefixKind, PrefixStatus, ScopeStatus};
 use crate::name::{ServerName, SpaceName};
 use crate::option::OptionCode;
 use std::fmt::Display;
@@ -99,6 +99,7 @@ impl Writer {
                     PrefixKind::Container => "container",
                     PrefixKind::Network => "network",
                 }));
+                line.cell(row.status.map_or("", PrefixStatus::word));
                 line.cell(row.title.as_str());
                 line.cell(row.description.as_str());
                 line.cell(&row.labels.write_tags());

@@ -27,6 +27,21 @@ pub enum PrefixStatus {
     Reserved,
 }
 
+impl PrefixStatus {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Planned, Self::Active, Self::Deprecated, Self::Reserved];
+
+    /// The word for it in files and filters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Reserved => "reserved",
+        }
+    }
+}
+
 /// A node of the plan: a CIDR in a space. Nesting is by containment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {

@@ -8,7 +8,7 @@ use freehold_core::exchange::{
     Table,
 };
 use freehold_core::lease::{Lease, LeaseState};
-use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, ScopeStatus};
+use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, PrefixStatus, ScopeStatus};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
@@ -140,8 +140,10 @@ pub(crate) fn item(table: Table) -> BoxedStrategy<Item> {
 
 fn prefix() -> impl Strategy<Value = Item> {
     let kind = of(prop_oneof![Just(PrefixKind::Container), Just(PrefixKind::Network)]);
-    (space(), cidr(), kind, words(), words(), labels()).prop_map(|(space, cidr, kind, title, description, labels)| {
-        Item::Prefix(PrefixRow { name: PrefixName { space, cidr }, kind, title, description, labels })
+    let status = of(proptest::sample::select(PrefixStatus::ALL.to_vec()));
+    let drawn = (space(), cidr(), kind, status, words(), words(), labels());
+    drawn.prop_map(|(space, cidr, kind, status, title, description, labels)| {
+        Item::Prefix(PrefixRow { name: PrefixName { space, cidr }, kind, status, title, description, labels })
     })
 }
 

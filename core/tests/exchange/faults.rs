@@ -128,7 +128,7 @@ fn a_header_that_is_wrong_makes_no_row() {
     check(
         "prefix,colour,field:Rack,title,title\n10.0.0.0/8,,,,\n",
         &[
-            "line 1, column 2 (colour): no column is called \"colour\" in freehold-prefixes; there are space, prefix, kind, title, description, tags, and field:ID for a custom field",
+            "line 1, column 2 (colour): no column is called \"colour\" in freehold-prefixes; there are space, prefix, kind, status, title, description, tags, and field:ID for a custom field",
             "line 1, column 3 (field:Rack): \"Rack\" is not the id of a custom field: use 1 to 63 characters of a-z, 0-9 and inner hyphens or underscores",
             "line 1, column 5 (title): there are two columns for what \"title\" says; leave one out",
         ],

@@ -8,11 +8,12 @@ mod reading;
 mod round_trip;
 mod samples;
 
-use freehold_core::exchange::{Item, Layout, Outcome, Reader, Row, Settings};
+use freehold_core::exchange::{Asked, Item, Layout, Outcome, Reader, Row, Settings};
 use freehold_core::name::SpaceName;
 
 pub(crate) fn settings(layout: Option<&'static Layout>) -> Settings {
-    Settings { space: SpaceName::from_id("default").expect("an id"), layout }
+    let format = layout.map_or(Asked::Any, Asked::Exactly);
+    Settings { space: SpaceName::from_id("default").expect("an id"), format }
 }
 
 /// Reads `text` in pieces of `piece` bytes.

@@ -3,6 +3,7 @@
 mod addresses;
 mod conflicts;
 mod draws;
+mod files;
 mod universe;
 mod usage;
 
@@ -261,6 +262,7 @@ proptest! {
             carry_out(&mut history, step);
         }
         comes_back(&history);
+        files::nothing_comes_of_its_own_files(&history.state, history.now);
     }
 }
 

@@ -41,6 +41,7 @@ fn kind(kind: ConflictKind) -> Kind {
         ConflictKind::LeaseOnReserved => Kind::LeaseOnReserved,
         ConflictKind::LeasedTwice => Kind::LeasedTwice,
         ConflictKind::ClientElsewhere => Kind::ClientElsewhere,
+        ConflictKind::AnswersThoughFree => Kind::AnswersThoughFree,
         ConflictKind::ScopesOverlap => Kind::ScopesOverlap,
         ConflictKind::ForeignSubnet => Kind::ForeignSubnet,
         ConflictKind::Refused => Kind::Refused,

@@ -5,6 +5,9 @@ use crate::v1::{self, snapshot::Resource};
 use freehold_core::change::Outcome;
 use freehold_core::{Change, Entry, Record};
 
+/// Changes in one event at most.
+const CHANGES_MAX: usize = 1_000;
+
 /// The message of an entry.
 pub fn message(entry: &Entry) -> v1::Event {
     let (refusal, words) = match &entry.outcome {
@@ -20,7 +23,8 @@ pub fn message(entry: &Entry) -> v1::Event {
         address: entry.actor.address.clone(),
         method: entry.method.clone(),
         request_id: entry.request.as_ref().map(|request| request.id.clone()).unwrap_or_default(),
-        changes: entry.changes().iter().map(change_message).collect(),
+        changes: entry.changes().iter().take(CHANGES_MAX).map(change_message).collect(),
+        change_count: entry.changes().len() as u64,
         refusal,
         message: words,
     }

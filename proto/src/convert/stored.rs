@@ -115,6 +115,11 @@ fn parse_entry(message: stored::Entry) -> Result<Entry, Unreadable> {
     })
 }
 
+/// How many bytes a change takes in the ledger, a little too many.
+pub fn change_bytes(change: &Change) -> usize {
+    change_message(change).encoded_len() + 8
+}
+
 fn change_message(change: &Change) -> stored::Change {
     stored::Change { before: change.before().map(record_message), after: change.after().map(record_message) }
 }

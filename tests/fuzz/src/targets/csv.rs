@@ -1,7 +1,7 @@
 //! Files of any format: records, cells, rows, and what is told of them.
 
 use super::Target;
-use freehold_core::exchange::{FAULTS_MAX, Item, LAYOUTS, Layout, Outcome, Reader, Row, Settings, Writer};
+use freehold_core::exchange::{Asked, FAULTS_MAX, Item, LAYOUTS, Layout, Outcome, Reader, Row, Settings, Writer};
 use freehold_core::name::SpaceName;
 
 pub(super) const TARGET: Target = Target { name: "csv", check, dictionary: DICTIONARY };
@@ -128,7 +128,8 @@ fn reads_back(layout: &Layout, items: &[Item]) {
 
 fn read(text: &[u8], piece: usize, layout: Option<&'static Layout>) -> (Vec<Row>, Outcome) {
     let mut rows = Vec::new();
-    let mut reader = Reader::new(Settings { space: SpaceName::from_id("default").expect("an id"), layout });
+    let format = layout.map_or(Asked::Any, Asked::Exactly);
+    let mut reader = Reader::new(Settings { space: SpaceName::from_id("default").expect("an id"), format });
     text.chunks(piece).for_each(|piece| reader.feed(piece, &mut |row| rows.push(row)));
     let outcome = reader.finish(&mut |row| rows.push(row));
     (rows, outcome)
