@@ -42,7 +42,7 @@ pub fn claim(claim: &Assignment) -> Option<Item> {
         owner: rare.owner,
         comment: rare.comment,
         expires: claim.ends(),
-        labels: Said::default(),
+        labels: labels(claim.labels()),
     }))
 }
 

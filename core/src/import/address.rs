@@ -1,8 +1,10 @@
+use super::labels::{Labelling, whole, with};
 use super::{Context, Planner, Want, differing};
 use crate::client::ClientIdentity;
 use crate::command::{AddressDetails, Allocation, AssignmentPatch, Choice, Command, Place, Purpose};
 use crate::exchange::{AddressKind, AddressRow};
-use crate::model::Assignment;
+use crate::labels::Labels;
+use crate::model::{Assignment, LabelledKind};
 use crate::name::AddressName;
 use crate::refusal::{Reason, Refusal};
 use std::sync::Arc;
@@ -12,9 +14,10 @@ impl Planner {
         if row.kind == AddressKind::Dynamic {
             return Ok(Want::LeaveOut("given out by DHCP or SLAAC: to claim it would take it from its client"));
         }
-        self.no_labels(context, line, "addresses", &row.labels)?;
         let client = self.client_of(context, line, row)?;
         let name = AddressName { space: row.space.clone(), address: row.address };
+        let labels = self.state.assignment(&name).map_or(Labels::NONE, |there| there.labels().clone());
+        let labelling = self.labels(context, line, LabelledKind::Address, &row.labels, &labels)?;
         match self.state.assignment(&name).cloned() {
             Some(there) if there.is_hold() => {
                 let message = format!(
@@ -23,12 +26,17 @@ impl Planner {
                 );
                 Err(Refusal::new(Reason::AddressTaken, message).at("address").about(&name))
             }
-            Some(there) => self.other_claim(context, row, client, &there),
-            None => self.new_claim(row, client),
+            Some(there) => self.other_claim(context, row, client, &there, labelling),
+            None => self.new_claim(row, client, labelling),
         }
     }
 
-    fn new_claim(&self, row: &AddressRow, client: Option<ClientIdentity>) -> Result<Want, Refusal> {
+    fn new_claim(
+        &self,
+        row: &AddressRow,
+        client: Option<ClientIdentity>,
+        labelling: Labelling,
+    ) -> Result<Want, Refusal> {
         let Some(network) = self.state.network_at(&row.space, row.address) else {
             let message = format!(
                 "{} lies in no network of {}; import its network first, or in a file before this one",
@@ -41,8 +49,9 @@ impl Planner {
             host_name: row.host_name.clone(),
             comment: row.comment.clone(),
             owner: row.owner.clone(),
+            labels: whole(&labelling.patch),
         };
-        Ok(Want::Make(vec![Command::Allocate(Allocation {
+        let claim = Command::Allocate(Allocation {
             place: Place::Network(network.name.clone()),
             choice: Choice::Given(vec![row.address]),
             count: 1,
@@ -51,7 +60,8 @@ impl Planner {
             holder: Arc::clone(&self.order.holder),
             leases: self.leases.clone(),
             accept_risk: false,
-        })]))
+        });
+        Ok(Want::Make(labelling.commands.into_iter().chain([claim]).collect()))
     }
 
     fn other_claim(
@@ -60,6 +70,7 @@ impl Planner {
         row: &AddressRow,
         client: Option<ClientIdentity>,
         there: &Arc<Assignment>,
+        labelling: Labelling,
     ) -> Result<Want, Refusal> {
         let (sheet, rare, mut columns) = (context.sheet, there.rare(), Vec::new());
         let says_whom = ["hardware_address", "client_id", "duid"].into_iter().any(|column| sheet.has(column));
@@ -71,10 +82,13 @@ impl Planner {
             comment: differing(&mut columns, sheet, "comment", &rare.comment, &row.comment),
             owner: differing(&mut columns, sheet, "owner", &rare.owner, &row.owner),
             expires: differing(&mut columns, sheet, "expires", &there.ends(), &row.expires),
+            labels: labelling.patch.clone(),
         };
+        let columns = with(columns, &labelling);
         let etag = self.etag(there.stamp.revision);
         let command = Command::UpdateAssignment { name: there.name.clone(), etag, patch };
-        Ok(Want::change(there.stamp.revision, columns, vec![command]))
+        let commands = labelling.commands.into_iter().chain([command]).collect();
+        Ok(Want::change(there.stamp.revision, columns, commands))
     }
 
     /// Whom the address is for: one client, by what tells it apart best.

@@ -21,7 +21,7 @@ pub(super) fn fields(schema: Schema) -> Schema {
         .field("update_time", Kind::Timestamp)
 }
 
-/// A held or claimed address as a row. Its labels are those of its network.
+/// A held or claimed address as a row.
 #[derive(Debug)]
 pub struct AddressRow<'a> {
     assignment: &'a Assignment,
@@ -31,8 +31,7 @@ pub struct AddressRow<'a> {
 impl<'a> AddressRow<'a> {
     /// The row of `assignment`.
     pub fn new(state: &'a State, assignment: &'a Assignment) -> Self {
-        let network = state.network_at(&assignment.name.space, assignment.name.address);
-        Self { assignment, holding: Holding::of(state, network.map(|network| Labelled::Prefix(network))) }
+        Self { assignment, holding: Holding::of(state, Some(Labelled::Address(assignment))) }
     }
 }
 

@@ -2,7 +2,7 @@
 //! address says.
 
 use freehold_core::State;
-use freehold_core::address::{AddressState, look};
+use freehold_core::address::{AddressState, Why, look};
 use freehold_core::lease::LeaseBook;
 use freehold_core::model::{PrefixKind, ScopeStatus};
 use freehold_core::name::{AddressName, PrefixName, SpaceName};
@@ -105,7 +105,10 @@ fn by_looking(state: &State, book: &LeaseBook, space: &SpaceName, range: &Addres
     let mut counts = Counts { total: range.size(), ..Counts::default() };
     for number in range.numbers() {
         let address = from_number(range.family(), number)?;
-        match look(state, book, &AddressName { space: space.clone(), address }).state {
+        let seen = look(state, book, &AddressName { space: space.clone(), address });
+        // Who answers on an address does not make it another one in the plan.
+        let planned = seen.reasons.iter().find(|why| !matches!(why, Why::Answers(_)));
+        match planned.map_or(AddressState::Available, Why::state) {
             AddressState::Held => counts.held += 1,
             AddressState::Claimed => counts.claimed += 1,
             AddressState::Reserved => counts.reserved += 1,
@@ -113,7 +116,7 @@ fn by_looking(state: &State, book: &LeaseBook, space: &SpaceName, range: &Addres
             AddressState::Excluded => counts.excluded += 1,
             AddressState::NotUsable => counts.not_usable += 1,
             AddressState::Available => counts.available += 1,
-            AddressState::Unplanned => panic!("{address} is in a network"),
+            AddressState::Unplanned | AddressState::Answering => panic!("{address} is in a network"),
         }
     }
     Some(counts)

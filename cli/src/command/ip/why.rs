@@ -112,6 +112,9 @@ fn todo(ip: &str, reason: &v1::AddressReason) -> Option<String> {
                 "It is given out by name: freehold ip claim {ip}, or take the exclusion away: freehold scope update"
             )
         }
+        Some(Detail::Sighting(_)) => {
+            format!("Find out who it is: freehold ip ping {ip}. Once it is gone: freehold ip clear {ip}")
+        }
         None if reason.state() == State::Unplanned => {
             "Put its network into the plan: freehold net create CIDR --network".to_owned()
         }

@@ -77,6 +77,7 @@ impl Api {
             method: mutation.method.to_owned(),
             request: None,
             command,
+            ahead: None,
             reincarnate_above: None,
         };
         let mut passed: Vec<Probe> = Vec::new();

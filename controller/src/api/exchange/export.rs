@@ -5,15 +5,15 @@
 
 use super::{Answers, Caller};
 use crate::api::call::refuse;
-use crate::api::filters::{self, PrefixRow};
 use freehold_core::access::Permission;
 use freehold_core::exchange::{Item, Table, Writer};
-use freehold_core::filter::Filter;
+use freehold_core::filter::{Filter, Lookup};
 use freehold_core::lease::{Lease, LeaseBook};
-use freehold_core::model::SubnetId;
+use freehold_core::model::{SubnetId, ViewKind};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{Cidr, Family, family, to_number};
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::rows::{self, AddressRow, PrefixRow, ReservationRow, ScopeRow};
 use freehold_core::{State, export};
 use freehold_proto::v1::export_request::Kind;
 use freehold_proto::v1::{ExportRequest, ExportResponse};
@@ -100,6 +100,17 @@ fn table(kind: Kind) -> Result<(Table, Permission), Refusal> {
     })
 }
 
+/// What the rows of a table are filtered as; ranges are those of the scopes that are taken.
+fn filtered(table: Table) -> Option<ViewKind> {
+    match table {
+        Table::Prefixes => Some(ViewKind::Prefixes),
+        Table::Addresses => Some(ViewKind::Addresses),
+        Table::Ranges | Table::Scopes => Some(ViewKind::Scopes),
+        Table::Reservations => Some(ViewKind::Reservations),
+        Table::Leases => None,
+    }
+}
+
 /// Begins an export; its pieces come as they are read.
 pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<ExportResponse>, Refusal> {
     let kind = Kind::try_from(request.kind)
@@ -108,11 +119,14 @@ pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<
     caller.may(permission)?;
     let (state, book) = (caller.api.engine.state(), caller.api.leases.book());
     let within = Within::parse(&state, &request.parent)?;
-    if !request.filter.is_empty() && table != Table::Prefixes {
-        let message = "only prefixes are exported by a filter; leave it out";
-        return Err(Refusal::new(Reason::InvalidFilter, message).at("filter"));
-    }
-    let filter = filters::of_prefixes(&state, &request.filter, caller.api.engine.now())?;
+    let filter = match filtered(table) {
+        Some(rows) => rows::bind(&state, rows, &request.filter, caller.api.engine.now())?,
+        None if request.filter.is_empty() => None,
+        None => {
+            let message = "leases are not exported by a filter; leave it out";
+            return Err(Refusal::new(Reason::InvalidFilter, message).at("filter"));
+        }
+    };
     let options = state.scopes().values().filter(|_| table == Table::Scopes);
     let options = options.flat_map(|scope| scope.options.iter().map(|(code, _)| code));
     let writer = Writer::new(table, export::fields(&state, table), options);
@@ -173,9 +187,8 @@ impl Export {
                 let found = state.prefixes().range((behind(after), Bound::Unbounded)).take(STRIDE);
                 let items = found.filter_map(|(name, prefix)| {
                     last = Some(name.clone());
-                    let filter = self.filter.as_ref();
-                    let taken = filter.is_none_or(|filter| filter.matches(&PrefixRow::new(state, prefix)));
-                    (within.has(&name.space, &name.cidr) && taken).then(|| export::prefix(prefix))
+                    let taken = within.has(&name.space, &name.cidr) && self.takes(&PrefixRow::new(state, prefix));
+                    taken.then(|| export::prefix(prefix))
                 });
                 let items = items.collect();
                 self.place = last.map_or(Place::End, |last| Place::Prefix(Some(last)));
@@ -198,7 +211,9 @@ impl Export {
                 let items = found.filter_map(|(name, reservation)| {
                     last = Some(name.clone());
                     let scope = state.scope(&name.scope)?;
-                    within.has(&scope.space, &Cidr::of_one(name.address)).then(|| export::reservation(reservation))
+                    let here = within.has(&scope.space, &Cidr::of_one(name.address));
+                    (here && self.takes(&ReservationRow::new(state, reservation)))
+                        .then(|| export::reservation(reservation))
                 });
                 let items = items.collect();
                 self.place = last.map_or(Place::End, |last| Place::Reservation(Some(last)));
@@ -208,12 +223,17 @@ impl Export {
         }
     }
 
+    fn takes(&self, row: &impl Lookup) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(row))
+    }
+
     fn scopes(&self, after: Option<ScopeName>) -> (Vec<Arc<freehold_core::model::Scope>>, Option<ScopeName>) {
         let mut last = None;
         let found = self.state.scopes().range((behind(after), Bound::Unbounded)).take(STRIDE / 8);
         let scopes = found.filter_map(|(name, scope)| {
             last = Some(name.clone());
-            self.within.has(&scope.space, &scope.network).then(|| Arc::clone(scope))
+            let here = self.within.has(&scope.space, &scope.network);
+            (here && self.takes(&ScopeRow::new(&self.state, scope))).then(|| Arc::clone(scope))
         });
         (scopes.collect(), last)
     }
@@ -223,7 +243,8 @@ impl Export {
         let found = self.state.assignments_within(&space, family, from..=u128::MAX).take(STRIDE);
         let items = found.filter_map(|claim| {
             next = Some(to_number(claim.name.address).checked_add(1));
-            self.within.has(&space, &Cidr::of_one(claim.name.address)).then(|| export::claim(claim))?
+            let here = self.within.has(&space, &Cidr::of_one(claim.name.address));
+            (here && self.takes(&AddressRow::new(&self.state, claim))).then(|| export::claim(claim))?
         });
         let items = items.collect();
         self.place = match (next.flatten(), family) {
