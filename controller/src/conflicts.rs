@@ -112,8 +112,8 @@ impl Detector {
                 batches.iter().flat_map(|batch| batch.events.iter().map(|event| (&batch.server, event)))
             {
                 let before = before.of(server).and_then(|leases| leases.leases.get(&event.lease.address));
-                before.into_iter().for_each(|before| watcher.leased(facts, server, before));
-                watcher.leased(facts, server, &event.lease);
+                before.into_iter().for_each(|before| watcher.leased(facts, before));
+                watcher.leased(facts, &event.lease);
             }
         };
         self.touch(all).await;

@@ -136,8 +136,8 @@ impl Settler {
     fn all(&mut self) -> Touched {
         let (state, book) = (self.engine.state(), self.leases.book());
         self.looked_at.extend(self.conflicts.iter().cloned());
-        for (server, leases) in book.servers() {
-            self.looked_at.extend(leases.leases.values().filter_map(|lease| assigned(&state, server, lease)));
+        for (_, leases) in book.servers() {
+            self.looked_at.extend(leases.leases.values().filter_map(|lease| assigned(&state, lease)));
         }
         let mut touched = self.waiting.servers();
         touched.extend(state.statuses().keys().cloned().map(Some));
@@ -148,7 +148,7 @@ impl Settler {
         let state = self.engine.state();
         for batch in batches {
             let leases = batch.events.iter().map(|event| &event.lease);
-            self.looked_at.extend(leases.filter_map(|lease| assigned(&state, &batch.server, lease)));
+            self.looked_at.extend(leases.filter_map(|lease| assigned(&state, lease)));
         }
         if self.waiting.is_empty() {
             Touched::new()
@@ -247,9 +247,9 @@ fn verdict(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Comman
     Some(Command::Settle { name: name.clone(), revision: assignment.stamp.revision, outcome })
 }
 
-/// The assigned address that a lease of `server` is of.
-fn assigned(state: &State, server: &ServerName, lease: &Lease) -> Option<AddressName> {
-    let space = SubnetId::new(lease.subnet_id).and_then(|id| state.space_of_subnet(server, id))?;
+/// The assigned address that a lease is of.
+fn assigned(state: &State, lease: &Lease) -> Option<AddressName> {
+    let space = SubnetId::new(lease.subnet_id).and_then(|id| state.space_of_subnet(id))?;
     let name = AddressName { space: space.clone(), address: lease.address };
     state.assignment(&name).map(|assignment| assignment.name.clone())
 }

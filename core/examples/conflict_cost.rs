@@ -141,7 +141,7 @@ fn main() {
             LeaseEvent { kind: LeaseEventKind::Renewed, lease: lease(n, n % 100 != 0), observed: NOW, folded: 0 };
         book.apply(&server(), &event);
         let facts = Facts { state: &state, book: &book, form };
-        watcher.leased(&facts, &server(), &event.lease);
+        watcher.leased(&facts, &event.lease);
         watcher.refresh(&facts, NOW);
     }
     println!("a lease event, with the book: {:.1} us", begun.elapsed().as_secs_f64() * 1e6 / f64::from(events));

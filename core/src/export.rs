@@ -103,7 +103,8 @@ pub fn fields(state: &State, table: Table) -> Vec<FieldId> {
         Table::Prefixes => LabelledKind::Prefix,
         Table::Reservations => LabelledKind::Reservation,
         Table::Scopes => LabelledKind::Scope,
-        Table::Addresses | Table::Ranges | Table::Leases => return Vec::new(),
+        Table::Addresses => LabelledKind::Address,
+        Table::Ranges | Table::Leases => return Vec::new(),
     };
     let fields = state.fields().values().filter(|field| field.applies_to.contains(&kind));
     fields.map(|field| field_id(field.name.id())).collect()

@@ -215,9 +215,9 @@ impl State {
         self.scope_by_subnet_id.get(&id).and_then(|name| self.scopes.get(name))
     }
 
-    /// The space in which a server leases, or may still lease, by this subnet id.
-    pub fn space_of_subnet(&self, server: &ServerName, id: SubnetId) -> Option<&SpaceName> {
-        let left = || self.statuses.get(server).and_then(|status| status.left.get(&id)).map(|left| &left.space);
+    /// The space of the network that a server leases, or may still lease, by this subnet id, which no other network ever gets.
+    pub fn space_of_subnet(&self, id: SubnetId) -> Option<&SpaceName> {
+        let left = || self.leaving().find_map(|status| status.left.get(&id)).map(|left| &left.space);
         self.scope_of_subnet_id(id).map(|scope| &scope.space).or_else(left)
     }
 

@@ -128,15 +128,20 @@ pub(crate) struct Leases {
 impl Leases {
     /// Opens it at the beginning of the server's spool.
     pub(crate) async fn open(house: &House, agent: &Agent) -> Self {
+        Self::open_at(house, agent, 1).await
+    }
+
+    /// Opens it where event `next` comes next.
+    async fn open_at(house: &House, agent: &Agent, next: u64) -> Self {
         let scope = GetScopeRequest { name: "scopes/yard".to_owned() };
         let subnet_id = house.scopes().get_scope(scope).await.expect("there").into_inner().subnet_id;
         let mut control = AgentControlServiceClient::new(house.channel(Some(&agent.identity)).await);
         let (up, requests) = mpsc::channel(8);
         let hello =
-            UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: 0 };
+            UploadHello { server_id: "kea4".to_owned(), spool_epoch: EPOCH.to_vec(), first_seq: 1, last_seq: next - 1 };
         up.send(UploadLeasesRequest { message: Some(up::Message::Hello(hello)) }).await.expect("open");
         let down = control.upload_leases(ReceiverStream::new(requests)).await.expect("a stream").into_inner();
-        let mut leases = Self { subnet_id, next: 1, up, down };
+        let mut leases = Self { subnet_id, next, up, down };
         leases.hears(|message| matches!(message, down::Message::Welcome(_))).await;
         leases
     }
@@ -183,9 +188,7 @@ pub(crate) async fn leased(house: &House, agent: &Agent, hardware: [u8; 6]) {
 
 /// Uploads event `seq` of the server's spool: what became of the lease of the address.
 pub(crate) async fn upload(house: &House, agent: &Agent, hardware: [u8; 6], seq: u64, kind: lease_event::Kind) {
-    let mut leases = Leases::open(house, agent).await;
-    leases.next = seq;
-    leases.say(kind, WANTED, hardware).await;
+    Leases::open_at(house, agent, seq).await.say(kind, WANTED, hardware).await;
 }
 
 #[tokio::test]

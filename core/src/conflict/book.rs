@@ -4,7 +4,7 @@ use super::foreign::Foreign;
 use super::touch::{Place, Touched, one_way};
 use crate::change::{Change, Record};
 use crate::lease::Lease;
-use crate::name::{ConflictName, ServerName};
+use crate::name::ConflictName;
 use crate::time::Timestamp;
 use imbl::{OrdMap, OrdSet};
 use std::collections::BTreeMap;
@@ -74,14 +74,16 @@ impl Watcher {
         self.touched.0.extend(self.bound.keys().cloned());
         self.touched.0.extend(facts.state.servers().keys().cloned().map(Place::Server));
         self.touched.0.extend(facts.state.scopes().keys().cloned().map(Place::Scope));
+        let answering = facts.state.sightings().map(|sighting| Place::Address(sighting.name.clone()));
+        self.touched.0.extend(answering);
         for status in facts.state.statuses().values() {
             let refused = status.quarantine.keys().map(|key| Place::Resource(status.server.clone(), key.clone()));
             self.touched.0.extend(refused);
         }
         // A lease at a time: the places of a million of them need not be there at once.
-        for (server, leases) in facts.book.servers() {
+        for (_, leases) in facts.book.servers() {
             for lease in leases.leases.values() {
-                self.leased(facts, server, lease);
+                self.leased(facts, lease);
                 self.refresh(facts, now);
             }
         }
@@ -106,8 +108,8 @@ impl Watcher {
 
     /// Notes what a lease touches that was granted, changed or ended. Of one that another took the place of, whoever calls
     /// this says both.
-    pub fn leased(&mut self, facts: &Facts<'_>, server: &ServerName, lease: &Lease) {
-        self.touched.lease(facts, server, lease);
+    pub fn leased(&mut self, facts: &Facts<'_>, lease: &Lease) {
+        self.touched.lease(facts, lease);
     }
 
     /// How many places are to be looked at.

@@ -37,9 +37,9 @@ impl<'a> Facts<'a> {
         SubnetId::new(lease.subnet_id).and_then(|id| self.state.scope_of_subnet_id(id))
     }
 
-    /// The space that the lease of a server is in.
-    pub(super) fn space_of(&self, server: &ServerName, lease: &Lease) -> Option<&'a SpaceName> {
-        SubnetId::new(lease.subnet_id).and_then(|id| self.state.space_of_subnet(server, id))
+    /// The space that a lease is in.
+    pub(super) fn space_of(&self, lease: &Lease) -> Option<&'a SpaceName> {
+        SubnetId::new(lease.subnet_id).and_then(|id| self.state.space_of_subnet(id))
     }
 
     /// Everything that a place takes part in.

@@ -6,7 +6,7 @@ use crate::{History, carry_out};
 use freehold_core::State;
 use freehold_core::bundle::{Hash, ResourceKey, ResourceKind};
 use freehold_core::command::{Command, NewScope, ServerPatch};
-use freehold_core::conflict::{Conflict, Conflicts, Facts, Watcher};
+use freehold_core::conflict::{Clash, Conflict, Conflicts, Facts, Watcher};
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_core::model::{LeaseTimes, Management, Rejection, ScopeStatus, SubnetId};
@@ -129,8 +129,8 @@ fn follow(happenings: &[Happening]) -> BTreeMap<String, usize> {
                 let before = book.of(&server).and_then(|leases| leases.leases.get(&event.lease.address)).cloned();
                 book.apply(&server, event);
                 let facts = Facts { state: &history.state, book: &book, form };
-                before.into_iter().for_each(|before| watcher.leased(&facts, &server, &before));
-                watcher.leased(&facts, &server, &event.lease);
+                before.into_iter().for_each(|before| watcher.leased(&facts, &before));
+                watcher.leased(&facts, &event.lease);
             }
         }
         let facts = Facts { state: &history.state, book: &book, form };
@@ -143,7 +143,8 @@ fn follow(happenings: &[Happening]) -> BTreeMap<String, usize> {
         for (_, conflict) in watcher.found().after(None) {
             assert_eq!(watcher.found().get(&conflict.name), Some(conflict));
             assert!(!conflict.clash.words(history.now).is_empty() && !conflict.clash.resolutions().is_empty());
-            assert!(!conflict.clash.places().is_empty() && !conflict.clash.servers().is_empty());
+            let by_a_server = !matches!(conflict.clash, Clash::Answers(_));
+            assert!(!conflict.clash.places().is_empty() && by_a_server != conflict.clash.servers().is_empty());
         }
     }
     counts

@@ -67,9 +67,9 @@ fn files() -> Vec<Bad> {
         bad("a broadcast address", "address\n10.2.0.255\n", (2, 1, "ADDRESS_NOT_USABLE", "broadcast")),
         bad("an expiry that is over", "address,expires\n10.2.0.9,2001-01-01\n", (2, 2, "INVALID_VALUE", "expired")),
         bad(
-            "an address with a tag",
-            "address,tags\n10.2.0.9,voice\n",
-            (2, 2, "FIELD_NOT_APPLICABLE", "addresses have no tags"),
+            "an address with a tag that has a text",
+            "address,tags\n10.2.0.9,voice=1\n",
+            (2, 2, "INVALID_TAG", "a tag of the plan is a plain word"),
         ),
         bad(
             "an address of two clients",
