@@ -94,13 +94,8 @@ fn random_share() -> f64 {
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
-/// The request id of this command: `FREEHOLD_REQUEST_ID`, by which a script repeats a command of which it does not know what
-/// became; else a new one, 128 random bits, hexadecimal.
+/// A new request id: 128 random bits, hexadecimal.
 pub fn request_id() -> String {
-    std::env::var("FREEHOLD_REQUEST_ID").ok().filter(|id| !id.is_empty()).unwrap_or_else(new_request_id)
-}
-
-fn new_request_id() -> String {
     random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -123,7 +118,7 @@ mod tests {
 
     #[test]
     fn request_ids_differ() {
-        let (one, other) = (new_request_id(), new_request_id());
+        let (one, other) = (request_id(), request_id());
         assert_eq!((one.len(), other.len()), (32, 32));
         assert_ne!(one, other);
     }

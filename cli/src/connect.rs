@@ -5,6 +5,7 @@
 //! first call break off: in TLS 1.3 the client is done before the server has judged it. [`Api::diagnose`] then
 //! connects once more and reads the controller's last word.
 
+use crate::call::request_id;
 use freehold_certs::credentials::{Credentials, Roots};
 use freehold_certs::dial::{Dial, DialError};
 use freehold_certs::folder::{FolderError, IdentityFolder};
@@ -73,6 +74,7 @@ pub struct Api {
     target: Target,
     dial: Dial,
     channel: Channel,
+    request_id: Option<String>,
 }
 
 impl Api {
@@ -83,7 +85,18 @@ impl Api {
         let tls = tls::client(Some(&credentials), &roots, domain, tls::system_clock()).map_err(ConnectError::Tls)?;
         let dial = Dial::new(target.endpoint.clone(), tls);
         let channel = dial.lasting_channel(dial.connect().await?).await?;
-        Ok(Self { target: target.clone(), dial, channel })
+        Ok(Self { target: target.clone(), dial, channel, request_id: None })
+    }
+
+    /// The same, for a command whose change has this id.
+    #[must_use]
+    pub fn repeating(self, request_id: Option<String>) -> Self {
+        Self { request_id, ..self }
+    }
+
+    /// The id of a change: the one that was given, or a new one.
+    pub fn request_id(&self) -> String {
+        self.request_id.clone().unwrap_or_else(request_id)
     }
 
     /// The controller, and who is calling.

@@ -1,7 +1,6 @@
 //! `freehold agent`: the processes beside the servers.
 
 use super::{Change, Guard, token};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -59,7 +58,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let request = v1::RevokeAgentRequest {
                 name: which.agent.to_string(),
                 etag: which.guard.text(),
-                request_id: request_id(),
+                request_id: api.request_id(),
                 validate_only: which.change.validate_only,
             };
             let agent = api.call(request, async |request| api.agents().revoke_agent(request).await).await?;
@@ -69,7 +68,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let request = v1::DeleteAgentRequest {
                 name: which.agent.to_string(),
                 etag: which.guard.text(),
-                request_id: request_id(),
+                request_id: api.request_id(),
                 validate_only: which.change.validate_only,
             };
             api.call(request, async |request| api.agents().delete_agent(request).await).await?;

@@ -1,7 +1,6 @@
 //! `freehold field`: custom fields, defined once for everybody.
 
 use super::{Change, Guard, mask, some_change};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -128,7 +127,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id());
+            let request = create.request(api.request_id());
             let item = api.call(request, async |request| api.fields().create_field_definition(request).await).await?;
             screen.changed(&item, create.change.validate_only)
         }
@@ -146,7 +145,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.one(&api.call(request, async |request| api.fields().get_field_definition(request).await).await?)
         }
         Command::Update(update) => {
-            let request = update.request(request_id())?;
+            let request = update.request(api.request_id())?;
             let item = api.call(request, async |request| api.fields().update_field_definition(request).await).await?;
             screen.changed(&item, update.change.validate_only)
         }
@@ -154,7 +153,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let request = v1::DeleteFieldDefinitionRequest {
                 name: delete.field.to_string(),
                 etag: delete.guard.text(),
-                request_id: request_id(),
+                request_id: api.request_id(),
                 validate_only: delete.change.validate_only,
             };
             api.call(request, async |request| api.fields().delete_field_definition(request).await).await?;

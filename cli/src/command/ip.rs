@@ -11,7 +11,6 @@ mod why;
 
 use super::labels::NewLabels;
 use super::{Change, Guard};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
@@ -255,7 +254,7 @@ pub(crate) struct Move {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Next(next) => {
-            let request = next.request(request_id())?;
+            let request = next.request(api.request_id())?;
             let made = api.call(request, async |request| api.addresses().allocate_addresses(request).await).await?;
             ping::remark(&made.probes, screen)?;
             given(api, screen, made.addresses, next.settled, next.change).await
@@ -290,25 +289,25 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.list(&rows.await?)
         }
         Command::Clear(clear) => {
-            let request = clear.request(request_id())?;
+            let request = clear.request(api.request_id())?;
             let name = request.name.clone();
             api.call(request, async |request| api.addresses().clear_sighting(request).await).await?;
             screen.deleted(&name, clear.change.validate_only)
         }
         Command::Ping(ping) => ping::run(ping, api, screen).await,
         Command::Release(release) => {
-            let request = release.request(request_id())?;
+            let request = release.request(api.request_id())?;
             let name = request.name.clone();
             api.call(request, async |request| api.addresses().release_address(request).await).await?;
             screen.deleted(&name, release.change.validate_only)
         }
         Command::Extend(extend) => {
-            let request = extend.request(request_id())?;
+            let request = extend.request(api.request_id())?;
             let held = api.call(request, async |request| api.addresses().extend_hold(request).await).await?;
             screen.changed(&held, extend.change.validate_only)
         }
         Command::Move(order) => {
-            let request = order.request(request_id());
+            let request = order.request(api.request_id());
             let moved = api.call(request, async |request| api.addresses().move_reservation(request).await).await?;
             screen.changed(&moved, order.change.validate_only)
         }
@@ -327,20 +326,20 @@ async fn claimed(api: &Api, claim: &Claim) -> Result<v1::Address, Failure> {
     let now = get(api, name.clone()).await?;
     match now.state() {
         v1::address::State::Held => {
-            let request = claim.of_hold(name, now.etag, request_id())?;
+            let request = claim.of_hold(name, now.etag, api.request_id())?;
             return api.call(request, async |request| api.addresses().claim_held_address(request).await).await;
         }
         v1::address::State::Reserved => {
-            let request = claim.of_reservation(&now, request_id())?;
+            let request = claim.of_reservation(&now, api.request_id())?;
             return api.call(request, async |request| api.addresses().convert_to_claim(request).await).await;
         }
         v1::address::State::Leased => {
-            let request = claim.of_lease(&now, request_id())?;
+            let request = claim.of_lease(&now, api.request_id())?;
             return api.call(request, async |request| api.addresses().convert_lease(request).await).await;
         }
         _ => {}
     }
-    let request = claim.of_free(&name, request_id())?;
+    let request = claim.of_free(&name, api.request_id())?;
     let made = api.call(request, async |request| api.addresses().allocate_addresses(request).await).await?;
     made.addresses.into_iter().next().ok_or_else(|| Failure::Odd("the controller gave no address".to_owned()))
 }

@@ -64,6 +64,9 @@ pub struct Arguments {
     /// The folder with identity.pem and roots.pem, instead of the profile's
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     identity: Option<PathBuf>,
+    /// The id of a change, for a script that repeats a command of which it does not know what became
+    #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
+    request_id: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -179,7 +182,7 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
     };
     let complete = choice.profile.is_none() && choice.endpoint.is_some() && choice.identity.is_some();
     let profiles = if complete { Profiles::default() } else { Profiles::read(&path(environment)?)? };
-    let api = Api::connect(&profiles.target(choice)?).await?;
+    let api = Api::connect(&profiles.target(choice)?).await?.repeating(arguments.request_id);
     match command {
         Command::Space(command) => space::run(command, &api, screen).await,
         Command::Prefix(command) => prefix::run(command, &api, screen).await,

@@ -5,7 +5,6 @@ use super::event::lines;
 use super::labels::NewLabels;
 use super::prefix::{NewKind, Which};
 use super::usage::shown_percent;
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names::{self, Prefix};
@@ -149,22 +148,22 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             if free.cidrs.is_empty() { screen.note("no such block is free") } else { Ok(()) }
         }
         Command::Carve(carve) => {
-            let request = carve.request(request_id())?;
+            let request = carve.request(api.request_id())?;
             let made = api.call(request, async |request| api.plan().carve_prefixes(request).await).await?;
             told(screen, &made, &made.changes, carve.change)
         }
         Command::Split(split) => {
-            let request = split.request(request_id())?;
+            let request = split.request(api.request_id())?;
             let made = api.call(request, async |request| api.plan().split_prefix(request).await).await?;
             told(screen, &made, &made.changes, split.change)
         }
         Command::Join(join) => {
-            let request = join.request(request_id())?;
+            let request = join.request(api.request_id())?;
             let made = api.call(request, async |request| api.plan().join_prefixes(request).await).await?;
             told(screen, &made, &made.changes, join.change)
         }
         Command::Resize(resize) => {
-            let request = resize.request(request_id())?;
+            let request = resize.request(api.request_id())?;
             let made = api.call(request, async |request| api.plan().resize_prefix(request).await).await?;
             told(screen, &made, &made.changes, resize.change)
         }

@@ -2,7 +2,6 @@
 
 use super::labels::{EditLabels, NewLabels, field_lines, tag_lines};
 use super::{Change, Guard, Only, mask, net, some_change};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names::{self, Prefix};
@@ -149,7 +148,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id())?;
+            let request = create.request(api.request_id())?;
             let item = api.call(request, async |request| api.prefixes().create_prefix(request).await).await?;
             screen.changed(&item, create.change.validate_only)
         }
@@ -177,7 +176,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::Plan(command) => net::run(command, api, screen).await,
         Command::Delete(delete) => {
-            let request = delete.request(request_id())?;
+            let request = delete.request(api.request_id())?;
             let name = request.name.clone();
             api.call(request, async |request| api.prefixes().delete_prefix(request).await).await?;
             screen.deleted(&name, delete.change.validate_only)
@@ -192,14 +191,14 @@ const REWRITES: u32 = 5;
 async fn send(update: &Update, api: &Api) -> Result<v1::Prefix, Failure> {
     let write = async |request| api.call(request, async |request| api.prefixes().update_prefix(request).await).await;
     if update.labels.is_empty() {
-        return write(update.request(None, request_id())?).await;
+        return write(update.request(None, api.request_id())?).await;
     }
     let mut left = if update.guard.etag.is_some() { 1 } else { REWRITES };
     loop {
         let read = v1::GetPrefixRequest { name: update.which.name()? };
         let present = api.call(read, async |request| api.prefixes().get_prefix(request).await).await?;
         left -= 1;
-        match write(update.request(Some(&present), request_id())?).await {
+        match write(update.request(Some(&present), api.request_id())?).await {
             Err(failure) if failure.is_etag_mismatch() && left > 0 => {}
             done => return done,
         }

@@ -1,7 +1,6 @@
 //! `freehold reservation`: fixed addresses for clients.
 
 use super::{Change, Guard, Only, mask, some_change};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -138,7 +137,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id());
+            let request = create.request(api.request_id());
             let made = api.call(request, async |request| api.reservations().create_reservation(request).await).await?;
             show(api, screen, (create.wait, create.change), made).await
         }
@@ -159,12 +158,12 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::Show(which) => screen.one(&get(api, which.name()?).await?),
         Command::Update(update) => {
-            let request = update.request(request_id())?;
+            let request = update.request(api.request_id())?;
             let new = api.call(request, async |request| api.reservations().update_reservation(request).await).await?;
             show(api, screen, (update.wait, update.change), new).await
         }
         Command::Delete(delete) => {
-            let request = delete.request(request_id())?;
+            let request = delete.request(api.request_id())?;
             let name = request.name.clone();
             let gone =
                 async { api.call(request, async |request| api.reservations().delete_reservation(request).await).await };

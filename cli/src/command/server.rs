@@ -1,7 +1,6 @@
 //! `freehold server`: the DHCP servers that agents found.
 
 use super::{Change, Guard, mask};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::duration;
 use crate::error::Failure;
@@ -141,11 +140,11 @@ pub(crate) struct Delete {
 
 /// The request of a decision about a server.
 macro_rules! decide {
-    ($decide:expr, $request:path) => {{
+    ($api:expr, $decide:expr, $request:path) => {{
         type Request = $request;
         Request {
             name: $decide.server.to_string(),
-            request_id: request_id(),
+            request_id: $api.request_id(),
             validate_only: $decide.change.validate_only,
         }
     }};
@@ -166,7 +165,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.one(&api.call(request, async |request| api.servers().get_server(request).await).await?)
         }
         Command::Manage(Manage { server, guard, change, wait }) => {
-            let server = send(api, management(&server, Management::Managed, &guard, change, request_id())).await?;
+            let server = send(api, management(&server, Management::Managed, &guard, change, api.request_id())).await?;
             let name = server.name.clone();
             let now = async || {
                 let request = v1::GetServerRequest { name: name.clone() };
@@ -175,49 +174,49 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             then_show_anew(api, screen, (wait, change), &name, server, now).await
         }
         Command::Unmanage(Unmanage { server, guard, change }) => {
-            let request = management(&server, Management::Unmanaged, &guard, change, request_id());
+            let request = management(&server, Management::Unmanaged, &guard, change, api.request_id());
             screen.changed(&send(api, request).await?, change.validate_only)
         }
         Command::Describe(describe) => {
-            let server = send(api, describe.request(request_id())).await?;
+            let server = send(api, describe.request(api.request_id())).await?;
             screen.changed(&server, describe.change.validate_only)
         }
         Command::Confirm(confirm) => {
-            let server = send(api, confirm.request(request_id())).await?;
+            let server = send(api, confirm.request(api.request_id())).await?;
             screen.changed(&server, confirm.change.validate_only)
         }
         Command::AcceptHistory(decide) => {
-            let request = decide!(decide, v1::AcceptHistoryRequest);
+            let request = decide!(api, decide, v1::AcceptHistoryRequest);
             let server = api.call(request, async |request| api.servers().accept_history(request).await).await?;
             screen.changed(&server, decide.change.validate_only)
         }
         Command::ReleaseRemovals(decide) => {
-            let request = decide!(decide, v1::ReleaseRemovalsRequest);
+            let request = decide!(api, decide, v1::ReleaseRemovalsRequest);
             let server = api.call(request, async |request| api.servers().release_removals(request).await).await?;
             screen.changed(&server, decide.change.validate_only)
         }
         Command::Overwrite(overwrite) => {
-            let request = overwrite.request(Action::Overwrite, request_id());
+            let request = overwrite.request(Action::Overwrite, api.request_id());
             let server = api.call(request, async |request| api.servers().decide_drift(request).await).await?;
             screen.changed(&server, overwrite.decide.change.validate_only)
         }
         Command::Adopt(adopt) => {
-            let request = adopt.request(Action::Adopt, request_id());
+            let request = adopt.request(Action::Adopt, api.request_id());
             let server = api.call(request, async |request| api.servers().decide_drift(request).await).await?;
             screen.changed(&server, adopt.decide.change.validate_only)
         }
         Command::AllowListing(decide) => {
-            let request = decide!(decide, v1::AllowListingRequest);
+            let request = decide!(api, decide, v1::AllowListingRequest);
             let server = api.call(request, async |request| api.servers().allow_listing(request).await).await?;
             screen.changed(&server, decide.change.validate_only)
         }
         Command::Retry(decide) => {
-            let request = decide!(decide, v1::RetryRefusedRequest);
+            let request = decide!(api, decide, v1::RetryRefusedRequest);
             let server = api.call(request, async |request| api.servers().retry_refused(request).await).await?;
             screen.changed(&server, decide.change.validate_only)
         }
         Command::Delete(delete) => {
-            let request = delete.request(request_id());
+            let request = delete.request(api.request_id());
             api.call(request, async |request| api.servers().delete_server(request).await).await?;
             screen.deleted(&delete.server.to_string(), delete.change.validate_only)
         }

@@ -1,7 +1,6 @@
 //! `freehold space`: realms in which every address is unique.
 
 use super::{Change, Guard, mask, some_change};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -75,7 +74,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id());
+            let request = create.request(api.request_id());
             let item = api.call(request, async |request| api.spaces().create_space(request).await).await?;
             screen.changed(&item, create.change.validate_only)
         }
@@ -92,12 +91,12 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.one(&api.call(request, async |request| api.spaces().get_space(request).await).await?)
         }
         Command::Update(update) => {
-            let request = update.request(request_id())?;
+            let request = update.request(api.request_id())?;
             let item = api.call(request, async |request| api.spaces().update_space(request).await).await?;
             screen.changed(&item, update.change.validate_only)
         }
         Command::Delete(delete) => {
-            let request = delete.request(request_id());
+            let request = delete.request(api.request_id());
             api.call(request, async |request| api.spaces().delete_space(request).await).await?;
             screen.deleted(&delete.space.to_string(), delete.change.validate_only)
         }

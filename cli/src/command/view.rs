@@ -1,7 +1,6 @@
 //! `freehold view`: groups of things by what they have in common.
 
 use super::{Change, Guard, mask, some_change};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -106,7 +105,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id());
+            let request = create.request(api.request_id());
             let item = api.call(request, async |request| api.views().create_view(request).await).await?;
             screen.changed(&item, create.change.validate_only)
         }
@@ -131,7 +130,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             screen.one(&api.call(request, async |request| api.views().get_view(request).await).await?)
         }
         Command::Update(update) => {
-            let request = update.request(request_id())?;
+            let request = update.request(api.request_id())?;
             let item = api.call(request, async |request| api.views().update_view(request).await).await?;
             screen.changed(&item, update.change.validate_only)
         }
@@ -139,7 +138,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let request = v1::DeleteViewRequest {
                 name: delete.view.to_string(),
                 etag: delete.guard.text(),
-                request_id: request_id(),
+                request_id: api.request_id(),
                 validate_only: delete.change.validate_only,
             };
             api.call(request, async |request| api.views().delete_view(request).await).await?;

@@ -41,8 +41,7 @@ async fn once(program: &PathBuf, way: &Way, request_id: &str) -> Result<Option<V
     command
         .args(["--endpoint", &way.endpoint, "--output", "json", "--identity"])
         .arg(&way.identity)
-        .args(["ip", "next", CIDR, "--hold", "1h", "--count", "2"])
-        .env("FREEHOLD_REQUEST_ID", request_id)
+        .args(["ip", "next", CIDR, "--hold", "1h", "--count", "2", "--request-id", request_id])
         .kill_on_drop(true);
     let output = timeout(CALL_LIMIT, command.output()).await.context("it never ended")??;
     if !output.status.success() {

@@ -1,7 +1,6 @@
 //! `freehold ip reserve`: whatever an address is now, it becomes a reservation in its scope.
 
 use super::{Details, Which, get};
-use crate::call::request_id;
 use crate::command::{Change, Guard};
 use crate::connect::Api;
 use crate::error::Failure;
@@ -82,7 +81,7 @@ pub(super) async fn run(order: &Reserve, api: &Api, screen: &mut Screen<'_>) -> 
     let name = order.which.name()?;
     let validate_only = order.change.validate_only;
     let now = get(api, name).await?;
-    match order.call(&now, request_id())? {
+    match order.call(&now, api.request_id())? {
         Call::Assigned(request) => {
             let made = api.call(request, async |request| api.addresses().convert_to_reservation(request).await).await?;
             screen.changed(&made, validate_only)

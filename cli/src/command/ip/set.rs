@@ -2,7 +2,6 @@
 
 use super::request::end;
 use super::{Client, Which, get, shown};
-use crate::call::request_id;
 use crate::command::labels::EditLabels;
 use crate::command::{Change, Guard, mask, some_change};
 use crate::connect::Api;
@@ -105,7 +104,7 @@ pub(super) async fn run(set: &Set, api: &Api, screen: &mut Screen<'_>) -> Result
             etag = now.etag;
         }
     }
-    let request = v1::UpdateAddressRequest { etag, ..set.request(&own, request_id(), SystemTime::now())? };
+    let request = v1::UpdateAddressRequest { etag, ..set.request(&own, api.request_id(), SystemTime::now())? };
     let address = api.call(request, async |request| api.addresses().update_address(request).await).await?;
     screen.changed(&address, set.change.validate_only)
 }

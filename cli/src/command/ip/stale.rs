@@ -1,6 +1,5 @@
 //! `freehold ip stale`: addresses whose clients nobody has heard of for long, and taking them back.
 
-use crate::call::request_id;
 use crate::command::ip::request::whole;
 use crate::connect::Api;
 use crate::error::Failure;
@@ -79,7 +78,7 @@ pub(super) async fn run(stale: &Stale, api: &Api, screen: &mut Screen<'_>) -> Re
         .collect();
     let mut reclaimed = 0;
     for names in names.chunks(TOGETHER) {
-        let request = stale.reclaim(names, request_id());
+        let request = stale.reclaim(names, api.request_id());
         let done = api.call(request, async |request| api.reclaim().reclaim_addresses(request).await).await?;
         reclaimed += done.reclaimed.len();
     }

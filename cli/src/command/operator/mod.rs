@@ -4,7 +4,6 @@ mod certificate;
 
 use super::{Change, Guard, mask};
 use crate::Environment;
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names;
@@ -85,7 +84,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id());
+            let request = create.request(api.request_id());
             let operator = api.call(request, async |request| api.operators().create_operator(request).await).await?;
             screen.changed(&operator, create.change.validate_only)
         }
@@ -101,14 +100,14 @@ pub(crate) async fn run(
             let request = v1::GetOperatorRequest { name: operator.to_string() };
             screen.one(&api.call(request, async |request| api.operators().get_operator(request).await).await?)
         }
-        Command::Roles(set) => update(api, screen, set.request(request_id())).await,
-        Command::Disable(which) => update(api, screen, which.disabled(true, request_id())).await,
-        Command::Enable(which) => update(api, screen, which.disabled(false, request_id())).await,
+        Command::Roles(set) => update(api, screen, set.request(api.request_id())).await,
+        Command::Disable(which) => update(api, screen, which.disabled(true, api.request_id())).await,
+        Command::Enable(which) => update(api, screen, which.disabled(false, api.request_id())).await,
         Command::Delete(which) => {
             let request = v1::DeleteOperatorRequest {
                 name: which.operator.to_string(),
                 etag: which.guard.text(),
-                request_id: request_id(),
+                request_id: api.request_id(),
                 validate_only: which.change.validate_only,
             };
             api.call(request, async |request| api.operators().delete_operator(request).await).await?;

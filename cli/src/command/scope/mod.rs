@@ -10,7 +10,6 @@ mod fields;
 mod shown;
 
 use super::{Change, Guard, Only};
-use crate::call::request_id;
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names::{self, Prefix};
@@ -169,7 +168,7 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     match command {
         Command::Create(create) => {
-            let request = create.request(request_id())?;
+            let request = create.request(api.request_id())?;
             let scope = api.call(request, async |request| api.scopes().create_scope(request).await).await?;
             show(api, screen, (create.wait, create.change), scope).await
         }
@@ -209,7 +208,7 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         }
         Command::Delete(delete) => {
             let name = delete.scope.to_string();
-            let request = delete.request(request_id());
+            let request = delete.request(api.request_id());
             let gone = async { api.call(request, async |request| api.scopes().delete_scope(request).await).await };
             let servers = if delete.wait.wait { servers_of(&get(api, &delete.scope).await?.sync) } else { Vec::new() };
             for_deletion(api, screen, delete.wait, ("scope", &name), &servers, gone).await?;
@@ -241,7 +240,7 @@ async fn rewrite(
     loop {
         let present = get(api, name).await?;
         let etag = guard.etag.clone().unwrap_or_else(|| present.etag.clone());
-        let request = edit(&present)?.request(&present, etag, request_id(), change.validate_only)?;
+        let request = edit(&present)?.request(&present, etag, api.request_id(), change.validate_only)?;
         left -= 1;
         match api.call(request, async |request| api.scopes().update_scope(request).await).await {
             Err(failure) if failure.is_etag_mismatch() && left > 0 => {}
