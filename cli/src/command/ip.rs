@@ -134,6 +134,10 @@ pub(crate) enum Probe {
 pub(crate) struct Next {
     #[command(flatten)]
     place: Place,
+    /// Any active network that this takes and that has room, in the container or the space (spaces/NAME) that is named as the place:
+    /// 'tags:voice AND fields.site = "berlin"'
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
     /// Hold them so long, up to 24h; 10m if not given
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with_all = ["claim", "reserve"])]
     hold: Option<Duration>,

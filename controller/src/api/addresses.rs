@@ -4,6 +4,7 @@ mod allocate;
 mod change;
 mod convert;
 mod expiring;
+mod fitting;
 mod list;
 mod probe;
 mod probed;

@@ -445,3 +445,36 @@ async fn who_may_write_addresses_may_not_reserve_them_for_that() {
     let refusal = client.allocate_addresses(reserve).await.expect_err("no right");
     assert_eq!(answer(&refusal), refused(Code::PermissionDenied, "PERMISSION_DENIED"));
 }
+
+#[tokio::test]
+async fn any_network_that_a_filter_takes_and_that_has_room() {
+    let house = House::furnished().await;
+    for (cidr, status, tags) in [
+        ("10.40.0.0/30", prefix::Status::Active, &["voice"][..]),
+        ("10.40.0.4/30", prefix::Status::Planned, &["voice"]),
+        ("10.40.0.8/30", prefix::Status::Active, &[]),
+        ("10.40.0.16/30", prefix::Status::Active, &["voice", "new"]),
+    ] {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let prefix = Prefix {
+            cidr: cidr.to_owned(),
+            kind: prefix::Kind::Network.into(),
+            status: status.into(),
+            tags,
+            ..Default::default()
+        };
+        let create = CreatePrefixRequest { parent: DEFAULT.to_owned(), prefix: Some(prefix), ..Default::default() };
+        house.prefixes().create_prefix(create).await.expect("made");
+    }
+    let voice = |count, id: &str| AllocateAddressesRequest {
+        filter: "tags:voice".to_owned(),
+        request_id: id.to_owned(),
+        ..allocate(DEFAULT, AddressPurpose::Hold, count)
+    };
+    assert_eq!(plain(&given(&house, voice(1, "")).await), ["10.40.0.1"]);
+    assert_eq!(plain(&given(&house, voice(2, "both")).await), ["10.40.0.17", "10.40.0.18"], "the first has one left");
+    assert_eq!(plain(&given(&house, voice(1, "last")).await), ["10.40.0.2"]);
+    let none = client(&house).allocate_addresses(voice(1, "more")).await.expect_err("all are full");
+    assert_eq!(answer(&none), refused(Code::ResourceExhausted, "NO_FREE_ADDRESS"));
+    assert_eq!(plain(&given(&house, voice(1, "last")).await), ["10.40.0.2"], "asked again, it is given the same again");
+}

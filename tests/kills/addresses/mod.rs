@@ -6,6 +6,7 @@
 
 mod api;
 mod cli;
+mod import;
 mod verdict;
 
 use std::net::Ipv4Addr;
@@ -30,8 +31,9 @@ const NETWORK: &str = "spaces/default/prefixes/10.0.0.0-16";
 const CIDR: &str = "10.0.0.0/16";
 const KILLS: u64 = 20;
 const ADDRESSES: u64 = 20_000;
-const API_CALLERS: u64 = 60;
+const API_CALLERS: u64 = 56;
 const CLI_CALLERS: u64 = 4;
+const IMPORT_CALLERS: u64 = 4;
 /// The next so many addresses are given out within this.
 const PROGRESS_LIMIT: Duration = Duration::from_secs(120);
 
@@ -86,6 +88,8 @@ enum What {
     Kept,
     /// A held address is given back.
     Released,
+    /// These are to be claimed, those that are already with a comment of their own.
+    Imported,
 }
 
 #[test]
@@ -110,6 +114,9 @@ async fn tell(folder: &Path) -> Result<()> {
     }
     for number in 0..CLI_CALLERS {
         callers.spawn(cli::run(number, shared.clone()));
+    }
+    for number in 0..IMPORT_CALLERS {
+        callers.spawn(import::run(number, shared.clone()));
     }
     for kill in 0..KILLS {
         until(&shared.given, (kill + 1) * ADDRESSES / (KILLS + 1), &mut callers).await?;

@@ -85,23 +85,31 @@ pub(super) fn judge(asked: &[Asked], shown: &Shown) -> Result<()> {
         ensure!(again.is_none(), "{} was done twice", event.request_id);
     }
 
-    let told = |asked: &Asked| {
+    let is_so = |asked: &&Asked| {
+        let Some(done) = by_request.get(asked.request_id.as_str()) else { return false };
         let addresses: BTreeSet<_> = asked.addresses.iter().copied().collect();
-        match asked.what {
+        let told = match asked.what {
             What::Given => Done { given: addresses, ..Done::default() },
             What::Released => Done { released: addresses, ..Done::default() },
             What::Kept => Done { kept: addresses, ..Done::default() },
-        }
+            What::Imported => {
+                let (kept, given) = addresses.into_iter().partition(|address| done.kept.contains(address));
+                Done { given, kept, ..Done::default() }
+            }
+        };
+        *done == told
     };
-    let wrong: Vec<_> =
-        asked.iter().filter(|one| by_request.get(one.request_id.as_str()) != Some(&told(one))).collect();
+    let wrong: Vec<_> = asked.iter().filter(|one| !is_so(one)).collect();
     none("what a caller was told is not what was done", &wrong)?;
     let known: BTreeSet<_> = asked.iter().map(|asked| asked.request_id.as_str()).collect();
     let leaked: Vec<_> = by_request.keys().filter(|id| !known.contains(*id)).collect();
     none("something was done that nobody was told of", &leaked)?;
 
     ensure!(taken == shown.used, "what is listed is not what the audit trail comes to");
-    let given: usize = asked.iter().filter(|one| one.what == What::Given).map(|one| one.addresses.len()).sum();
+    let given: usize = by_request.values().map(|done| done.given.len()).sum();
+    let by = |what| asked.iter().filter(|one| one.what == what).count();
+    println!("{} imports, {} given back, {} kept", by(What::Imported), by(What::Released), by(What::Kept));
+    ensure!(by(What::Imported) > 0, "no import ever came through: the load was not what it should be");
     let released = asked.iter().filter(|one| one.what == What::Released).count();
     ensure!(
         released > 0 && taken.len() == given - released,

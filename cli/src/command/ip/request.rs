@@ -37,6 +37,14 @@ fn parent(place: &str, space: Option<&SpaceName>) -> Result<String, Failure> {
 }
 
 impl Place {
+    /// The whole name of a space, `spaces/lab`, or of a prefix.
+    fn whole(&self) -> Result<String, Failure> {
+        match self.place.parse::<SpaceName>() {
+            Ok(space) => Ok(space.to_string()),
+            Err(_) => self.parent(),
+        }
+    }
+
     pub(super) fn parent(&self) -> Result<String, Failure> {
         parent(&self.place, self.space.as_ref())
     }
@@ -116,7 +124,11 @@ impl Next {
             _ => v1::AddressPurpose::Hold,
         };
         Ok(v1::AllocateAddressesRequest {
-            parent: self.place.parent()?,
+            parent: match &self.filter {
+                Some(_) => self.place.whole()?,
+                None => self.place.parent()?,
+            },
+            filter: self.filter.clone().unwrap_or_default(),
             random: self.random,
             from: self.from.map(|from| from.to_string()).unwrap_or_default(),
             count: self.count,
@@ -268,6 +280,10 @@ mod tests {
                 ..Default::default()
             }
         );
+        let line = "ip next spaces/lab --filter tags:voice";
+        let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
+        let request = next.request("id".into()).expect("a request");
+        assert_eq!((request.parent.as_str(), request.filter.as_str()), ("spaces/lab", "tags:voice"));
         let line = "ip next 10.1.2.0/24 --claim --hardware 0200.5E10.0001 --host-name Printer --owner it --tag voice --field site=berlin --wait";
         let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
         assert!(next.settled.wait);

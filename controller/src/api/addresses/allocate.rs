@@ -1,5 +1,6 @@
 //! Giving addresses out, and giving the same ones again to a caller that repeats its request.
 
+use super::fitting::fitting;
 use super::probe::shown;
 use super::probed::policy;
 use super::{known, not_done, purpose};
@@ -40,7 +41,7 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
     ("reservation", "details[0]"),
 ];
 
-fn invalid(field: &str, message: impl Into<String>) -> Refusal {
+pub(super) fn invalid(field: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(Reason::InvalidValue, message).at(field)
 }
 
@@ -105,7 +106,7 @@ fn choice(message: &AllocateAddressesRequest, addresses: Vec<IpAddr>) -> Result<
 
 fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAddr>) -> Result<Place, Refusal> {
     let parent = message.parent.as_str();
-    if !message.networks.is_empty() {
+    if !message.networks.is_empty() && message.filter.is_empty() {
         if !parent.is_empty() {
             return Err(invalid("networks", "give a parent, or networks to choose from, but not both"));
         }
@@ -114,6 +115,10 @@ fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAdd
             text.parse::<PrefixName>().map_err(|refusal| refusal.at(format!("networks[{n}]")))
         };
         return message.networks.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Place::OneOf);
+    }
+    if !message.filter.is_empty() {
+        // Found by the filter, later.
+        return Ok(Place::OneOf(Vec::new()));
     }
     let at_parent = |refusal: Refusal| refusal.at("parent");
     match parent.split('/').next() {
@@ -157,13 +162,23 @@ impl Api {
         operator: &OperatorName,
         message: &AllocateAddressesRequest,
     ) -> Result<AllocateAddressesResponse, Status> {
-        let order = order(&self.engine.state(), message, self.engine.now()).map_err(refuse)?;
+        let (state, book, now) = (self.engine.state(), self.leases.book(), self.engine.now());
+        let order = order(&state, message, now).map_err(refuse)?;
+        let order = match message.filter.as_str() {
+            "" => order,
+            _ => match fitting(&state, &book, message, order.count, now) {
+                Ok(place) => Allocation { place, ..order },
+                // What it was given the first time may have been the last of it; the same is given again.
+                Err(_) if state.request(&actor.principal, &message.request_id).is_some() => order,
+                Err(refusal) => return Err(refuse(refusal)),
+            },
+        };
         if order.purpose == Purpose::Reservation {
             self.still_may(operator, Permission::ReservationsWrite)?;
         }
         let holder = actor.principal.as_str().into();
         let policy = policy(message, order.count).map_err(refuse)?;
-        let order = Allocation { holder, leases: (*self.leases.book()).clone(), ..order };
+        let order = Allocation { holder, leases: (*book).clone(), ..order };
         let mutation = mutation!("/freehold.v1.AddressService/AllocateAddresses", *message);
         let (done, probes) = match policy.filter(|_| !message.validate_only) {
             Some(required) => self.allocate_probed(actor, mutation, order, required).await?,

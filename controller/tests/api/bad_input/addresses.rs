@@ -97,6 +97,52 @@ fn places() -> Vec<Case> {
             networks(&[FREE, "scopes/yard"]),
             (InvalidArgument, "INVALID_NAME", "networks[1]"),
         ),
+        case(
+            "a filter that does not read",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:".to_owned(), ..hold(DEFAULT) },
+            (InvalidArgument, "INVALID_FILTER", "filter"),
+        ),
+        case(
+            "a filter that takes nothing",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:none".to_owned(), ..hold(DEFAULT) },
+            (NotFound, "PREFIX_NOT_FOUND", "filter"),
+        ),
+        case(
+            "a filter in a scope",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:none".to_owned(), ..hold("scopes/yard") },
+            invalid("parent"),
+        ),
+        case(
+            "a filter in a space that is not there",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:none".to_owned(), ..hold("spaces/none") },
+            (NotFound, "SPACE_NOT_FOUND", "parent"),
+        ),
+        case(
+            "a filter in a prefix that is not there",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:none".to_owned(), ..hold("spaces/default/prefixes/10.77.0.0-16") },
+            (NotFound, "PREFIX_NOT_FOUND", "parent"),
+        ),
+        case(
+            "a filter and networks",
+            ALLOCATE,
+            AllocateAddressesRequest { filter: "tags:none".to_owned(), ..networks(&[FREE]) },
+            invalid("filter"),
+        ),
+        case(
+            "a filter and addresses",
+            ALLOCATE,
+            AllocateAddressesRequest {
+                filter: "tags:none".to_owned(),
+                addresses: vec!["10.2.0.9".to_owned()],
+                ..hold(DEFAULT)
+            },
+            invalid("filter"),
+        ),
         case("none of the networks", ALLOCATE, networks(&[container]), (ResourceExhausted, "NO_FREE_ADDRESS", "")),
         case(
             "networks without end",
