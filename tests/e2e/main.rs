@@ -4,7 +4,10 @@
 
 mod adoption;
 mod berlin;
+mod claims;
 mod crash;
+mod cutoff;
+mod holds;
 mod lab;
 mod leases;
 mod outage;

@@ -38,9 +38,14 @@ impl Client {
             "request subnet-mask, routers, domain-name-servers, domain-name, ntp-servers;\n\
              timeout 60;\nretry 2;\ninitial-interval 1;\nbackoff-cutoff 2;\n",
         )?;
-        let program = Program::new(Program::copied("dhclient", folder)?)
-            .args(["-d", "-v", "-cf"])
-            .arg(config)
+        let program = self.dhclient_program()?.args(["-d", "-v", "-cf"]).arg(config).arg(self.link.interface());
+        Ok(Dhclient { client: self.clone(), _process: self.host.start("dhclient", program)? })
+    }
+
+    /// The program with its files and its script.
+    fn dhclient_program(&self) -> Result<Program> {
+        let folder = self.host.folder();
+        Ok(Program::new(Program::copied("dhclient", folder)?)
             .arg("-sf")
             .arg(self.script()?)
             .arg("-lf")
@@ -49,9 +54,7 @@ impl Client {
             .arg(folder.join("dhclient.pid"))
             // dhclient hands its script only the variables that it is told to.
             .arg("-e")
-            .arg(format!("FREEHOLD_LEASE={}", self.lease_path().display()))
-            .arg(self.link.interface());
-        Ok(Dhclient { client: self.clone(), _process: self.host.start("dhclient", program)? })
+            .arg(format!("FREEHOLD_LEASE={}", self.lease_path().display())))
     }
 }
 
@@ -59,6 +62,12 @@ impl Dhclient {
     /// Waits for a lease.
     pub fn wait_for_lease(&self, limit: Duration) -> Result<ClientLease> {
         until("dhclient has a lease", limit, || self.lease()?.ok_or_else(|| anyhow!("it has none")))
+    }
+
+    /// Gives the lease back, and ends.
+    pub fn release(self) -> Result<()> {
+        let program = self.client.dhclient_program()?.arg("-r").arg(self.client.link.interface());
+        self.client.host.run("dhclient-release", program, Duration::from_secs(15))?.success().map(drop)
     }
 
     /// The lease it has now.
