@@ -13,8 +13,8 @@ use freehold_lab::Loopback;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::figures::{RUNS, line};
 use crate::disk;
+use crate::figures::{RUNS, line};
 
 const START_LIMIT: Duration = Duration::from_secs(300);
 /// Callers at once, where there are many.
