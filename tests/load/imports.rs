@@ -131,7 +131,8 @@ async fn plan(channel: &Channel, space: &str, csv: &str) -> Result<ImportPlan> {
     plan.context("the plan comes last")
 }
 
-async fn apply(channel: &Channel, space: &str, digest: &str, csv: &str) -> Result<ImportResult> {
+/// Applies one file of addresses or prefixes to a space; an empty digest takes any plan.
+pub(crate) async fn apply(channel: &Channel, space: &str, digest: &str, csv: &str) -> Result<ImportResult> {
     use apply_import_request::Part;
     let settings = apply_import_request::Settings { digest: digest.to_owned(), ..Default::default() };
     let head = [Part::Settings(settings), Part::File(file(space))];

@@ -5,6 +5,7 @@
 //! freehold-load leases --agents 16         lease events taken in durably
 //! freehold-load agents --count 10000       connected agents: memory, and a change to each of them
 //! freehold-load imports                    100,000 addresses from a file: plan and apply, and who waits meanwhile
+//! freehold-load addresses                  next free addresses, reads, search, utilisation and memory of a large plan
 //! freehold-load start                      a controller's start with a large state
 //! freehold-load apply                      a change until Kea runs it, a lease until the API shows it; needs root
 //! ```
@@ -14,6 +15,7 @@
 //! disk did by itself right before. The load is made on the same machine and takes its share of the processor; the
 //! figures say how much.
 
+mod addresses;
 mod agent;
 mod agents;
 mod apply;
@@ -69,6 +71,12 @@ enum What {
         #[arg(long, default_value_t = 100_000)]
         addresses: usize,
     },
+    /// The address plan: next free, reads, search, utilisation, memory.
+    Addresses {
+        /// Addresses in use in each of two /8s.
+        #[arg(long, default_value_t = 1_000_000)]
+        used: u32,
+    },
     /// A controller's start.
     Start {
         /// Scopes, each on a network of its own, with five reservations each.
@@ -97,6 +105,7 @@ fn main() -> Result<()> {
         What::Leases { agents } => runtime.block_on(leases::measure(&folder, agents))?,
         What::Agents { count } => runtime.block_on(agents::measure(&folder, count))?,
         What::Imports { addresses } => runtime.block_on(imports::measure(&folder, addresses))?,
+        What::Addresses { used } => runtime.block_on(addresses::measure(&folder, used))?,
         What::Start { scopes, leases } => runtime.block_on(start::measure(&folder, scopes, leases))?,
         What::Apply => apply::measure(&runtime)?,
     };
