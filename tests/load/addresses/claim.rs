@@ -105,7 +105,7 @@ pub(super) async fn alone(controller: &Loopback, used: u32) -> Result<Figures> {
         if place == flat {
             fill::flat_to(&channel, used, percent).await?;
         }
-        let took = timed(controller, &[channel.clone()], 1, 0..ALONE, move |channel, number| async move {
+        let took = timed(controller, std::slice::from_ref(&channel), 1, 0..ALONE, move |channel, number| async move {
             let (name, wait) = claim(&channel, next(place.to_owned(), number, random)).await?;
             release(channel, name).await?;
             Ok(wait)
