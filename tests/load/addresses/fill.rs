@@ -37,13 +37,13 @@ const RANGE_FROM: u32 = 0x1000;
 /// A used address of the tree.
 pub(super) fn in_tree(number: u32, used: u32) -> Ipv4Addr {
     let per_network = used.div_ceil(NETWORKS);
-    Ipv4Addr::from(EIGHT + (number / per_network << 8) + number % per_network + 1)
+    Ipv4Addr::from(EIGHT + ((number / per_network) << 8) + number % per_network + 1)
 }
 
 /// A used address of the flat /8.
 pub(super) fn in_flat(number: u32, used: u32) -> Ipv4Addr {
     let per_block = used.div_ceil(BLOCKS);
-    Ipv4Addr::from(EIGHT + (number / per_block << 16) + number % per_block + 1)
+    Ipv4Addr::from(EIGHT + ((number / per_block) << 16) + number % per_block + 1)
 }
 
 /// A used address of the page.
