@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tonic::transport::Channel;
 
-use super::calls::{Took, connect, drawn, ms, timed};
+use super::calls::{Took, connect, ms, timed};
 use super::{CALLERS, START_LIMIT, fill};
 use crate::figures::Figures;
 use crate::plan;
@@ -119,7 +119,7 @@ pub(super) async fn alone(controller: &Loopback, used: u32) -> Result<Figures> {
 /// Asks for one free address as a claim with hardware address and host name.
 fn next(parent: String, number: u64, random: bool) -> AllocateAddressesRequest {
     let details = AddressDetails {
-        client: Some(Client::HardwareAddress(fill::hardware(0xff, drawn(number, 1 << 24)))),
+        client: Some(Client::HardwareAddress(fill::hardware(0xff, spread(number)))),
         host_name: format!("new-{number}.example.net"),
         ..AddressDetails::default()
     };
@@ -130,6 +130,11 @@ fn next(parent: String, number: u64, random: bool) -> AllocateAddressesRequest {
         details: vec![details],
         ..AllocateAddressesRequest::default()
     }
+}
+
+/// A number of 24 bits, another one for each of the first 2^24.
+fn spread(number: u64) -> u32 {
+    u32::try_from(number.wrapping_mul(0x9e_3779) & 0xff_ffff).expect("24 bits")
 }
 
 /// The name of the claimed address, and how many milliseconds it took.
