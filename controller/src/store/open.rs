@@ -1,8 +1,11 @@
 //! Opening: read every row, trust none before the digest is right.
 
 use std::any::Any;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::meta::{self, Meta};
 use super::{CACHE_BYTES, Opened, Store, Unusable};
@@ -61,10 +64,30 @@ impl Store {
     }
 }
 
+/// How long the threads of a tree that was dropped may take to let go of its file.
+const LET_GO: Duration = Duration::from_secs(5);
+
 /// Opens the tree in this folder, new or old.
 pub(super) fn tree(path: &Path) -> Result<sled::Db, Unusable> {
     let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES);
+    wait_until_let_go(&path.join("db")).map_err(sled::Error::from)?;
     guarded(|| Ok(config.open()?))
+}
+
+/// Waits for sled's lock on its file, and lets go of it again.
+///
+/// Whoever opens a store has the ledger's lock, so no other controller has this one; but sled's threads keep the file for a
+/// while after its last handle is gone, and sled itself does not wait. After [`LET_GO`] sled says what is wrong.
+fn wait_until_let_go(file: &Path) -> io::Result<()> {
+    let file = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let until = Instant::now() + LET_GO;
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 /// Turns a panic of sled into a reason.

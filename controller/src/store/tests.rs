@@ -114,6 +114,22 @@ fn a_row_that_is_lost_added_or_changed_is_noticed() {
     }
 }
 
+/// sled's threads keep its file for a while after the last handle is gone.
+#[test]
+fn a_store_that_is_being_let_go_of_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open::tree(folder.path()).unwrap());
+    let file = std::fs::File::open(folder.path().join("db")).unwrap();
+    file.lock().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            file.unlock().unwrap();
+        });
+        open::tree(folder.path()).unwrap();
+    });
+}
+
 #[test]
 fn a_panic_becomes_a_reason() {
     let reason = open::guarded::<()>(|| panic!("out of {}", "order")).unwrap_err();
