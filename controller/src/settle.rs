@@ -114,11 +114,11 @@ impl Settler {
                 }
                 (before, Some(Record::ServerStatus(status))) => {
                     touched.insert(Some(status.server.clone()));
-                    let left = |record: Option<&Record>| match record {
-                        Some(Record::ServerStatus(status)) => !status.left.is_empty(),
-                        _ => false,
-                    };
-                    moved |= left(before) || !status.left.is_empty();
+                    let before = before.and_then(|before| match before {
+                        Record::ServerStatus(before) => Some(&before.left),
+                        _ => None,
+                    });
+                    moved |= before.map_or(!status.left.is_empty(), |before| *before != status.left);
                 }
                 (Some(Record::Scope(_)), _) | (_, Some(Record::Scope(_))) => moved = true,
                 _ => {}
@@ -127,7 +127,7 @@ impl Settler {
         if moved {
             self.waiting.again(&state);
             self.looked_at.extend(self.conflicts.iter().cloned());
-            touched = self.waiting.servers();
+            touched.extend(self.waiting.servers());
         }
         touched
     }
@@ -150,11 +150,9 @@ impl Settler {
             let leases = batch.events.iter().map(|event| &event.lease);
             self.looked_at.extend(leases.filter_map(|lease| assigned(&state, lease)));
         }
-        if self.waiting.is_empty() {
-            Touched::new()
-        } else {
-            batches.iter().map(|batch| Some(batch.server.clone())).collect()
-        }
+        let left = |server: &ServerName| state.status(server).is_some_and(|status| !status.left.is_empty());
+        let concerns = |batch: &&LeaseBatch| !self.waiting.is_empty() || left(&batch.server);
+        batches.iter().filter(concerns).map(|batch| Some(batch.server.clone())).collect()
     }
 
     /// Says of what was looked at whether a lease is against it.

@@ -9,6 +9,7 @@ use freehold_proto::sync::{
     upload_leases_response as down,
 };
 use freehold_proto::v1::assignment::Phase;
+use freehold_proto::v1::event_service_client::EventServiceClient;
 use freehold_proto::v1::sync_status::State as Sync;
 use freehold_proto::v1::*;
 use prost_types::Duration as Span;
@@ -238,4 +239,30 @@ async fn a_lease_becomes_a_claim_of_its_client() {
         assignment(&claimed).client,
         Some(freehold_proto::v1::assignment::Client::HardwareAddress("02:00:00:00:00:99".to_owned()))
     );
+}
+
+/// Nobody waits for an address of it, and yet what the server was taken off is over when it was proven to run without.
+#[tokio::test]
+async fn what_a_server_was_taken_off_is_forgotten_once_it_was_proven() {
+    let (house, mut agent) = served().await;
+    let off = UpdateScopeRequest {
+        scope: Some(Scope { name: "scopes/yard".to_owned(), ..Default::default() }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["server".to_owned()] }),
+        ..Default::default()
+    };
+    house.scopes().update_scope(off).await.expect("taken off");
+    let change = agent.change().await;
+    agent.applies(&change).await;
+    let forgotten = async {
+        loop {
+            let request = ListEventsRequest { page_size: 100, ..Default::default() };
+            let page =
+                EventServiceClient::new(house.api.clone()).list_events(request).await.expect("a list").into_inner();
+            if page.events.iter().any(|event| event.method == "settle") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, forgotten).await.expect("forgotten in time");
 }
