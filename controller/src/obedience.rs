@@ -24,9 +24,11 @@ pub fn desired_bundle(state: &State, server: &ServerName) -> Bundle {
 /// Whether the server of the scope goes on with another form of it than it has now, because it refused that.
 pub fn runs_older_form(state: &State, scope: &Scope) -> bool {
     let status = scope.server.as_ref().and_then(|server| state.status(server));
-    let (key, resource) = scope_resource(scope, &state.pools_of(scope));
-    let rejection = status.and_then(|status| status.quarantine.get(&key));
-    rejection.is_some_and(|rejection| rejection.hash == resource.hash() && rejection.instead.is_some())
+    status.filter(|status| status.runs_older(scope)).is_some_and(|status| {
+        // Only now: a form costs all the pools of its scope.
+        let (key, resource) = scope_resource(scope, &state.pools_of(scope));
+        status.quarantine.get(&key).is_some_and(|rejection| rejection.hash == resource.hash())
+    })
 }
 
 /// The hash of the present form of a resource, whoever is to serve it.

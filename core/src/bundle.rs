@@ -10,6 +10,7 @@ use crate::net::parse_address;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 /// What a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +49,16 @@ pub struct ResourceKey {
 }
 
 impl ResourceKey {
+    /// A scope's.
+    pub fn of_scope(scope: &ScopeName) -> Self {
+        Self { kind: ResourceKind::Scope, id: scope.id().to_owned() }
+    }
+
+    /// That of an address in the network of `scope` that is fixed for a client: by a reservation, or a claim.
+    pub fn of_address(scope: &ScopeName, address: IpAddr) -> Self {
+        Self { kind: ResourceKind::Reservation, id: format!("{}/{address}", scope.id()) }
+    }
+
     /// The record that it is made of, if that is not a claim; `None` if the id is not that of one. See
     /// [`State::resource`](crate::State::resource).
     pub fn record(&self) -> Option<RecordKey> {
@@ -214,14 +225,14 @@ impl Bundle {
     /// This bundle with what `refusal` says in the place of the resources that it knows in their refused form: another form, or
     /// nothing, and nothing then of what makes no sense without those.
     #[must_use]
-    pub fn with_refusals<'a>(&self, refusal: impl Fn(&ResourceKey, Hash) -> Option<Option<&'a Resource>>) -> Bundle {
+    pub fn with_refusals<'a>(&'a self, refusal: impl Fn(&ResourceKey, Hash) -> Option<Option<&'a Resource>>) -> Bundle {
         let form = |key: &ResourceKey| {
             let resource = self.0.get(key)?;
-            refusal(key, resource.hash).map_or_else(|| Some(resource.clone()), |instead| instead.cloned())
+            refusal(key, resource.hash).unwrap_or(Some(resource))
         };
         let orphan = |key: &ResourceKey| key.parent().is_some_and(|parent| form(&parent).is_none());
         let kept = self.0.keys().filter(|key| !orphan(key));
-        Bundle(kept.filter_map(|key| Some((key.clone(), form(key)?))).collect())
+        Bundle(kept.filter_map(|key| Some((key.clone(), form(key)?.clone()))).collect())
     }
 }
 

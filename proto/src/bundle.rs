@@ -44,8 +44,7 @@ pub fn scope_resource(scope: &Scope, pools: &[AddressRange]) -> (ResourceKey, Re
         renew_seconds: scope.lease_times.renew_seconds().unwrap_or_default(),
         rebind_seconds: scope.lease_times.rebind_seconds().unwrap_or_default(),
     };
-    let key = ResourceKey { kind: ResourceKind::Scope, id: body.id.clone() };
-    (key, Resource::new(body.encode_to_vec()))
+    (ResourceKey::of_scope(&scope.name), Resource::new(body.encode_to_vec()))
 }
 
 /// A reservation's key and canonical form.
@@ -77,8 +76,7 @@ fn fixed(
         }),
         host_name: host_name.map(ToString::to_string).unwrap_or_default(),
     };
-    let key = ResourceKey { kind: ResourceKind::Reservation, id: format!("{}/{}", body.scope, body.address) };
-    (key, Resource::new(body.encode_to_vec()))
+    (ResourceKey::of_address(scope, address), Resource::new(body.encode_to_vec()))
 }
 
 /// Whom a reservation's canonical form is for; `None` if it does not say.

@@ -1,5 +1,5 @@
 use super::find::Facts;
-use crate::bundle::{ResourceKey, ResourceKind};
+use crate::bundle::ResourceKey;
 use crate::change::{Change, Record};
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use crate::lease::Lease;
@@ -32,11 +32,6 @@ pub(super) fn one_way(client: &ClientIdentity) -> ClientIdentity {
         ClientIdentity::ClientId(_) => client.twin().unwrap_or_else(|| client.clone()),
         ClientIdentity::Hardware(_) | ClientIdentity::Duid(_) => client.clone(),
     }
-}
-
-/// The key of a reserved or claimed address in its server's bundle.
-fn fixed(scope: &ScopeName, address: IpAddr) -> ResourceKey {
-    ResourceKey { kind: ResourceKind::Reservation, id: format!("{}/{address}", scope.id()) }
 }
 
 /// The places that are to be looked at again.
@@ -102,9 +97,9 @@ impl Touched {
         self.0.insert(Place::Address(assignment.name.clone()));
         self.client(assignment.client.as_ref());
         if let Some(scope) = facts.state.scope_at(space, *address) {
-            self.refusal_of(facts, scope, fixed(&scope.name, *address));
+            self.refusal_of(facts, scope, ResourceKey::of_address(&scope.name, *address));
             // A held or claimed address is no part of the pools that its scope is served with.
-            self.refusal_of(facts, scope, ResourceKey { kind: ResourceKind::Scope, id: scope.name.id().to_owned() });
+            self.refusal_of(facts, scope, ResourceKey::of_scope(&scope.name));
         }
     }
 
@@ -113,7 +108,7 @@ impl Touched {
         self.0.insert(Place::Reserved(name.clone()));
         self.client(Some(&reservation.client));
         if let Some(scope) = facts.state.scope(&name.scope) {
-            self.refusal_of(facts, scope, fixed(&name.scope, name.address));
+            self.refusal_of(facts, scope, ResourceKey::of_address(&name.scope, name.address));
         }
     }
 

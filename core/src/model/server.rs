@@ -1,5 +1,5 @@
 use super::{Scope, Stamp, SubnetId};
-use crate::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
+use crate::bundle::{Digest, Hash, Resource, ResourceKey};
 use crate::lease::LeaseCursor;
 use crate::name::{ServerName, SpaceName};
 use crate::net::Cidr;
@@ -156,7 +156,6 @@ pub struct ServerStatus {
 impl ServerStatus {
     /// Whether the server goes on with another form of the scope, because it refused a newer one.
     pub fn runs_older(&self, scope: &Scope) -> bool {
-        let key = ResourceKey { kind: ResourceKind::Scope, id: scope.name.id().to_owned() };
-        self.quarantine.get(&key).is_some_and(|rejection| rejection.instead.is_some())
+        self.quarantine.get(&ResourceKey::of_scope(&scope.name)).is_some_and(|rejection| rejection.instead.is_some())
     }
 }

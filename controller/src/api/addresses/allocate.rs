@@ -106,7 +106,11 @@ fn choice(message: &AllocateAddressesRequest, addresses: Vec<IpAddr>) -> Result<
 
 fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAddr>) -> Result<Place, Refusal> {
     let parent = message.parent.as_str();
-    if !message.networks.is_empty() && message.filter.is_empty() {
+    if !message.filter.is_empty() {
+        // Found by the filter, later.
+        return Ok(Place::OneOf(Vec::new()));
+    }
+    if !message.networks.is_empty() {
         if !parent.is_empty() {
             return Err(invalid("networks", "give a parent, or networks to choose from, but not both"));
         }
@@ -115,10 +119,6 @@ fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAdd
             text.parse::<PrefixName>().map_err(|refusal| refusal.at(format!("networks[{n}]")))
         };
         return message.networks.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Place::OneOf);
-    }
-    if !message.filter.is_empty() {
-        // Found by the filter, later.
-        return Ok(Place::OneOf(Vec::new()));
     }
     let at_parent = |refusal: Refusal| refusal.at("parent");
     match parent.split('/').next() {
