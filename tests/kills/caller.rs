@@ -3,7 +3,6 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use freehold_certs::dial::Dial;
@@ -11,20 +10,16 @@ use freehold_proto::v1::reservation::Client;
 use freehold_proto::v1::reservation_service_client::ReservationServiceClient;
 use freehold_proto::v1::{CreateReservationRequest, Reservation};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tonic::Status;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::connect;
+use crate::line::answer;
 
 /// The scope that everybody wants addresses of.
 pub(crate) const SCOPE: &str = "wanted";
-/// A call that is not answered for so long is given up and repeated.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// The reason of a refusal: somebody else was faster.
 const TAKEN: &str = "ADDRESS_RESERVED";
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// A request for an address, and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,35 +60,18 @@ impl Caller {
         Ok(claims)
     }
 
-    async fn claim(&mut self, step: u64, mut dial: Dial, line: &mut Option<Channel>) -> Result<Claim> {
+    async fn claim(&mut self, step: u64, dial: Dial, line: &mut Option<Channel>) -> Result<Claim> {
         let request = self.request(step);
-        loop {
-            // The end comes only after the last start, so the last way that was told stays good.
-            if let Some(newer) = self.controller.borrow().clone() {
-                dial = newer;
-            }
-            if line.is_none() {
-                *line = connect(&dial).await;
-            }
-            let Some(channel) = line.clone() else {
-                sleep(PAUSE).await;
-                continue;
-            };
-            let mut client = ReservationServiceClient::new(channel);
-            let answer = match timeout(CALL_LIMIT, client.create_reservation(request.clone())).await {
-                Ok(answer) => answer.map(|answer| answer.into_inner()),
-                Err(_) => Err(Status::unavailable("no answer")),
-            };
-            match answer {
-                Ok(reservation) => return granted(request, &reservation),
-                Err(status) if reason(&status) == TAKEN => return Ok(claim(request, false)),
-                // The connection broke, or the controller stopped before it had answered: nobody knows.
-                Err(status) if matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) => {
-                    *line = None;
-                    sleep(PAUSE).await;
-                }
-                Err(status) => bail!("{}: {status:?}", request.request_id),
-            }
+        // The end comes only after the last start, so the last way that was told stays good.
+        let newest = || self.controller.borrow().clone().unwrap_or_else(|| dial.clone());
+        let send = |channel| {
+            let request = request.clone();
+            async move { ReservationServiceClient::new(channel).create_reservation(request).await }
+        };
+        match answer(line, newest, send).await {
+            Ok(reservation) => granted(request, reservation.get_ref()),
+            Err(status) if reason(&status) == TAKEN => Ok(claim(request, false)),
+            Err(status) => bail!("{}: {status:?}", request.request_id),
         }
     }
 

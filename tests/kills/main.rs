@@ -7,6 +7,7 @@
 
 mod addresses;
 mod caller;
+mod line;
 mod verdict;
 
 use std::path::Path;
@@ -15,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use freehold_certs::dial::Dial;
 use freehold_lab::Loopback;
 use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
@@ -118,12 +118,6 @@ async fn plan(controller: &Loopback) -> Result<()> {
     let request = CreateScopeRequest { scope_id: SCOPE.into(), scope: Some(given), ..CreateScopeRequest::default() };
     ScopeServiceClient::new(channel).create_scope(request).await?;
     Ok(())
-}
-
-/// A connection as the operator; `None` if there is none to be had now.
-async fn connect(dial: &Dial) -> Option<tonic::transport::Channel> {
-    let connection = dial.connect().await.ok()?;
-    dial.channel(connection).await.ok()
 }
 
 /// Fails with `what` and the first of `wrong`, if there is one.

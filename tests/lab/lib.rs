@@ -32,6 +32,6 @@ pub use host::{Host, Output};
 pub use kea::Kea;
 pub use lab::{Lab, skip};
 pub use loopback::Loopback;
-pub use process::{Process, Program};
+pub use process::{Process, Program, built};
 pub use rustix::process::Signal;
 pub use site::{Branch, LAN, Site, WAN};

@@ -27,18 +27,23 @@ pub struct Program {
     env: BTreeMap<OsString, OsString>,
 }
 
+/// Where a program of this workspace is. It lies beside the running test, so `cargo build --workspace` must have been there.
+pub fn built(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("where am I?")?;
+    // target/debug/deps/e2e-1234 and target/debug/freehold-demo both find target/debug/freehold-agent.
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| anyhow!("{name} is not built: run cargo build --workspace"))
+}
+
 impl Program {
     /// A program of the system, by name or path.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), args: Vec::new(), env: BTreeMap::new() }
     }
 
-    /// A program of this workspace. It lies beside the running test, so `cargo build --workspace` must have been there.
+    /// A program of this workspace; see [`built`].
     pub fn built(name: &str) -> Result<Self> {
-        let own = std::env::current_exe().context("where am I?")?;
-        // target/debug/deps/e2e-1234 and target/debug/freehold-demo both find target/debug/freehold-agent.
-        let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
-        found.map(Self::new).ok_or_else(|| anyhow!("{name} is not built: run cargo build --workspace"))
+        built(name).map(Self::new)
     }
 
     /// With one more argument.

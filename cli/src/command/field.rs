@@ -208,16 +208,14 @@ impl Create {
 
 impl Update {
     fn request(&self, request_id: String) -> Result<v1::UpdateFieldDefinitionRequest, Failure> {
-        let given = [
-            ("value_type", self.value_type.is_some()),
-            ("applies_to", !self.kinds.is_empty()),
-            ("allowed_values", !self.allow.is_empty()),
-            ("required", self.required.is_some()),
-            ("inherited", self.inherited.is_some()),
-            ("title", self.title.is_some()),
-            ("description", self.description.is_some()),
-        ];
-        let paths: Vec<_> = given.into_iter().filter(|(_, given)| *given).map(|(path, _)| path).collect();
+        let mut paths = Vec::new();
+        paths.extend(self.value_type.is_some().then_some("value_type"));
+        paths.extend((!self.kinds.is_empty()).then_some("applies_to"));
+        paths.extend((!self.allow.is_empty()).then_some("allowed_values"));
+        paths.extend(self.required.is_some().then_some("required"));
+        paths.extend(self.inherited.is_some().then_some("inherited"));
+        paths.extend(self.title.is_some().then_some("title"));
+        paths.extend(self.description.is_some().then_some("description"));
         some_change(&paths)?;
         Ok(v1::UpdateFieldDefinitionRequest {
             field_definition: Some(v1::FieldDefinition {

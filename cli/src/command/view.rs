@@ -191,12 +191,10 @@ impl Create {
 
 impl Update {
     fn request(&self, request_id: String) -> Result<v1::UpdateViewRequest, Failure> {
-        let given = [
-            ("filter", self.filter.is_some()),
-            ("title", self.title.is_some()),
-            ("description", self.description.is_some()),
-        ];
-        let paths: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(path, _)| *path).collect();
+        let mut paths = Vec::new();
+        paths.extend(self.filter.is_some().then_some("filter"));
+        paths.extend(self.title.is_some().then_some("title"));
+        paths.extend(self.description.is_some().then_some("description"));
         some_change(&paths)?;
         Ok(v1::UpdateViewRequest {
             view: Some(v1::View {

@@ -2,22 +2,17 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use freehold_proto::v1::address_service_client::AddressServiceClient;
 use freehold_proto::v1::{AddressPurpose, AllocateAddressesRequest, ClaimHeldAddressRequest, ReleaseAddressRequest};
 use prost_types::Duration as Span;
-use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Response, Status};
 
 use super::{Asked, NETWORK, Shared, What};
-use crate::connect;
+use crate::line::answer;
 
-/// A call that is not answered for so long is given up and repeated.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(5);
 const HOUR: Span = Span { seconds: 3600, nanos: 0 };
 
 /// One of the callers.
@@ -66,8 +61,9 @@ impl Caller {
             ..AllocateAddressesRequest::default()
         };
         let id = request.request_id.clone();
-        let answer =
-            self.ask(request, async |line, request| AddressServiceClient::new(line).allocate_addresses(request).await);
+        let answer = self.ask(request, |line, request| async move {
+            AddressServiceClient::new(line).allocate_addresses(request).await
+        });
         let addresses = answer.await?.addresses.iter().map(|given| given.address.parse()).collect::<Result<_, _>>()?;
         Ok(Asked { request_id: id, what: What::Given, addresses })
     }
@@ -79,7 +75,11 @@ impl Caller {
             request_id: request_id.clone(),
             ..ReleaseAddressRequest::default()
         };
-        self.ask(request, async |line, request| AddressServiceClient::new(line).release_address(request).await).await?;
+        self.ask(
+            request,
+            |line, request| async move { AddressServiceClient::new(line).release_address(request).await },
+        )
+        .await?;
         Ok(Asked { request_id, what: What::Released, addresses: vec![address] })
     }
 
@@ -90,37 +90,23 @@ impl Caller {
             request_id: request_id.clone(),
             ..ClaimHeldAddressRequest::default()
         };
-        self.ask(request, async |line, request| AddressServiceClient::new(line).claim_held_address(request).await)
-            .await?;
+        self.ask(
+            request,
+            |line, request| async move { AddressServiceClient::new(line).claim_held_address(request).await },
+        )
+        .await?;
         Ok(Asked { request_id, what: What::Kept, addresses: vec![address] })
     }
 
     /// Asks until it is answered.
-    async fn ask<Q: Clone, A>(
+    async fn ask<Q: Clone, A, F: Future<Output = Result<Response<A>, Status>>>(
         &mut self,
         request: Q,
-        send: impl AsyncFn(Channel, Q) -> Result<Response<A>, Status>,
+        send: impl Fn(Channel, Q) -> F,
     ) -> Result<A> {
-        loop {
-            if self.line.is_none() {
-                self.line = connect(&self.shared.way().dial).await;
-            }
-            let Some(line) = self.line.clone() else {
-                sleep(PAUSE).await;
-                continue;
-            };
-            match timeout(CALL_LIMIT, send(line, request.clone())).await {
-                Ok(Ok(answer)) => return Ok(answer.into_inner()),
-                // The connection broke, or the controller stopped before it had answered: nobody knows.
-                Ok(Err(status)) if !matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) => {
-                    bail!("{status:?}")
-                }
-                Ok(Err(_)) | Err(_) => {
-                    self.line = None;
-                    sleep(PAUSE).await;
-                }
-            }
-        }
+        let Self { line, shared, .. } = self;
+        let answer = answer(line, || shared.way().dial, |channel| send(channel, request.clone())).await;
+        answer.map(Response::into_inner).map_err(|status| anyhow!("{status:?}"))
     }
 }
 

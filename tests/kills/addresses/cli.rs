@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
+use freehold_lab::built;
+
 use super::{Asked, CIDR, Shared, Way, What};
 
 const CALL_LIMIT: Duration = Duration::from_secs(120);
@@ -16,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks for addresses until enough were given; whatever was begun is answered.
 pub(super) async fn run(number: u64, shared: Shared) -> Result<Vec<Asked>> {
-    let program = built()?;
+    let program = built("freehold")?;
     let mut asked = Vec::new();
     for step in 0_u64.. {
         if shared.is_over() {
@@ -53,11 +55,4 @@ async fn once(program: &PathBuf, way: &Way, request_id: &str) -> Result<Option<V
     let given = given.as_array().with_context(|| format!("not a list: {given}"))?;
     let address = |row: &Value| Ok(row["address"].as_str().context("no address")?.parse()?);
     Ok(Some(given.iter().map(address).collect::<Result<_>>()?))
-}
-
-/// The command line of this workspace. It lies beside the running test, so `cargo build --workspace` must have been there.
-fn built() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join("freehold")).find(|path| path.is_file());
-    found.context("freehold is not built: run cargo build --workspace")
 }

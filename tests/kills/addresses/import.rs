@@ -8,16 +8,15 @@ use anyhow::{Result, bail};
 use freehold_proto::v1::apply_import_request::{Part, Settings};
 use freehold_proto::v1::exchange_service_client::ExchangeServiceClient;
 use freehold_proto::v1::{ApplyImportRequest, ImportFile, ImportFormat, ImportResult};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
+use tonic::Status;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::{Asked, Shared, What};
-use crate::connect;
+use crate::line::answer;
 
-/// An import that is not answered for so long is given up and repeated.
-const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// Between two imports of a caller.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Addresses in a file.
 const LINES: u64 = 20;
@@ -35,29 +34,14 @@ pub(super) async fn run(number: u64, shared: Shared) -> Result<Vec<Asked>> {
         let file: String = addresses
             .iter()
             .fold("address,comment\n".to_owned(), |file, address| file + &format!("{address},{request_id}\n"));
-        let done = loop {
-            if line.is_none() {
-                line = connect(&shared.way().dial).await;
+        let send = |channel| once(channel, &request_id, &file);
+        match answer(&mut line, || shared.way().dial, send).await {
+            Ok(result) => {
+                shared.given.fetch_add(result.created, Ordering::Relaxed);
+                asked.push(Asked { request_id, what: What::Imported, addresses });
             }
-            let Some(channel) = line.clone() else {
-                sleep(PAUSE).await;
-                continue;
-            };
-            match timeout(CALL_LIMIT, once(channel, &request_id, &file)).await {
-                Ok(Ok(result)) => break Some(result),
-                Ok(Err(status)) if is_refused(&status) => break None,
-                Ok(Err(status)) if !matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled) => {
-                    bail!("{request_id}: {status:?}")
-                }
-                Ok(Err(_)) | Err(_) => {
-                    line = None;
-                    sleep(PAUSE).await;
-                }
-            }
-        };
-        if let Some(result) = done {
-            shared.given.fetch_add(result.created, Ordering::Relaxed);
-            asked.push(Asked { request_id, what: What::Imported, addresses });
+            Err(status) if is_refused(&status) => {}
+            Err(status) => bail!("{request_id}: {status:?}"),
         }
         sleep(PAUSE).await;
     }
