@@ -238,7 +238,7 @@ fn in_older_form(state: &State, name: &AddressName) -> bool {
 /// What the wait of an address came to; `None` if it does not wait any more.
 fn verdict(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Command> {
     let assignment = state.assignment(name).filter(|assignment| assignment.phase == Phase::Pending)?;
-    let outcome = match lease_against(state, book, assignment) {
+    let outcome = match lease_against(state, book, &assignment) {
         None => Outcome::Active,
         Some((server, lease)) => Outcome::Conflict { who: who(server, lease) },
     };
@@ -253,14 +253,13 @@ fn assigned(state: &State, lease: &Lease) -> Option<AddressName> {
 }
 
 fn in_conflict(state: &State) -> BTreeSet<AddressName> {
-    let all = state.assignments().filter(|assignment| assignment.phase == Phase::Conflict);
-    all.map(|assignment| assignment.name.clone()).collect()
+    state.assignments_in(Phase::Conflict).map(|assignment| assignment.name.clone()).collect()
 }
 
 /// What a lease that came or ended makes of an address that does not wait; `None` if nothing.
 fn turned(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Command> {
     let assignment = state.assignment(name)?;
-    let outcome = match (assignment.phase, lease_against(state, book, assignment)) {
+    let outcome = match (assignment.phase, lease_against(state, book, &assignment)) {
         (Phase::Active, Some((server, lease))) if !assignment.risk_accepted => {
             Outcome::Conflict { who: who(server, lease) }
         }

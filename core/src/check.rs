@@ -215,7 +215,7 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
         if assignment.is_hold() {
             held.entry((space.clone(), family(*address))).or_default().insert(to_number(*address));
         }
-        if state.assignment(&assignment.name) != Some(assignment) || !take(space, *address) {
+        if state.assignment(&assignment.name).as_ref() != Some(&assignment) || !take(space, *address) {
             wrong.push(format!("{} is not found by its name, or assigned twice", assignment.name));
         }
         let routes = |scope: &Arc<Scope>| scope.options.routers().iter().any(|router| IpAddr::V4(*router) == *address);
@@ -227,7 +227,7 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
                 wrong.push(format!("{} is not found by its client", assignment.name));
             }
             if !assignment.is_hold() {
-                claims_alone(state, assignment, client, wrong);
+                claims_alone(state, &assignment, client, wrong);
             }
         }
     }

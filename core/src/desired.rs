@@ -40,13 +40,13 @@ pub fn desired(state: &State, server: &ServerName) -> Desired {
         reservations: scopes.iter().flat_map(|scope| state.reservations_in(&scope.name)).cloned().collect(),
         claims: scopes
             .iter()
-            .flat_map(|scope| claims_in(state, scope).map(|claim| (scope.name.clone(), claim.clone())))
+            .flat_map(|scope| claims_in(state, scope).map(|claim| (scope.name.clone(), claim)))
             .collect(),
     }
 }
 
 /// The claims in the network of `scope` that name a client, by address.
-fn claims_in<'a>(state: &'a State, scope: &Scope) -> impl Iterator<Item = &'a Arc<Assignment>> + use<'a> {
+fn claims_in<'a>(state: &'a State, scope: &Scope) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
     let range = scope.network.range();
     state
         .assignments_within(&scope.space, range.family(), range.numbers())

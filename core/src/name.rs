@@ -11,14 +11,14 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-fn parse_id<T: FromId>(id: &str) -> Result<T, Refusal> {
+fn parse_id(id: &str) -> Result<Arc<str>, Refusal> {
     let bytes = id.as_bytes();
     let fits = (1..=63).contains(&bytes.len())
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-';
     if fits {
-        Ok(T::from_id(id))
+        Ok(id.into())
     } else {
         Err(Refusal::new(
             Reason::InvalidName,
@@ -33,34 +33,11 @@ fn strip<'a>(collection: &str, name: &'a str) -> Result<&'a str, Refusal> {
     })
 }
 
-/// How an id is kept.
-trait FromId {
-    fn from_id(id: &str) -> Self;
-}
-
-impl FromId for Arc<str> {
-    fn from_id(id: &str) -> Self {
-        Self::from(id)
-    }
-}
-
-/// One pointer instead of two words, for the name that every address repeats.
-type ThinId = Arc<Box<str>>;
-
-impl FromId for ThinId {
-    fn from_id(id: &str) -> Self {
-        Self::new(id.into())
-    }
-}
-
 macro_rules! simple_name {
     ($(#[$doc:meta])* $name:ident, $collection:literal) => {
-        simple_name!($(#[$doc])* $name(Arc<str>), $collection);
-    };
-    ($(#[$doc:meta])* $name:ident($id:ty), $collection:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($id);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The collection that the names live in.
@@ -68,7 +45,7 @@ macro_rules! simple_name {
 
             /// The name with this id.
             pub fn from_id(id: &str) -> Result<Self, Refusal> {
-                parse_id::<$id>(id).map(Self)
+                parse_id(id).map(Self)
             }
 
             /// The last part of the resource name.
@@ -95,7 +72,7 @@ macro_rules! simple_name {
 
 simple_name!(
     /// `spaces/default`
-    SpaceName(ThinId), "spaces"
+    SpaceName, "spaces"
 );
 simple_name!(
     /// `scopes/berlin-voice`
@@ -127,11 +104,6 @@ simple_name!(
 );
 
 impl SpaceName {
-    /// Whether the two are copies of one name, not merely equal.
-    pub(crate) fn is_shared_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     /// Whether it is `spaces/default`, which always exists.
     pub fn is_default(&self) -> bool {
         self.id() == "default"

@@ -145,7 +145,7 @@ impl Search<'_> {
         for space in some(&mut self.found.cut_off, "space", state.spaces().keys(), LOOKED_AT) {
             let name = AddressName { space: space.clone(), address };
             if let Some(found) = state.assignment(&name) {
-                self.assignment(Rank::Exact, found, shown());
+                self.assignment(Rank::Exact, &found, shown());
             }
             if let Some(found) = state.network_at(space, address) {
                 let cidr = found.name.cidr.to_string();
@@ -177,7 +177,7 @@ impl Search<'_> {
             }
             let within = state.assignments_within(space, cidr.family(), cidr.range().numbers());
             for found in some(&mut self.found.cut_off, "address", within, FOUND_MAX) {
-                self.assignment(Rank::Begins, found, ("address", found.name.address.to_string()));
+                self.assignment(Rank::Begins, &found, ("address", found.name.address.to_string()));
             }
         }
     }
@@ -199,8 +199,9 @@ impl Search<'_> {
             let reserved =
                 some(cut_off, "reservation.hardware_address", state.reservations_of_hardware(bytes), FOUND_MAX);
             let leased = some(cut_off, "lease.hardware_address", book.leases_of_hardware(bytes), FOUND_MAX);
-            for (found, address) in assigned.into_iter().filter_map(|found| Some((found, of(found.client.as_ref())?))) {
-                self.assignment(rank(address.as_bytes()), found, ("hardware_address", address.to_string()));
+            for found in assigned {
+                let Some(address) = of(found.client.as_ref()) else { continue };
+                self.assignment(rank(address.as_bytes()), &found, ("hardware_address", address.to_string()));
             }
             for (found, address) in reserved.into_iter().filter_map(|found| Some((found, of(Some(&found.client))?))) {
                 self.reservation(rank(address.as_bytes()), found, ("hardware_address", address.to_string()));
@@ -217,7 +218,7 @@ impl Search<'_> {
             let assigned = some(cut_off, "address.client_id", state.assignments_for(&client), FOUND_MAX);
             let reserved = some(cut_off, "reservation.client_id", state.reservations_for(&client), FOUND_MAX);
             let leased = some(cut_off, "lease.client_id", book.leases_of_client(&bytes), FOUND_MAX);
-            assigned.into_iter().for_each(|found| self.assignment(Rank::Exact, found, shown()));
+            assigned.into_iter().for_each(|found| self.assignment(Rank::Exact, &found, shown()));
             reserved.into_iter().for_each(|found| self.reservation(Rank::Exact, found, shown()));
             leased.into_iter().for_each(|found| self.lease(Rank::Exact, (found.0, found.1), shown()));
         }
@@ -241,8 +242,8 @@ impl Search<'_> {
         }
         let named = |found: &Arc<Assignment>| found.host_name.as_ref().map(ToString::to_string).unwrap_or_default();
         for found in assigned {
-            let name = named(found);
-            self.assignment(rank(&name), found, ("host_name", name));
+            let name = named(&found);
+            self.assignment(rank(&name), &found, ("host_name", name));
         }
         for found in reserved {
             let name = found.host_name.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -296,7 +297,7 @@ impl Search<'_> {
             let fields: Vec<_> =
                 [("owner", rare.owner.as_str()), ("comment", rare.comment.as_str())].into_iter().chain(tags).collect();
             if let Some((rank, field)) = best(&fields) {
-                self.assignment(rank, found, field);
+                self.assignment(rank, &found, field);
             }
         }
     }

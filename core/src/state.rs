@@ -8,6 +8,7 @@ mod addresses;
 mod by_address;
 mod labels;
 mod orders;
+mod packed;
 mod sightings;
 mod sorted;
 mod tree;
@@ -136,7 +137,7 @@ impl State {
             RecordKey::Prefix(name) => self.prefixes.get(name).cloned().map(Record::Prefix),
             RecordKey::Scope(name) => self.scopes.get(name).cloned().map(Record::Scope),
             RecordKey::Reservation(name) => self.reservations.get(name).cloned().map(Record::Reservation),
-            RecordKey::Address(name) => self.assignment(name).cloned().map(Record::Address),
+            RecordKey::Address(name) => self.assignment(name).map(Record::Address),
             RecordKey::Sighting(name) => self.sighting(name).cloned().map(Record::Sighting),
             RecordKey::Server(name) => self.servers.get(name).cloned().map(Record::Server),
             RecordKey::ServerStatus(name) => self.statuses.get(name).cloned().map(Record::ServerStatus),
@@ -160,7 +161,7 @@ impl State {
             .chain(self.prefixes.values().cloned().map(Record::Prefix))
             .chain(self.scopes.values().cloned().map(Record::Scope))
             .chain(self.reservations.values().cloned().map(Record::Reservation))
-            .chain(self.assignments().cloned().map(Record::Address))
+            .chain(self.assignments().map(Record::Address))
             .chain(self.sightings().cloned().map(Record::Sighting))
             .chain(self.views.values().cloned().map(Record::View));
         let hosts = self
@@ -512,7 +513,7 @@ impl State {
             }
             Record::Address(assignment) => {
                 self.count_fields_in(assignment.labels());
-                self.addresses.put(assignment);
+                self.addresses.put(&assignment);
             }
             Record::Sighting(sighting) => self.sightings.put(sighting),
             Record::Server(server) => {

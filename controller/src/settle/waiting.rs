@@ -21,7 +21,7 @@ impl Waiting {
     /// All that are PENDING.
     pub(super) fn of(state: &State) -> Self {
         let mut waiting = Self::default();
-        for assignment in state.assignments().filter(|assignment| assignment.phase == Phase::Pending) {
+        for assignment in state.assignments_in(Phase::Pending) {
             waiting.note(state, &assignment.name);
         }
         waiting

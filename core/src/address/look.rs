@@ -147,7 +147,7 @@ pub struct AddressView {
 pub fn look(state: &State, book: &LeaseBook, name: &AddressName) -> AddressView {
     let network = state.network_at(&name.space, name.address);
     let scope = state.scope_at(&name.space, name.address);
-    let mut reasons: Vec<Why> = state.assignment(name).cloned().map(Why::Assigned).into_iter().collect();
+    let mut reasons: Vec<Why> = state.assignment(name).map(Why::Assigned).into_iter().collect();
     if let Some(scope) = scope {
         let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
         reasons.extend(state.reservation(&reserved).cloned().map(Why::Reserved));

@@ -140,6 +140,15 @@ impl ClientIdentity {
         }
     }
 
+    /// The identity of this kind and with these bytes.
+    pub(crate) fn from_parts(kind: u8, bytes: &[u8]) -> Result<Self, Refusal> {
+        match kind {
+            0 => HardwareAddress::from_bytes(bytes).map(Self::Hardware),
+            1 => ClientId::from_bytes(bytes).map(Self::ClientId),
+            _ => Duid::from_bytes(bytes).map(Self::Duid),
+        }
+    }
+
     /// The field that holds it in a reservation's message.
     pub fn field(&self) -> &'static str {
         match self {

@@ -60,7 +60,7 @@ impl<'a> Facts<'a> {
         if let Some(assignment) = self.state.assignment(name) {
             let is_its = |lease: &Lease| assignment.client.as_ref().is_some_and(|client| lease.is_of(client));
             for (server, lease) in leases.iter().filter(|(_, lease)| !is_its(lease)) {
-                let firm = Firm::Assigned(Arc::clone(assignment));
+                let firm = Firm::Assigned(Arc::clone(&assignment));
                 clashes.push(Clash::LeaseAgainst { firm, server: (*server).clone(), lease: Arc::clone(lease) });
             }
         } else if let Some(sighting) = self.state.sighting(name).filter(|_| leases.is_empty()) {
@@ -119,7 +119,7 @@ impl<'a> Facts<'a> {
         let claims = state.assignments_for(client).filter(|found| !found.is_hold());
         let claims = claims.filter_map(move |claim| {
             let scope = state.scope_at(&claim.name.space, claim.name.address)?;
-            Some((Firm::Assigned(Arc::clone(claim)), scope))
+            Some((Firm::Assigned(claim), scope))
         });
         let reservations = state.reservations_for(client).filter_map(move |reservation| {
             let scope = state.scope(&reservation.name.scope)?;

@@ -46,7 +46,7 @@ pub(super) fn make(
         conflict: Text::default(),
         labels: labels::fitting(state, LabelledKind::Address, &details.labels)?,
     };
-    let assignment = state.sharing(Assignment {
+    let assignment = Assignment {
         name,
         kind: wanted.kind,
         phase: if pending && !wanted.accept_risk { Phase::Pending } else { Phase::Active },
@@ -56,7 +56,7 @@ pub(super) fn make(
         host_name: details.host_name.clone(),
         rare: rare.boxed(),
         stamp: at.made(),
-    });
+    };
     Ok(Change::made(Record::Address(Arc::new(assignment))))
 }
 
@@ -116,7 +116,7 @@ pub(super) fn has_no_claim(
 ) -> Result<(), Refusal> {
     let claimed = |client: &ClientIdentity| {
         let mut all = state.assignments_for(client).filter(|found| !found.is_hold() && found.name.space == own.space);
-        all.find(|found| network.name.cidr.contains(found.name.address) && found.name != *own).cloned()
+        all.find(|found| network.name.cidr.contains(found.name.address) && found.name != *own)
     };
     match claimed(client).or_else(|| client.twin().and_then(|twin| claimed(&twin))) {
         Some(other) => Err(Refusal::new(
@@ -256,7 +256,7 @@ pub(super) fn settle(
     revision: Revision,
     outcome: &Outcome,
 ) -> Vec<Change> {
-    let Some(before) = state.assignment(name).filter(|before| before.stamp.revision == revision).cloned() else {
+    let Some(before) = state.assignment(name).filter(|before| before.stamp.revision == revision) else {
         return Vec::new();
     };
     let (phase, conflict) = match outcome {
@@ -276,5 +276,5 @@ pub(super) fn settle(
 /// Frees holds whose deadline is over, and claims that expired, the first to end first; `most` of them.
 pub(super) fn expire(state: &State, at: Moment, most: u32) -> Vec<Change> {
     let over = state.assignments_ending().take_while(|found| found.ends().is_some_and(|end| end <= at.now));
-    over.take(most as usize).map(|found| Change::gone(Record::Address(Arc::clone(found)))).collect()
+    over.take(most as usize).map(|found| Change::gone(Record::Address(found))).collect()
 }

@@ -44,7 +44,7 @@ pub(super) fn reservation(state: &State, name: &ReservationName) -> Result<Arc<R
 
 pub(super) fn assignment(state: &State, name: &AddressName) -> Result<Arc<Assignment>, Refusal> {
     let missing = || Refusal::new(Reason::AssignmentNotFound, format!("{name} is neither held nor claimed"));
-    state.assignment(name).cloned().ok_or_else(|| missing().at("name").about(name))
+    state.assignment(name).ok_or_else(|| missing().at("name").about(name))
 }
 
 pub(super) fn server(state: &State, name: &ServerName) -> Result<Arc<Server>, Refusal> {

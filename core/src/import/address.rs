@@ -18,7 +18,7 @@ impl Planner {
         let name = AddressName { space: row.space.clone(), address: row.address };
         let labels = self.state.assignment(&name).map_or(Labels::NONE, |there| there.labels().clone());
         let labelling = self.labels(context, line, LabelledKind::Address, &row.labels, &labels)?;
-        match self.state.assignment(&name).cloned() {
+        match self.state.assignment(&name) {
             Some(there) if there.is_hold() => {
                 let message = format!(
                     "{} is held by {}; wait until that is over, or release it first",

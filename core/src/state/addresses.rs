@@ -3,9 +3,9 @@
 //! Each space keeps, for either family, the set of taken addresses; every question about free ones is asked of it.
 
 use super::orders::{ByAddress, ByClient, ByEnd, ByHostName, ForClient};
+use super::packed::Packed;
 use super::sorted::{self, Sorted};
-use crate::client::ClientIdentity;
-use crate::model::{Assignment, Reservation};
+use crate::model::{Assignment, Phase, Reservation};
 use crate::name::{AddressName, SpaceName};
 use crate::net::{Family, family, to_number};
 use crate::occupied::AddressSet;
@@ -62,36 +62,33 @@ impl<T: ForClient> PartialEq for Found<T> {
 impl<T: ForClient> Eq for Found<T> {}
 
 impl<T: ForClient> Found<T> {
-    pub(super) fn put(&mut self, record: &Arc<T>) {
+    pub(super) fn put(&mut self, record: &T) {
         if record.client().is_some() {
-            self.by_client.insert(Sorted(Arc::clone(record)));
+            self.by_client.insert(Sorted(record.clone()));
         }
         if record.host_name().is_some() {
-            self.by_host_name.insert(Sorted(Arc::clone(record)));
+            self.by_host_name.insert(Sorted(record.clone()));
         }
     }
 
-    pub(super) fn take(&mut self, record: &Arc<T>) {
+    pub(super) fn take(&mut self, record: &T) {
         if record.client().is_some() {
-            self.by_client.remove(&Sorted(Arc::clone(record)));
+            self.by_client.remove(&Sorted(record.clone()));
         }
         if record.host_name().is_some() {
-            self.by_host_name.remove(&Sorted(Arc::clone(record)));
+            self.by_host_name.remove(&Sorted(record.clone()));
         }
     }
 
     /// Those whose client is of this kind and begins with these bytes.
-    pub(super) fn of_client<'a>(&'a self, kind: u8, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<T>> + use<'a, T> {
-        let begins = move |record: &&Arc<T>| {
-            record.client().map(ClientIdentity::parts).is_some_and(|(of, all)| of == kind && all.starts_with(bytes))
-        };
+    pub(super) fn of_client<'a>(&'a self, kind: u8, bytes: &'a [u8]) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let begins = move |record: &&T| record.client().is_some_and(|(of, all)| of == kind && all.starts_with(bytes));
         sorted::from(&self.by_client, (kind, bytes)).take_while(begins)
     }
 
     /// Those whose host name begins so.
-    pub(super) fn called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<T>> + use<'a, T> {
-        let begins =
-            move |record: &&Arc<T>| record.host_name().is_some_and(|name| name.as_str().starts_with(beginning));
+    pub(super) fn called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let begins = move |record: &&T| record.host_name().is_some_and(|name| name.starts_with(beginning.as_bytes()));
         sorted::from(&self.by_host_name, beginning).take_while(begins)
     }
 
@@ -106,11 +103,13 @@ pub(super) struct Addresses {
     /// By space, IPv4 first.
     planes: OrdMap<SpaceName, [Plane; 2]>,
     assignments: usize,
-    pub(super) found: Found<Assignment>,
+    found: Found<Packed>,
     by_end: OrdSet<Sorted<ByEnd>>,
-    /// Every holder once, and how many assignments are its.
-    holders: OrdMap<Arc<str>, usize>,
-    pub(super) reservations: Found<Reservation>,
+    pub(super) reservations: Found<Arc<Reservation>>,
+}
+
+fn opened(packed: &Packed) -> Arc<Assignment> {
+    Arc::new(packed.open())
 }
 
 fn side(family: Family) -> usize {
@@ -125,18 +124,39 @@ impl Addresses {
         self.planes.get(space).map(|planes| &planes[side(family)])
     }
 
-    pub(super) fn get(&self, name: &AddressName) -> Option<&Arc<Assignment>> {
+    pub(super) fn get(&self, name: &AddressName) -> Option<Arc<Assignment>> {
         let plane = self.plane(&name.space, family(name.address))?;
         let next = sorted::next(&plane.assigned, to_number(name.address))?;
-        Some(next).filter(|assignment| assignment.name.address == name.address)
+        (next.address() == name.address).then(|| opened(next))
     }
 
     pub(super) fn len(&self) -> usize {
         self.assignments
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+    fn packed(&self) -> impl Iterator<Item = &Packed> {
         self.planes.values().flatten().flat_map(|plane| &plane.assigned).map(|sorted| &sorted.0)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        self.packed().map(opened)
+    }
+
+    pub(super) fn of_phase(&self, phase: Phase) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        self.packed().filter(move |packed| packed.phase() == phase).map(opened)
+    }
+
+    fn packed_within(
+        &self,
+        space: &SpaceName,
+        family: Family,
+        range: RangeInclusive<u128>,
+    ) -> impl Iterator<Item = &Packed> + use<'_> {
+        let (first, last) = range.into_inner();
+        let plane = self.plane(space, family).into_iter();
+        plane
+            .flat_map(move |plane| sorted::from(&plane.assigned, first))
+            .take_while(move |packed| to_number(packed.address()) <= last)
     }
 
     pub(super) fn within(
@@ -144,12 +164,28 @@ impl Addresses {
         space: &SpaceName,
         family: Family,
         range: RangeInclusive<u128>,
-    ) -> impl Iterator<Item = &Arc<Assignment>> + use<'_> {
-        let (first, last) = range.into_inner();
-        let plane = self.plane(space, family).into_iter();
-        plane
-            .flat_map(move |plane| sorted::from(&plane.assigned, first))
-            .take_while(move |assignment| to_number(assignment.name.address) <= last)
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        self.packed_within(space, family, range).map(opened)
+    }
+
+    /// Only where they are.
+    pub(super) fn places_within(
+        &self,
+        space: &SpaceName,
+        family: Family,
+        range: RangeInclusive<u128>,
+    ) -> impl Iterator<Item = IpAddr> + use<'_> {
+        self.packed_within(space, family, range).map(Packed::address)
+    }
+
+    /// Those whose client is of this kind and begins with these bytes.
+    pub(super) fn of_client<'a>(&'a self, kind: u8, bytes: &'a [u8]) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+        self.found.of_client(kind, bytes).map(opened)
+    }
+
+    /// Those whose host name begins so.
+    pub(super) fn called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+        self.found.called(beginning).map(opened)
     }
 
     pub(super) fn taken(&self, space: &SpaceName, family: Family) -> &AddressSet {
@@ -170,43 +206,25 @@ impl Addresses {
     }
 
     /// Those that end by themselves, the first to end first.
-    pub(super) fn ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
-        sorted::from(&self.by_end, (Timestamp(i64::MIN), None))
+    pub(super) fn ending(&self) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        sorted::from(&self.by_end, (Timestamp(i64::MIN), None)).map(opened)
     }
 
     /// The same from this one on.
-    pub(super) fn ending_from<'a>(
-        &'a self,
+    pub(super) fn ending_from(
+        &self,
         end: Timestamp,
-        name: &'a AddressName,
-    ) -> impl Iterator<Item = &'a Arc<Assignment>> {
-        sorted::from(&self.by_end, (end, Some(name)))
+        name: &AddressName,
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        sorted::from(&self.by_end, (end, Some(name))).map(opened)
     }
 
-    /// The same assignment with the names that it shares with others: a million holders would cost more than they say.
-    pub(super) fn sharing(&self, mut assignment: Assignment) -> Assignment {
-        let (space, holder) = self.shared(&assignment);
-        assignment.name.space = space.unwrap_or(assignment.name.space);
-        assignment.holder = holder.unwrap_or(assignment.holder);
-        assignment
-    }
-
-    fn shared(&self, assignment: &Assignment) -> (Option<SpaceName>, Option<Arc<str>>) {
-        let space = self.planes.get_key_value(&assignment.name.space).map(|(name, _)| name.clone());
-        let holder = self.holders.get_key_value(&*assignment.holder).map(|(holder, _)| Arc::clone(holder));
-        (space, holder)
-    }
-
-    pub(super) fn put(&mut self, assignment: Arc<Assignment>) {
-        let (space, holder) = self.shared(&assignment);
-        let shares = space.is_none_or(|space| space.is_shared_with(&assignment.name.space))
-            && holder.is_none_or(|holder| Arc::ptr_eq(&holder, &assignment.holder));
-        let assignment = if shares { assignment } else { Arc::new(self.sharing(Arc::unwrap_or_clone(assignment))) };
+    pub(super) fn put(&mut self, assignment: &Assignment) {
+        let packed = Packed::new(assignment);
         self.assignments += 1;
-        *self.holders.entry(Arc::clone(&assignment.holder)).or_default() += 1;
-        self.found.put(&assignment);
+        self.found.put(&packed);
         if assignment.ends().is_some() {
-            self.by_end.insert(Sorted(Arc::clone(&assignment)));
+            self.by_end.insert(Sorted(packed.clone()));
         }
         let AddressName { space, address } = &assignment.name;
         let plane = &mut self.planes.entry(space.clone()).or_default()[side(family(*address))];
@@ -214,24 +232,19 @@ impl Addresses {
         if assignment.is_hold() {
             plane.held.insert(to_number(*address));
         }
-        plane.assigned.insert(Sorted(assignment));
+        plane.assigned.insert(Sorted(packed));
     }
 
-    pub(super) fn take(&mut self, assignment: &Arc<Assignment>) {
+    pub(super) fn take(&mut self, assignment: &Assignment) {
+        let packed = Packed::new(assignment);
         self.assignments -= 1;
-        if let Some(count) = self.holders.get_mut(&*assignment.holder) {
-            *count -= 1;
-            if *count == 0 {
-                self.holders.remove(&*assignment.holder);
-            }
-        }
-        self.found.take(assignment);
+        self.found.take(&packed);
         if assignment.ends().is_some() {
-            self.by_end.remove(&Sorted(Arc::clone(assignment)));
+            self.by_end.remove(&Sorted(packed.clone()));
         }
         let AddressName { space, address } = &assignment.name;
         if let Some(planes) = self.planes.get_mut(space) {
-            planes[side(family(*address))].assigned.remove(&Sorted(Arc::clone(assignment)));
+            planes[side(family(*address))].assigned.remove(&Sorted(packed));
         }
         self.vacate(space, *address);
     }
@@ -257,19 +270,18 @@ impl Addresses {
     }
 
     /// What is counted, for `check` alone.
-    pub(super) fn sizes(&self) -> [(&'static str, usize, usize); 4] {
+    pub(super) fn sizes(&self) -> [(&'static str, usize, usize); 3] {
         let (mut clients, mut host_names, mut ends) = (0, 0, 0);
-        for assignment in self.iter() {
-            clients += usize::from(assignment.client.is_some());
-            host_names += usize::from(assignment.host_name.is_some());
-            ends += usize::from(assignment.ends().is_some());
+        for keys in self.packed().map(Packed::keys) {
+            clients += usize::from(keys.client.is_some());
+            host_names += usize::from(keys.host_name.is_some());
+            ends += usize::from(keys.end.is_some());
         }
         let [by_client, by_host_name] = self.found.sizes();
         [
             ("assignments by client", by_client, clients),
             ("assignments by host name", by_host_name, host_names),
             ("assignments by end", self.by_end.len(), ends),
-            ("assignments by holder", self.holders.values().sum(), self.assignments),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::client::ClientIdentity;
-use crate::model::{Assignment, Prefix, PrefixKind, Reservation, Scope};
+use crate::model::{Assignment, Phase, Prefix, PrefixKind, Reservation, Scope};
 use crate::name::{AddressName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family, from_number};
 use crate::occupied::AddressSet;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 impl State {
     /// What was decided about this address.
-    pub fn assignment(&self, name: &AddressName) -> Option<&Arc<Assignment>> {
+    pub fn assignment(&self, name: &AddressName) -> Option<Arc<Assignment>> {
         self.addresses.get(name)
     }
 
@@ -23,8 +23,13 @@ impl State {
     }
 
     /// All assignments, by space and address.
-    pub fn assignments(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+    pub fn assignments(&self) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
         self.addresses.iter()
+    }
+
+    /// The assignments of this phase. Looks at all, but opens no other.
+    pub fn assignments_in(&self, phase: Phase) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
+        self.addresses.of_phase(phase)
     }
 
     /// The assignments of `space` in a range, by address.
@@ -33,28 +38,28 @@ impl State {
         space: &SpaceName,
         family: Family,
         range: RangeInclusive<u128>,
-    ) -> impl Iterator<Item = &Arc<Assignment>> + use<'_> {
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
         self.addresses.within(space, family, range)
     }
 
     /// The assignments for a client, by space and address.
-    pub fn assignments_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = &'a Arc<Assignment>> {
+    pub fn assignments_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
         let (kind, bytes) = client.parts();
-        self.addresses.found.of_client(kind, bytes).take_while(move |found| found.client.as_ref() == Some(client))
+        self.addresses.of_client(kind, bytes).take_while(move |found| found.client.as_ref() == Some(client))
     }
 
     /// The assignments for clients whose hardware address begins with these bytes, by that.
-    pub fn assignments_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Arc<Assignment>> {
-        self.addresses.found.of_client(0, bytes)
+    pub fn assignments_of_hardware<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+        self.addresses.of_client(0, bytes)
     }
 
     /// The assignments whose host name begins so (in lower case), by that.
-    pub fn assignments_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a Arc<Assignment>> {
-        self.addresses.found.called(beginning)
+    pub fn assignments_called<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+        self.addresses.called(beginning)
     }
 
     /// The assignments that end by themselves, the first to end first.
-    pub fn assignments_ending(&self) -> impl Iterator<Item = &Arc<Assignment>> {
+    pub fn assignments_ending(&self) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
         self.addresses.ending()
     }
 
@@ -63,7 +68,7 @@ impl State {
         &'a self,
         end: Timestamp,
         name: &'a AddressName,
-    ) -> impl Iterator<Item = &'a Arc<Assignment>> {
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
         self.addresses.ending_from(end, name).skip_while(move |found| found.ends() == Some(end) && found.name == *name)
     }
 
@@ -101,11 +106,6 @@ impl State {
     /// The spaces in which an address is assigned or reserved.
     pub(crate) fn spaces_taken(&self) -> impl Iterator<Item = &SpaceName> {
         self.addresses.spaces()
-    }
-
-    /// The same assignment with the names that it shares with others.
-    pub(crate) fn sharing(&self, assignment: Assignment) -> Assignment {
-        self.addresses.sharing(assignment)
     }
 
     /// The network of the plan that `address` lies in.
@@ -164,8 +164,7 @@ impl State {
     pub fn pools_of(&self, scope: &Scope) -> Vec<AddressRange> {
         let pools = scope.pools();
         let left = pools.iter().flat_map(|pool| {
-            let assigned = self.assignments_within(&scope.space, pool.family(), pool.numbers());
-            pool.without(assigned.map(|assignment| assignment.name.address))
+            pool.without(self.addresses.places_within(&scope.space, pool.family(), pool.numbers()))
         });
         left.collect()
     }

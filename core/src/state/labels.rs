@@ -33,7 +33,7 @@ impl State {
         let scopes = self.scopes.values().cloned().map(Record::Scope);
         let reservations = self.reservations.values().cloned().map(Record::Reservation);
         let labelled = self.assignments().filter(|assignment| assignment.rare.is_some());
-        let addresses = labelled.cloned().map(Record::Address);
+        let addresses = labelled.map(Record::Address);
         let all = spaces.chain(prefixes).chain(scopes).chain(reservations).chain(addresses);
         all.filter(|record| record.labels().fields().contains_key(name))
             .filter_map(|record| record.labelled_kind().map(|kind| (kind, record)))

@@ -1,53 +1,48 @@
 //! The orders that assignments and reservations are found in.
 
+use super::packed::Packed;
 use super::sorted::Order;
-use crate::client::ClientIdentity;
-use crate::model::{Assignment, Reservation};
-use crate::name::{AddressName, ReservationName};
+use crate::model::Reservation;
+use crate::name::AddressName;
 use crate::net::to_number;
-use crate::text::HostName;
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// A record of an address that is for somebody.
-pub(super) trait ForClient {
-    type Name: Ord;
-
-    fn name(&self) -> &Self::Name;
-    fn client(&self) -> Option<&ClientIdentity>;
-    fn host_name(&self) -> Option<&HostName>;
+pub(super) trait ForClient: Clone {
+    /// The kind of client, and its bytes.
+    fn client(&self) -> Option<(u8, &[u8])>;
+    fn host_name(&self) -> Option<&[u8]>;
+    fn cmp_name(&self, other: &Self) -> Ordering;
 }
 
-impl ForClient for Assignment {
-    type Name = AddressName;
-
-    fn name(&self) -> &AddressName {
-        &self.name
+impl ForClient for Packed {
+    fn client(&self) -> Option<(u8, &[u8])> {
+        self.keys().client
     }
 
-    fn client(&self) -> Option<&ClientIdentity> {
-        self.client.as_ref()
+    fn host_name(&self) -> Option<&[u8]> {
+        self.keys().host_name
     }
 
-    fn host_name(&self) -> Option<&HostName> {
-        self.host_name.as_ref()
+    fn cmp_name(&self, other: &Self) -> Ordering {
+        self.keys().cmp_name(&other.keys())
     }
 }
 
-impl ForClient for Reservation {
-    type Name = ReservationName;
-
-    fn name(&self) -> &ReservationName {
-        &self.name
+impl ForClient for Arc<Reservation> {
+    fn client(&self) -> Option<(u8, &[u8])> {
+        Some(self.client.parts())
     }
 
-    fn client(&self) -> Option<&ClientIdentity> {
-        Some(&self.client)
+    fn host_name(&self) -> Option<&[u8]> {
+        self.host_name.as_ref().map(|name| name.as_str().as_bytes())
     }
 
-    fn host_name(&self) -> Option<&HostName> {
-        self.host_name.as_ref()
+    fn cmp_name(&self, other: &Self) -> Ordering {
+        self.name.cmp(&other.name)
     }
 }
 
@@ -55,15 +50,15 @@ impl ForClient for Reservation {
 pub(super) struct ByAddress;
 
 impl Order for ByAddress {
-    type Record = Assignment;
+    type Record = Packed;
     type Place<'a> = u128;
 
-    fn order(one: &Assignment, other: &Assignment) -> Ordering {
-        one.name.address.cmp(&other.name.address)
+    fn order(one: &Packed, other: &Packed) -> Ordering {
+        one.address().cmp(&other.address())
     }
 
-    fn order_place(place: &u128, record: &Assignment) -> Ordering {
-        place.cmp(&to_number(record.name.address)).then(Ordering::Less)
+    fn order_place(place: &u128, record: &Packed) -> Ordering {
+        place.cmp(&to_number(record.address())).then(Ordering::Less)
     }
 }
 
@@ -75,12 +70,11 @@ impl<T: ForClient> Order for ByClient<T> {
     type Place<'a> = (u8, &'a [u8]);
 
     fn order(one: &T, other: &T) -> Ordering {
-        let client = one.client().map(ClientIdentity::parts).cmp(&other.client().map(ClientIdentity::parts));
-        client.then_with(|| one.name().cmp(other.name()))
+        one.client().cmp(&other.client()).then_with(|| one.cmp_name(other))
     }
 
     fn order_place(place: &(u8, &[u8]), record: &T) -> Ordering {
-        Some(*place).cmp(&record.client().map(ClientIdentity::parts)).then(Ordering::Less)
+        Some(*place).cmp(&record.client()).then(Ordering::Less)
     }
 }
 
@@ -92,11 +86,11 @@ impl<T: ForClient> Order for ByHostName<T> {
     type Place<'a> = &'a str;
 
     fn order(one: &T, other: &T) -> Ordering {
-        one.host_name().cmp(&other.host_name()).then_with(|| one.name().cmp(other.name()))
+        one.host_name().cmp(&other.host_name()).then_with(|| one.cmp_name(other))
     }
 
     fn order_place(place: &&str, record: &T) -> Ordering {
-        Some(*place).cmp(&record.host_name().map(HostName::as_str)).then(Ordering::Less)
+        Some(place.as_bytes()).cmp(&record.host_name()).then(Ordering::Less)
     }
 }
 
@@ -104,15 +98,17 @@ impl<T: ForClient> Order for ByHostName<T> {
 pub(super) struct ByEnd;
 
 impl Order for ByEnd {
-    type Record = Assignment;
+    type Record = Packed;
     type Place<'a> = (Timestamp, Option<&'a AddressName>);
 
-    fn order(one: &Assignment, other: &Assignment) -> Ordering {
-        one.ends().cmp(&other.ends()).then_with(|| one.name.cmp(&other.name))
+    fn order(one: &Packed, other: &Packed) -> Ordering {
+        let (one, other) = (one.keys(), other.keys());
+        one.end.cmp(&other.end).then_with(|| one.cmp_name(&other))
     }
 
-    fn order_place((end, name): &Self::Place<'_>, record: &Assignment) -> Ordering {
-        let by_name = || name.map_or(Ordering::Less, |name| name.cmp(&record.name));
-        Some(*end).cmp(&record.ends()).then_with(by_name).then(Ordering::Less)
+    fn order_place((end, name): &Self::Place<'_>, record: &Packed) -> Ordering {
+        let keys = record.keys();
+        let by_name = || name.map_or(Ordering::Less, |name| keys.cmp_to(name).reverse());
+        Some(*end).cmp(&keys.end).then_with(by_name).then(Ordering::Less)
     }
 }

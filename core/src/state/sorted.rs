@@ -1,17 +1,16 @@
-//! Sets of records in an order other than that of their names: an entry is one pointer, and the key is read
-//! from the record itself. With ten million records that is what an index may cost.
+//! Sets of records in one order or another: an entry is one pointer, and the key is read from the record itself. With ten
+//! million records that is what an index may cost.
 
 use equivalent::{Comparable, Equivalent};
 use imbl::OrdSet;
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
-use std::sync::Arc;
 
 /// An order of records.
 pub(super) trait Order {
-    /// What is ordered.
-    type Record;
+    /// What is ordered: a pointer to it, of which a copy costs nothing.
+    type Record: Clone;
     /// A place to begin reading at.
     type Place<'a>;
 
@@ -23,11 +22,11 @@ pub(super) trait Order {
 }
 
 /// A record in an order.
-pub(super) struct Sorted<O: Order>(pub(super) Arc<O::Record>);
+pub(super) struct Sorted<O: Order>(pub(super) O::Record);
 
 impl<O: Order> Clone for Sorted<O> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(self.0.clone())
     }
 }
 
@@ -75,11 +74,11 @@ impl<O: Order> Comparable<Sorted<O>> for Before<'_, O> {
 pub(super) fn from<'a, O: Order>(
     set: &'a OrdSet<Sorted<O>>,
     place: O::Place<'_>,
-) -> impl DoubleEndedIterator<Item = &'a Arc<O::Record>> + use<'a, O> {
+) -> impl DoubleEndedIterator<Item = &'a O::Record> + use<'a, O> {
     set.range((Bound::Included(Before::<O>(place)), Bound::Unbounded)).map(|sorted| &sorted.0)
 }
 
 /// The first record of `set` from `place` on.
-pub(super) fn next<'a, O: Order>(set: &'a OrdSet<Sorted<O>>, place: O::Place<'_>) -> Option<&'a Arc<O::Record>> {
+pub(super) fn next<'a, O: Order>(set: &'a OrdSet<Sorted<O>>, place: O::Place<'_>) -> Option<&'a O::Record> {
     set.get_next(&Before::<O>(place)).map(|sorted| &sorted.0)
 }

@@ -9,7 +9,7 @@ use freehold_core::{Change, State, Timestamp, export};
 fn rows(state: &State, table: Table) -> Vec<Item> {
     match table {
         Table::Prefixes => state.prefixes().values().map(|prefix| export::prefix(prefix)).collect(),
-        Table::Addresses => state.assignments().filter_map(|claim| export::claim(claim)).collect(),
+        Table::Addresses => state.assignments().filter_map(|claim| export::claim(&claim)).collect(),
         Table::Ranges => state.scopes().values().flat_map(|scope| export::ranges(scope)).collect(),
         Table::Reservations => state.reservations().values().map(|r| export::reservation(r)).collect(),
         Table::Scopes => state.scopes().values().map(|scope| export::scope(scope)).collect(),

@@ -166,9 +166,9 @@ fn a_lease_becomes_a_claim_or_a_reservation_of_its_client() {
     let claim = claimed.assignment(&word("spaces/default/addresses/10.0.0.80")).expect("a claim");
     assert_eq!((claim.client.clone(), claim.phase), (Some(client("02:00:00:00:00:80")), Phase::Pending));
     let book = leased("scopes/hall", &[("10.0.0.80", "02:00:00:00:00:80")]);
-    assert_eq!(lease_against(&claimed, &book, claim), None, "the lease is its own");
+    assert_eq!(lease_against(&claimed, &book, &claim), None, "the lease is its own");
     let other = leased("scopes/hall", &[("10.0.0.80", "02:00:00:00:00:81")]);
-    assert!(lease_against(&claimed, &other, claim).is_some());
+    assert!(lease_against(&claimed, &other, &claim).is_some());
     let reserved = after(state(), &to(Purpose::Reservation), NOW);
     let reservation = reserved.reservation(&word("scopes/hall/reservations/10.0.0.80")).expect("a reservation");
     assert_eq!(reservation.client, client("02:00:00:00:00:80"));
@@ -325,7 +325,7 @@ fn a_client_and_a_host_name_are_found_wherever_they_are() {
         ..allocation(Place::Scope(word("scopes/yard")))
     };
     let state = after(state(), &Command::Allocate(order), NOW);
-    let addresses = |found: &mut dyn Iterator<Item = &std::sync::Arc<freehold_core::model::Assignment>>| {
+    let addresses = |found: &mut dyn Iterator<Item = std::sync::Arc<freehold_core::model::Assignment>>| {
         found.map(|assignment| assignment.name.address.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(addresses(&mut state.assignments_called("printer")), ["10.0.1.11", "10.0.1.10"]);

@@ -17,7 +17,7 @@ use crate::figures::Figures;
 use crate::plan;
 
 /// Rounds of claims; what a round claimed is given back after it, so that each finds the same filling. The first round does not count.
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 4;
 /// Claims in a round: fewer than are free in a /16 that is 90 % full.
 const IN_ROUND: u64 = 5_000;
 /// Claims of one caller.

@@ -122,7 +122,7 @@ impl Api {
         command: Command,
     ) -> Result<Address, Status> {
         let done = self.submit(actor, mutation, command).await.map_err(|error| not_done(error, FIELDS))?;
-        let name = there(done.state.assignment(&name).map(|now| &now.name))?;
+        let name = there(done.state.assignment(&name).as_ref())?.name.clone();
         Ok(self.shown_address(&done.state, &self.leases.book(), &name))
     }
 }

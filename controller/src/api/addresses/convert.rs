@@ -116,7 +116,7 @@ impl Api {
         let state = done.map_err(|error| not_done(error, TO_CLAIM))?.state;
         let scope = there(state.scope(&name.scope))?;
         let made = AddressName { space: scope.space.clone(), address: name.address };
-        there(state.assignment(&made))?;
+        there(state.assignment(&made).as_ref())?;
         Ok(self.shown_address(&state, &self.leases.book(), &made))
     }
 

@@ -91,10 +91,10 @@ impl Api {
                 answer.addresses.push(self.shown_address(&state, &book, &found.name));
             }
             if answer.addresses.len() == page.size || soon.peek().is_none() {
-                answer.next_page_token = soon.peek().map(|_| page.token(&token(found))).unwrap_or_default();
+                answer.next_page_token = soon.peek().map(|_| page.token(&token(&found))).unwrap_or_default();
                 return Ok(answer);
             }
-            answer.next_page_token = page.token(&token(found));
+            answer.next_page_token = page.token(&token(&found));
         }
         Ok(answer)
     }

@@ -244,7 +244,7 @@ impl Export {
         let items = found.filter_map(|claim| {
             next = Some(to_number(claim.name.address).checked_add(1));
             let here = self.within.has(&space, &Cidr::of_one(claim.name.address));
-            (here && self.takes(&AddressRow::new(&self.state, claim))).then(|| export::claim(claim))?
+            (here && self.takes(&AddressRow::new(&self.state, &claim))).then(|| export::claim(&claim))?
         });
         let items = items.collect();
         self.place = match (next.flatten(), family) {
