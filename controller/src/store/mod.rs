@@ -37,7 +37,7 @@ use freehold_proto::convert::stored::Unreadable;
 pub use follow::{Backlog, Follower, FollowerError};
 
 /// Memory that sled may use for its pages, in bytes. Rows are read at a start only; the kernel keeps what is written over and over.
-const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
 
 /// Rows of a batch for which garbage is collected once: an epoch frees at most 512 objects, a row leaves fewer than 64.
 const ROWS_AN_EPOCH: usize = 8;

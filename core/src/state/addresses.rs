@@ -179,7 +179,11 @@ impl Addresses {
     }
 
     /// Those whose client is of this kind and begins with these bytes.
-    pub(super) fn of_client<'a>(&'a self, kind: u8, bytes: &'a [u8]) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+    pub(super) fn of_client<'a>(
+        &'a self,
+        kind: u8,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
         self.found.of_client(kind, bytes).map(opened)
     }
 

@@ -43,7 +43,10 @@ impl State {
     }
 
     /// The assignments for a client, by space and address.
-    pub fn assignments_for<'a>(&'a self, client: &'a ClientIdentity) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
+    pub fn assignments_for<'a>(
+        &'a self,
+        client: &'a ClientIdentity,
+    ) -> impl Iterator<Item = Arc<Assignment>> + use<'a> {
         let (kind, bytes) = client.parts();
         self.addresses.of_client(kind, bytes).take_while(move |found| found.client.as_ref() == Some(client))
     }
@@ -163,9 +166,9 @@ impl State {
     /// What may be leased of `scope`: its pools without the addresses that are held or claimed.
     pub fn pools_of(&self, scope: &Scope) -> Vec<AddressRange> {
         let pools = scope.pools();
-        let left = pools.iter().flat_map(|pool| {
-            pool.without(self.addresses.places_within(&scope.space, pool.family(), pool.numbers()))
-        });
+        let left = pools
+            .iter()
+            .flat_map(|pool| pool.without(self.addresses.places_within(&scope.space, pool.family(), pool.numbers())));
         left.collect()
     }
 }

@@ -17,7 +17,6 @@ use crate::time::{Revision, Timestamp};
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use triomphe::ThinArc;
 
 const IS_V6: u8 = 1;
@@ -28,6 +27,9 @@ const RISK_ACCEPTED: u8 = 1 << 3;
 const PHASE_SHIFT: u8 = 4;
 /// Two more: no client, or its kind and one.
 const CLIENT_SHIFT: u8 = 6;
+
+/// Left out where a holder begins so, as almost all do; of another the rest is empty, and all of it comes behind.
+const OPERATORS: &str = "operators/";
 
 const WHOLE: &str = "it was written whole";
 
@@ -70,7 +72,11 @@ impl Packed {
     pub(super) fn open(&self) -> Assignment {
         let mut reader = self.reader();
         let (flags, keys) = reader.keys();
-        let [holder, owner, comment, conflict] = [(); 4].map(|()| text(reader.counted()));
+        let holder = match text(reader.counted()) {
+            "" => text(reader.counted()).into(),
+            operator => format!("{OPERATORS}{operator}").into(),
+        };
+        let [owner, comment, conflict] = [(); 3].map(|()| text(reader.counted()));
         let created = Timestamp(unfold(reader.number()));
         let stamp = Stamp {
             created,
@@ -81,14 +87,17 @@ impl Packed {
             [owner, comment, conflict].map(|text| Text::parse(text).expect("it was a text"));
         let labels = self.0.header.header.clone();
         Assignment {
-            name: AddressName { space: SpaceName::from_id(keys.space()).expect("it was a name"), address: keys.address },
+            name: AddressName {
+                space: SpaceName::from_id(keys.space()).expect("it was a name"),
+                address: keys.address,
+            },
             kind: match (flags & IS_HOLD != 0, keys.end) {
                 (true, until) => AssignmentKind::Hold { until: until.expect("a hold has an end") },
                 (false, expires) => AssignmentKind::Claim { expires },
             },
             phase: phase(flags),
             risk_accepted: flags & RISK_ACCEPTED != 0,
-            holder: Arc::from(holder),
+            holder,
             client: keys.client.map(|(kind, bytes)| ClientIdentity::from_parts(kind, bytes).expect("it was a client")),
             host_name: keys.host_name.map(|name| HostName::parse(text(name)).expect("it was a host name")),
             rare: Rare { comment, owner, conflict, labels }.boxed(),
@@ -160,7 +169,14 @@ fn bytes(assignment: &Assignment, rare: &Rare) -> Vec<u8> {
     if let Some(end) = assignment.ends() {
         out.0.extend(end.0.to_le_bytes());
     }
-    for text in [holder, rare.owner.as_str(), rare.comment.as_str(), rare.conflict.as_str()] {
+    match holder.strip_prefix(OPERATORS).filter(|id| !id.is_empty()) {
+        Some(operator) => out.counted(operator.as_bytes()),
+        None => {
+            out.number(0);
+            out.counted(holder.as_bytes());
+        }
+    }
+    for text in [rare.owner.as_str(), rare.comment.as_str(), rare.conflict.as_str()] {
         out.counted(text.as_bytes());
     }
     out.number(fold(stamp.created.0));
@@ -290,7 +306,7 @@ mod tests {
             is_hold: bool,
             phase in prop_oneof![Just(Phase::Pending), Just(Phase::Active), Just(Phase::Conflict)],
             risk_accepted: bool,
-            holder in "(operators|agents)/[a-z]{1,40}",
+            holder in "((operators|agents)/)?[a-z]{0,40}",
             client in option::of(client()),
             host_name in option::of("[a-z][a-z0-9]{0,62}(\\.[a-z]{1,60}){0,3}"),
             rare in any_rare(),
@@ -339,7 +355,10 @@ mod tests {
     #[test]
     fn a_claim_is_small() {
         let claim = Assignment {
-            name: AddressName { space: SpaceName::from_id("berlin").unwrap(), address: Ipv4Addr::new(10, 0, 0, 1).into() },
+            name: AddressName {
+                space: SpaceName::from_id("berlin").unwrap(),
+                address: Ipv4Addr::new(10, 0, 0, 1).into(),
+            },
             kind: AssignmentKind::Claim { expires: None },
             phase: Phase::Active,
             risk_accepted: false,
@@ -350,7 +369,7 @@ mod tests {
             stamp: Stamp::made(Timestamp(1_763_700_000_000), Revision(1_000_000)),
         };
         let packed = Packed::new(&claim);
-        assert_eq!(packed.0.slice.len(), 83);
+        assert_eq!(packed.0.slice.len(), 73);
         assert_eq!(size_of::<Packed>(), size_of::<usize>());
     }
 }
