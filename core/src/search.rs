@@ -258,6 +258,10 @@ impl Search<'_> {
     fn text(&mut self, part: &str) {
         let state = self.state;
         let has = |text: &str| -> Option<Rank> {
+            // Most texts are empty or short, and most queries are longer: an address, a host name.
+            if text.is_ascii() && text.len() < part.len() {
+                return None;
+            }
             let text = text.to_lowercase();
             let contains = || text.contains(part).then_some(Rank::Contains);
             if text == part {
@@ -291,13 +295,12 @@ impl Search<'_> {
                 self.reservation(rank, found, field);
             }
         }
-        for found in some(&mut self.found.cut_off, "address.comment", state.assignments(), LOOKED_AT) {
-            let Some(rare) = &found.rare else { continue };
-            let tags = rare.labels.tags().iter().map(|tag| ("tags", tag.as_str()));
-            let fields: Vec<_> =
-                [("owner", rare.owner.as_str()), ("comment", rare.comment.as_str())].into_iter().chain(tags).collect();
+        for found in some(&mut self.found.cut_off, "address.comment", state.described(), LOOKED_AT) {
+            let (owner, comment, labels) = found.said();
+            let tags = labels.tags().iter().map(|tag| ("tags", tag.as_str()));
+            let fields: Vec<_> = [("owner", owner), ("comment", comment)].into_iter().chain(tags).collect();
             if let Some((rank, field)) = best(&fields) {
-                self.assignment(rank, &found, field);
+                self.assignment(rank, &found.open(), field);
             }
         }
     }

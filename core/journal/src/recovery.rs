@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::atomic_file::TEMPORARY;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Damage, JournalError};
-use crate::group::{Hash, SECTOR, is_zero};
+use crate::group::{Hash, SECTOR};
 use crate::index::{Index, Segment, Shared};
 use crate::journal::{Active, Journal, Options, start_segment};
 use crate::scan::{Found, Scan};
@@ -102,7 +102,7 @@ impl Walk<'_> {
         if let Some(Found::Broken { seq, offset, what }) = self.groups(first_seq, &mut scan)? {
             return Err(self.damage(first_seq, seq, offset, what));
         }
-        if !is_zero(scan.rest().map_err(JournalError::io("read", &file_name(first_seq)))?) {
+        if !scan.is_over().map_err(JournalError::io("read", &file_name(first_seq)))? {
             return Err(self.damage(first_seq, scan.next_seq, scan.offset, "there is something behind the last group"));
         }
         Ok(())
@@ -114,10 +114,14 @@ impl Walk<'_> {
         let mut scan = self.start(first_seq)?;
         let broken = self.groups(first_seq, &mut scan)?;
         let (end, next_seq, (_, previous)) = (scan.offset, scan.next_seq, self.index.head);
-        let rest = scan.rest().map_err(JournalError::io("read", &name))?;
-        let rest_bytes = rest.len() as u64;
+        let rest_bytes = scan.rest_bytes();
         let cut = Cut { segment: name.clone(), seq: next_seq, offset: end };
-        match judge(rest, next_seq, previous) {
+        let verdict = if scan.is_over().map_err(JournalError::io("read", &name))? {
+            Verdict::Clean
+        } else {
+            judge(scan.rest().map_err(JournalError::io("read", &name))?, next_seq, previous)
+        };
+        match verdict {
             Verdict::Clean => debug_assert!(broken.is_none(), "zeros are not broken"),
             Verdict::Torn => recovery.cut = Some(cut),
             Verdict::Damaged { .. } if active(Bug::CutWithoutEvidence) => recovery.cut = Some(cut),

@@ -71,9 +71,28 @@ impl Scan {
         }
     }
 
+    /// Bytes from the place of the next group to the end.
+    pub(crate) fn rest_bytes(&self) -> u64 {
+        self.end.saturating_sub(self.offset)
+    }
+
+    /// Whether there are only zeros from the place of the next group on. A segment is made for far more than it may have yet, so
+    /// this looks at a window after the other.
+    pub(crate) fn is_over(&mut self) -> io::Result<bool> {
+        let mut offset = self.offset;
+        while offset < self.end {
+            let length = WINDOW_BYTES.min(self.end - offset);
+            if !is_zero(self.file.read(offset, length, self.end)?) {
+                return Ok(false);
+            }
+            offset += length;
+        }
+        Ok(true)
+    }
+
     /// Everything from the place of the next group to the end.
     pub(crate) fn rest(&mut self) -> io::Result<&[u8]> {
-        self.file.read(self.offset, self.end.saturating_sub(self.offset), self.end)
+        self.file.read(self.offset, self.rest_bytes(), self.end)
     }
 
     fn step_over(&mut self, header: &GroupHeader, frames: Vec<Frame>) -> Found {

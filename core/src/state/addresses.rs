@@ -134,7 +134,7 @@ impl Addresses {
         self.assignments
     }
 
-    fn packed(&self) -> impl Iterator<Item = &Packed> {
+    pub(super) fn packed(&self) -> impl Iterator<Item = &Packed> {
         self.planes.values().flatten().flat_map(|plane| &plane.assigned).map(|sorted| &sorted.0)
     }
 

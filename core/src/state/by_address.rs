@@ -1,7 +1,9 @@
 //! Reading the state by address: what is assigned, taken, and planned there, and whom it is for.
 
 use super::State;
+use super::packed::Packed;
 use crate::client::ClientIdentity;
+use crate::labels::Labels;
 use crate::model::{Assignment, Phase, Prefix, PrefixKind, Reservation, Scope};
 use crate::name::{AddressName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family, from_number};
@@ -10,6 +12,22 @@ use crate::time::Timestamp;
 use std::net::IpAddr;
 use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
+
+/// What people said of an assignment.
+#[derive(Clone, Copy)]
+pub(crate) struct Described<'a>(&'a Packed);
+
+impl<'a> Described<'a> {
+    /// The owner, the comment, and the labels of its own.
+    pub(crate) fn said(self) -> (&'a str, &'a str, &'a Labels) {
+        self.0.said()
+    }
+
+    /// All of it.
+    pub(crate) fn open(self) -> Assignment {
+        self.0.open()
+    }
+}
 
 impl State {
     /// What was decided about this address.
@@ -25,6 +43,11 @@ impl State {
     /// All assignments, by space and address.
     pub fn assignments(&self) -> impl Iterator<Item = Arc<Assignment>> + use<'_> {
         self.addresses.iter()
+    }
+
+    /// What people said of each assignment, by space and address.
+    pub(crate) fn described(&self) -> impl Iterator<Item = Described<'_>> {
+        self.addresses.packed().map(Described)
     }
 
     /// The assignments of this phase. Looks at all, but opens no other.

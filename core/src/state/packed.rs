@@ -69,12 +69,20 @@ impl Packed {
         self.reader().keys().1
     }
 
+    /// Its owner, comment and labels.
+    pub(super) fn said(&self) -> (&str, &str, &Labels) {
+        let mut reader = self.reader();
+        reader.keys();
+        reader.holder();
+        (text(reader.counted()), text(reader.counted()), &self.0.header.header)
+    }
+
     pub(super) fn open(&self) -> Assignment {
         let mut reader = self.reader();
         let (flags, keys) = reader.keys();
-        let holder = match text(reader.counted()) {
-            "" => text(reader.counted()).into(),
-            operator => format!("{OPERATORS}{operator}").into(),
+        let holder = match reader.holder() {
+            (true, id) => format!("{OPERATORS}{id}").into(),
+            (false, name) => name.into(),
         };
         let [owner, comment, conflict] = [(); 3].map(|()| text(reader.counted()));
         let created = Timestamp(unfold(reader.number()));
@@ -242,6 +250,14 @@ impl<'a> Reader<'a> {
         if flags & IS_V6 == 0 { self.array::<4>().into() } else { self.array::<16>().into() }
     }
 
+    /// Whether the holder is an operator, and the rest of its name.
+    fn holder(&mut self) -> (bool, &'a str) {
+        match text(self.counted()) {
+            "" => (false, text(self.counted())),
+            id => (true, id),
+        }
+    }
+
     /// The flags and what follows up to the end.
     fn keys(&mut self) -> (u8, Keys<'a>) {
         let flags = self.byte();
@@ -341,6 +357,8 @@ mod tests {
             prop_assert_eq!(keys.host_name, assignment.host_name.as_ref().map(|name| name.as_str().as_bytes()));
             prop_assert_eq!(keys.end, assignment.ends());
             prop_assert_eq!(keys.cmp_to(&assignment.name), Ordering::Equal);
+            let rare = assignment.rare();
+            prop_assert_eq!(packed.said(), (rare.owner.as_str(), rare.comment.as_str(), &rare.labels));
         }
 
         #[test]
