@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::MemoryLedger;
+use freehold_core::Command;
 use freehold_core::change::RequestMark;
 use freehold_core::labels::Labels;
 use freehold_core::name::SpaceName;
@@ -23,7 +24,7 @@ fn create(id: &str, request: Option<&str>) -> Call {
         labels: Labels::NONE,
     };
     let mark = |id: &str| RequestMark { id: id.to_owned(), fingerprint: [7; 16] };
-    Call { request: request.map(mark), ..Call::internal("operators/test", "/test", command) }
+    Call { request: request.map(mark), ..Call::internal("test", "/test", command) }
 }
 
 #[tokio::test]

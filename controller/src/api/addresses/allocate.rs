@@ -6,13 +6,14 @@ use super::probed::policy;
 use super::{known, not_done, purpose};
 use crate::api::Api;
 use crate::api::call::{at_most, mutation, refuse, there};
+use crate::api::sight::Sight;
 use crate::api::status::unreadable;
 use crate::engine::Committed;
 use freehold_core::access::Permission;
 use freehold_core::change::Actor;
 use freehold_core::command::{Allocation, Choice, Place, Purpose};
 use freehold_core::decide::ALLOCATE_MAX;
-use freehold_core::name::{AddressName, OperatorName, PrefixName, SpaceName};
+use freehold_core::name::{AddressName, PrefixName, SpaceName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Change, Command, Record, Revision, State, Timestamp};
@@ -159,14 +160,14 @@ impl Api {
     pub(super) async fn allocate(
         &self,
         actor: Actor,
-        operator: &OperatorName,
+        sight: &Sight,
         message: &AllocateAddressesRequest,
     ) -> Result<AllocateAddressesResponse, Status> {
         let (state, book, now) = (self.engine.state(), self.leases.book(), self.engine.now());
         let order = order(&state, message, now).map_err(refuse)?;
         let order = match message.filter.as_str() {
             "" => order,
-            _ => match fitting(&state, &book, message, order.count, now) {
+            _ => match fitting(sight, &state, &book, message, order.count, now) {
                 Ok(place) => Allocation { place, ..order },
                 // What it was given the first time may have been the last of it; the same is given again.
                 Err(_) if state.request(&actor.principal, &message.request_id).is_some() => order,
@@ -174,7 +175,7 @@ impl Api {
             },
         };
         if order.purpose == Purpose::Reservation {
-            self.still_may(operator, Permission::ReservationsWrite)?;
+            self.still_may(&sight.operator, Permission::ReservationsWrite)?;
         }
         let holder = actor.principal.as_str().into();
         let policy = policy(message, order.count).map_err(refuse)?;

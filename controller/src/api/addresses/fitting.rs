@@ -1,6 +1,7 @@
 //! Any network that a filter takes and that has room: the order of an allocation that does not care which.
 
 use super::allocate::invalid;
+use crate::api::sight::Sight;
 use freehold_core::State;
 use freehold_core::address::Room;
 use freehold_core::command::Place;
@@ -18,8 +19,9 @@ use freehold_proto::v1::AllocateAddressesRequest;
 /// and asks again.
 const TRIED: usize = 32;
 
-/// The first networks within the parent that the request's filter takes and that have room for `count` addresses.
+/// The first networks within the parent, of those in which the caller may give addresses out, that the request's filter takes and that have room for `count` addresses.
 pub(super) fn fitting(
+    sight: &Sight,
     state: &State,
     book: &LeaseBook,
     message: &AllocateAddressesRequest,
@@ -37,6 +39,7 @@ pub(super) fn fitting(
     let takes = |prefix: &Prefix| {
         prefix.kind == PrefixKind::Network
             && prefix.status == PrefixStatus::Active
+            && sight.reach.covers_prefix(&prefix.name)
             && within.is_none_or(|within| within.covers(&prefix.name.cidr))
             && filter.as_ref().is_none_or(|filter: &Filter| filter.matches(&PrefixRow::new(state, prefix)))
     };
