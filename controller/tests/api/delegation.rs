@@ -3,6 +3,7 @@
 //! The house has a scope, a reservation, a claim and a hold on either side: inside, in 10.1.0.0/16, which is somebody's to
 //! administer, and outside.
 
+mod every_method;
 mod files;
 mod leased;
 mod reading;
