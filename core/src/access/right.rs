@@ -63,9 +63,11 @@ impl Right {
     pub fn may_make(&self, state: &State, changes: &[Change]) -> Result<(), Refusal> {
         let mut reaches: Vec<(Permission, Reach)> = Vec::new();
         let mut made: Option<BTreeMap<ScopeName, &Arc<Scope>>> = None;
+        let of_scopes =
+            changes.iter().any(|change| matches!(change.after().or(change.before()), Some(Record::Scope(_))));
         for change in changes {
             let record = change.after().or(change.before()).expect("a change has a side: every constructor gives one");
-            let Some(permission) = self.needs.of(record) else { continue };
+            let Some(permission) = self.needs.of(record, of_scopes) else { continue };
             let known = reaches.iter().position(|(of, _)| *of == permission);
             let at = known.unwrap_or_else(|| {
                 reaches.push((permission, self.operator.reach(permission)));
@@ -89,8 +91,8 @@ impl Right {
 }
 
 impl Needs {
-    /// The permission to change a record; `None` for what Freehold keeps beside it, which follows from the rest.
-    fn of(self, record: &Record) -> Option<Permission> {
+    /// The permission to change a record; `None` for what Freehold keeps beside scopes, which follows `of_scopes` that change with it.
+    fn of(self, record: &Record, of_scopes: bool) -> Option<Permission> {
         use Permission::{
             AddressesWrite, AgentsWrite, FieldsWrite, OperatorsWrite, PrefixesWrite, ReservationsWrite, ScopesWrite,
             ServersWrite, SpacesWrite, ViewsWrite,
@@ -102,14 +104,14 @@ impl Needs {
             Record::Reservation(_) => ReservationsWrite,
             Record::Address(_) | Record::Sighting(_) => AddressesWrite,
             Record::Server(_) => ServersWrite,
-            // What a server is taken off is noted with the scope.
-            Record::ServerStatus(_) if matches!(self, Self::OfEachKind | Self::One(ScopesWrite)) => return None,
+            // The number of the next scope, and what a server is taken off.
+            Record::NextSubnetId(_) | Record::ServerStatus(_) if of_scopes => return None,
             Record::ServerStatus(_) => ServersWrite,
+            Record::NextSubnetId(_) => ScopesWrite,
             Record::Agent(_) | Record::Token(_) => AgentsWrite,
             Record::Operator(_) => OperatorsWrite,
             Record::Field(_) => FieldsWrite,
             Record::View(_) => ViewsWrite,
-            Record::NextSubnetId(_) => return None,
         };
         match self {
             Self::OfEachKind => Some(of_kind),
