@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bulk;
+mod grants;
 mod labels;
 mod plan;
 mod requests;
@@ -89,6 +90,11 @@ async fn requests_that_are_not_well_formed() {
     let house = House::furnished().await;
     let cases = requests::cases(&house).await;
     check(&house, cases).await;
+}
+
+#[tokio::test]
+async fn roles_in_places_that_are_none() {
+    check(&House::furnished().await, grants::cases()).await;
 }
 
 /// Each is answered within the limit of [`call`], in an unoptimised build on a busy machine too.

@@ -17,9 +17,9 @@ use freehold_proto::v1::watch_service_client::WatchServiceClient;
 /// All pages of a list, a row at a time: what `name` says of each row.
 macro_rules! pages {
     ($client:expr, $method:ident, $request:expr, $rows:ident, $name:expr) => {{
-        let (mut seen, mut token) = (Vec::new(), String::new());
+        let (all, mut seen, mut token) = ($request, Vec::new(), String::new());
         loop {
-            let mut request = $request;
+            let mut request = all.clone();
             request.page_size = 1;
             request.page_token = token;
             let page = $client.$method(request).await.expect("a page").into_inner();
