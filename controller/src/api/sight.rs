@@ -5,6 +5,7 @@ use super::call::{operator, refuse};
 use freehold_core::State;
 use freehold_core::access::{Permission, Reach, Spot};
 use freehold_core::name::{OperatorName, SpaceName};
+use freehold_core::refusal::Refusal;
 use std::fmt::Display;
 use tonic::{Extensions, Status};
 
@@ -32,7 +33,12 @@ impl Sight {
 
     /// Goes on if what is asked for is seen. It is refused in the same words whether or not it is there.
     pub(super) fn must(&self, seen: bool, what: impl Display) -> Result<(), Status> {
-        if seen { Ok(()) } else { Err(refuse(self.reach.refuse(&self.operator, self.permission, what))) }
+        self.allows(seen, what).map_err(refuse)
+    }
+
+    /// The same, where the refusal is not an answer yet.
+    pub(super) fn allows(&self, seen: bool, what: impl Display) -> Result<(), Refusal> {
+        if seen { Ok(()) } else { Err(self.reach.refuse(&self.operator, self.permission, what)) }
     }
 
     /// Goes on if all of what lies there is seen.

@@ -252,12 +252,15 @@ impl Planner {
             || match item {
                 Item::Prefix(row) => reach.covers_prefix(&row.name),
                 Item::Address(row) => reach.covers_address(&row.space, row.address),
-                Item::Range(row) => match row.scope.as_ref().map(|name| self.state.scope(name)) {
-                    Some(scope) => reach.takes(&Spot::scope(scope)),
-                    None => {
-                        [row.range.start(), row.range.end()].iter().all(|end| reach.covers_address(&row.space, *end))
-                    }
-                },
+                Item::Range(row) => {
+                    let scope = match &row.scope {
+                        Some(name) => self.state.scope(name),
+                        None => self.state.scope_at(&row.space, row.range.start()),
+                    };
+                    let ends = [row.range.start(), row.range.end()];
+                    let inside = ends.iter().all(|end| reach.covers_address(&row.space, *end));
+                    if row.scope.is_none() && scope.is_none() { inside } else { reach.takes(&Spot::scope(scope)) }
+                }
                 Item::Reservation(row) => reach.takes_reservation(&self.state, &row.name),
                 Item::Scope(row) => {
                     let there = self.state.scope(&row.scope.name);

@@ -34,7 +34,7 @@ pub(super) fn fitting(
     if !message.networks.is_empty() {
         return Err(invalid("filter", "give networks to choose from, or a filter that finds some, but not both"));
     }
-    let (space, within) = within(state, &message.parent)?;
+    let (space, within) = within(sight, state, &message.parent)?;
     let filter = rows::bind(state, ViewKind::Prefixes, &message.filter, now)?;
     let takes = |prefix: &Prefix| {
         prefix.kind == PrefixKind::Network
@@ -70,9 +70,10 @@ pub(super) fn fitting(
 }
 
 /// The space that is looked through, and the part of it.
-fn within(state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refusal> {
+fn within(sight: &Sight, state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refusal> {
     if parent.contains("/prefixes/") {
         let name: PrefixName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
+        sight.allows(sight.reach.meets(&name.space, &name.cidr), &name)?;
         let there = state.prefix(&name);
         there.ok_or_else(|| {
             Refusal::new(Reason::PrefixNotFound, format!("{name} does not exist")).at("parent").about(&name)
@@ -83,6 +84,7 @@ fn within(state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refu
         return Err(invalid("parent", "a filter chooses among the networks of a space or a container; a scope is one"));
     }
     let name: SpaceName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
+    sight.allows(sight.reach.meets_space(&name), &name)?;
     let there = state.space(&name);
     there.ok_or_else(|| {
         Refusal::new(Reason::SpaceNotFound, format!("{name} does not exist")).at("parent").about(&name)

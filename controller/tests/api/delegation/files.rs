@@ -63,6 +63,19 @@ async fn an_import_makes_and_changes_what_is_inside_alone() {
     let trick = vec![csv("scope,network,ranges\nshed,10.1.8.0/24,10.1.8.10-10.1.8.20\n")];
     let status = apply_as(&dhcp, Default::default(), trick).await.expect_err("outside");
     assert_eq!(answer(&status), denied());
+    for (outside, what) in [
+        // Each is there as the line says.
+        ("start,end,kind\n10.2.0.10,10.2.0.200,pool\n", "a range"),
+        ("scope,start,end,kind\nshed,10.1.8.10,10.1.8.20,pool\n", "a range of a scope"),
+        ("scope,address,hardware_address\nshed,10.2.0.70,02:00:00:00:00:71\n", "a reservation"),
+        ("scope,address,hardware_address\nnowhere,10.2.0.70,02:00:00:00:00:71\n", "a reservation of no scope"),
+        ("address,kind,comment\n10.2.0.5,claim,secret\n", "a claim"),
+    ] {
+        let settings = plan_import_request::Settings { tell_changes: true, ..Default::default() };
+        let (plan, lines) = plan_as(&dhcp, settings, vec![csv(outside)]).await.expect("a plan");
+        let told: Vec<_> = lines.iter().map(|line| line.reason.as_str()).collect();
+        assert_eq!((plan.unchanged, told), (0, vec!["PERMISSION_DENIED"]), "{what}");
+    }
     let own = vec![csv("scope,network,ranges\nown,10.1.8.0/24,10.1.8.10-10.1.8.20\n")];
     assert_eq!(apply_as(&dhcp, Default::default(), own).await.expect("applied").created, 1);
 }

@@ -151,6 +151,16 @@ async fn addresses_are_given_out_inside_alone() {
     let mut expected = [Code::PermissionDenied; 8];
     expected[0] = Code::NotFound;
     assert_eq!(answers, expected);
+    // Whether there is a network, a space or a container outside is not told.
+    for parent in ["spaces/nowhere", "spaces/default/prefixes/10.9.0.0-16", "scopes/nowhere"] {
+        let filter = AllocateAddressesRequest { parent: parent.to_owned(), ..any("status = active") };
+        let plain = AllocateAddressesRequest { parent: parent.to_owned(), ..AllocateAddressesRequest::default() };
+        assert_eq!(came_of(addresses.allocate_addresses(plain).await), denied(), "{parent}");
+        if parent.starts_with("spaces/") {
+            assert_eq!(came_of(addresses.allocate_addresses(filter).await), denied(), "{parent}");
+        }
+    }
+    assert_eq!(came_of(addresses.allocate_addresses(claim("10.9.0.5", "")).await), denied());
 }
 
 #[tokio::test]
