@@ -321,3 +321,36 @@ async fn a_watch_tells_of_what_is_inside_alone() {
     let own = [YARD, "scopes/yard", "scopes/yard/reservations/10.1.0.70", "spaces/default/addresses/10.1.0.5", last];
     assert_eq!(seen, own);
 }
+
+/// A scope of a name that another one had, elsewhere: what was reserved in that stays its own.
+#[tokio::test]
+async fn a_watch_of_the_past_does_not_take_an_earlier_scope_for_a_later_one() {
+    let house = divided().await;
+    let delete = DeleteScopeRequest { name: "scopes/shed".to_owned(), force: true, ..DeleteScopeRequest::default() };
+    house.scopes().delete_scope(delete).await.expect("deleted");
+    house.prefix("10.1.9.0/24", prefix::Kind::Network).await;
+    // The same addresses, in a space that is the viewer's.
+    let mut spaces = SpaceServiceClient::new(house.api.clone());
+    let create = CreateSpaceRequest { space_id: "own".to_owned(), ..CreateSpaceRequest::default() };
+    spaces.create_space(create).await.expect("a space");
+    let twin =
+        CreatePrefixRequest { parent: "spaces/own".to_owned(), ..create_prefix("10.2.0.0/24", prefix::Kind::Network) };
+    house.prefixes().create_prefix(twin).await.expect("a prefix");
+    let scope = Scope { network: "spaces/own/prefixes/10.2.0.0-24".to_owned(), ..shed() };
+    house.scopes().create_scope(create_scope("shed", scope)).await.expect("a scope");
+    let reserved = reservation("10.2.0.71", "02:00:00:00:00:75");
+    house.reservations().create_reservation(create_reservation("shed", reserved)).await.expect("a reservation");
+    let viewer = house.delegate("vera", Role::Viewer, "spaces/own").await;
+    let watch = WatchServiceClient::new(house.channel(Some(&viewer)).await).watch(WatchRequest::default()).await;
+    let mut watch = watch.expect("a watch").into_inner();
+    let last = "scopes/shed/reservations/10.2.0.71";
+    let mut seen: Vec<String> = Vec::new();
+    let told = async {
+        while seen.last().is_none_or(|name| name != last) {
+            let answer = watch.message().await.expect("open").expect("an answer");
+            seen.extend(answer.changes.into_iter().map(|change| change.resource));
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(15), told).await.expect("told in time");
+    assert_eq!(seen, ["spaces/own", "spaces/own/prefixes/10.2.0.0-24", "scopes/shed", last]);
+}
