@@ -145,7 +145,12 @@ impl Api {
         let later = revision.filter(|revision| revision.0 > status.desired_revision);
         if let (Some(revision), Sync::Applied) = (later, status.state()) {
             let server = status.server.parse().map_err(refuse)?;
-            status = obedience::of_server(&state, &self.presence, &server, revision);
+            status = match awaited {
+                Awaited::Server(_) => obedience::of_server(&state, &self.presence, &server, revision),
+                Awaited::Scope(_) | Awaited::Reservation(_) => {
+                    obedience::of_served(&state, &self.presence, &server, revision)
+                }
+            };
         }
         Ok(status)
     }
