@@ -1,7 +1,8 @@
 //! What of the plan a caller may see. Every method that reads asks here, by the permission that the .proto files declare for it.
 
 use super::Api;
-use super::call::{operator, refuse};
+use super::call::refuse;
+use crate::serve::{Caller, Principal};
 use freehold_core::State;
 use freehold_core::access::{Permission, Reach, Spot};
 use freehold_core::name::{OperatorName, SpaceName};
@@ -22,7 +23,10 @@ impl Sight {
     pub(super) fn of(extensions: &Extensions, state: &State) -> Result<Self, Status> {
         let permission = extensions.get().copied();
         let permission = permission.ok_or_else(|| Status::internal("the method declares no permission"))?;
-        Ok(Self::with(operator(extensions)?, permission, state))
+        match &Caller::of(extensions)?.principal {
+            Principal::Operator(operator) => Ok(Self::with(operator.clone(), permission, state)),
+            Principal::Agent(agent) => Err(Status::internal(format!("{agent} is let through where operators read"))),
+        }
     }
 
     /// This operator, with this permission, at this state.
