@@ -3,6 +3,7 @@
 //! Everything ends as one of core's name types, whose `Display` is the name that the API takes. A name of another
 //! collection is refused rather than guessed at.
 
+use freehold_core::access::{Grant, Place as GrantPlace};
 use freehold_core::name::{
     AgentName, ConflictName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
     TokenName, ViewName,
@@ -87,6 +88,19 @@ impl Prefix {
             (Self::InSpace(cidr), space) => Ok(PrefixName { space: space_or_default(space), cidr: *cidr }),
         }
     }
+}
+
+/// A role within a place: `asm-administrator=10.1.0.0/16`, `viewer=spaces/berlin` or `viewer=spaces/berlin/prefixes/10.1.0.0-16`.
+pub fn grant(text: &str) -> Result<Grant, Refusal> {
+    let (role, place) = text.split_once('=').ok_or_else(|| {
+        let message = format!("{text:?} is not of the form ROLE=PLACE, such as asm-administrator=spaces/berlin");
+        Refusal::new(Reason::InvalidValue, message)
+    })?;
+    let place = match place.starts_with("spaces/") {
+        true => place.parse()?,
+        false => GrantPlace { space: space_or_default(None), cidr: Some(place.parse()?) },
+    };
+    Ok(Grant { role: role.parse()?, place })
 }
 
 /// A place that has a utilisation.

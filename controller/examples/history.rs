@@ -6,6 +6,7 @@
 use freehold_controller::history::{ANY_TIME, Past, Place};
 use freehold_controller::ledger::{Identity, Ledger, SegmentLedger};
 use freehold_controller::trail::Trail;
+use freehold_core::access::Reach;
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_core::name::{AddressName, AgentName, ServerName, SpaceName};
 use freehold_core::search::search;
@@ -120,13 +121,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         resident_mb()
     );
     let pages = timed(5_000, |draw| {
-        let mut past = Past::of(&trail, name(draw % addresses)).expect("a past");
+        let mut past = Past::of(&trail, name(draw % addresses), Reach::Everywhere).expect("a past");
         let page = past.page(Place::NEWEST, (Timestamp(i64::MIN), ANY_TIME), 100).expect("a page");
         assert!(!page.rows.is_empty() || events < 10 * addresses);
     });
     told("a page of 100 of an address' history", pages);
     let moments = timed(5_000, |draw| {
-        let mut past = Past::of(&trail, name(draw % addresses)).expect("a past");
+        let mut past = Past::of(&trail, name(draw % addresses), Reach::Everywhere).expect("a past");
         let at = Timestamp(i64::try_from(drawn(draw) % events).expect("small") * 1000);
         past.holding(at, &|_| true).expect("an answer");
     });
@@ -153,7 +154,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("beginning of everything", Box::new(|_| "phone".to_owned())),
     ] {
         let times = timed(2_000, |draw| {
-            let found = search(&state, &book, &query(draw % addresses)).expect("an answer");
+            let found = search(&state, &book, &Reach::Everywhere, &query(draw % addresses)).expect("an answer");
             assert!(!found.matches.is_empty(), "{}", query(draw % addresses));
         });
         told(&format!("search by {what}"), times);

@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn call(command: Command) -> Call {
-        Call::internal("operators/test", "/test", command)
+        Call::internal("test", "/test", command)
     }
 
     async fn hold(engine: &Engine, count: u32, until: i64) {

@@ -197,6 +197,7 @@ fn first_entries(
         Command::CreateOperator {
             name: operator.clone(),
             roles: BTreeSet::from([Role::IpamAdministrator]),
+            grants: BTreeSet::new(),
             certificate: Some(certificate),
         },
         Command::CreateSpace {

@@ -107,6 +107,20 @@ pub fn of_server(state: &State, presence: &Presence, server: &ServerName, revisi
     }
 }
 
+/// The same, told of a thing that the server serves: what the server said of all that it should run is for who may see the server.
+pub fn of_served(state: &State, presence: &Presence, server: &ServerName, revision: Revision) -> SyncStatus {
+    let status = of_server(state, presence, server, revision);
+    SyncStatus { error: told_elsewhere(server, &status.error), ..status }
+}
+
+/// Where it is told what a server said, if it said something.
+pub fn told_elsewhere(server: &ServerName, words: &str) -> String {
+    match words {
+        "" => String::new(),
+        _ => format!("its last apply failed as a whole; what it said stands with {server}"),
+    }
+}
+
 fn of_record(
     state: &State,
     presence: &Presence,
@@ -121,7 +135,7 @@ fn of_record(
             ..SyncStatus::default()
         };
     };
-    let mut status = of_server(state, presence, server, revision);
+    let mut status = of_served(state, presence, server, revision);
     match refused {
         Some(message) => {
             status.state = sync_status::State::Rejected.into();

@@ -1,6 +1,19 @@
-//! Permissions, and the roles that hold them. Deny by default; there are no negative rules.
+//! Permissions, the roles that hold them, and where. Deny by default; there are no negative rules.
 //!
 //! Which permission a method needs is declared in the .proto files and nowhere else.
+//!
+//! - [`Role`]: a set of permissions; [`Grant`]: a role within a [`Place`], a space or what lies within a CIDR of it
+//! - [`Reach`]: where a permission holds for somebody; [`Spot`]: where something lies
+//! - [`Right`]: what an operator may ask for, and what may come of it
+
+mod named;
+mod place;
+mod reach;
+mod right;
+
+pub use place::{GRANTS_MAX, Grant, Place};
+pub use reach::{Reach, Spot};
+pub use right::{Needs, Right};
 
 use crate::refusal::{Reason, Refusal};
 use crate::text::shown;
@@ -76,6 +89,40 @@ permissions! {
     OperatorsRead = "operators.read";
     /// Create operators, give roles, revoke certificates.
     OperatorsWrite = "operators.write";
+}
+
+impl Permission {
+    /// Whether it can hold within a place. The others are for what lies in no place, such as servers and operators, or a space
+    /// itself, and hold everywhere or not at all.
+    pub fn has_places(self) -> bool {
+        match self {
+            Self::SpacesRead
+            | Self::PrefixesRead
+            | Self::PrefixesWrite
+            | Self::FieldsRead
+            | Self::ViewsRead
+            | Self::ScopesRead
+            | Self::ScopesWrite
+            | Self::ReservationsRead
+            | Self::ReservationsWrite
+            | Self::AddressesRead
+            | Self::AddressesWrite
+            | Self::LeasesRead
+            | Self::ServersRead
+            | Self::HistoryRead
+            | Self::Watch => true,
+            Self::SpacesWrite
+            | Self::FieldsWrite
+            | Self::ViewsWrite
+            | Self::ServersWrite
+            | Self::StoreWrite
+            | Self::AgentsRead
+            | Self::AgentsWrite
+            | Self::EventsRead
+            | Self::OperatorsRead
+            | Self::OperatorsWrite => false,
+        }
+    }
 }
 
 impl FromStr for Permission {

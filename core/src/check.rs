@@ -277,6 +277,11 @@ fn hosts(state: &State, wrong: &mut Vec<String>) {
     for status in state.statuses().values().filter(|status| state.server(&status.server).is_none()) {
         wrong.push(format!("there is a status of {}, which does not exist", status.server));
     }
+    for operator in state.operators().values() {
+        for grant in operator.grants.iter().filter(|grant| state.space(&grant.place.space).is_none()) {
+            wrong.push(format!("{} is {grant}, in a space that does not exist", operator.name));
+        }
+    }
     for agent in state.agents().values() {
         if state.agent_by_id(&agent.id).is_none_or(|found| found.name != agent.name) {
             wrong.push(format!("{} is not found by its identity", agent.name));

@@ -7,7 +7,7 @@ mod plan;
 pub use address::{AddressDetails, Allocation, AssignmentPatch, Choice, LeaseConversion, Outcome, Place, Purpose};
 pub use plan::{FieldPatch, NewField, NewView, PrefixDraft, PrefixPatch, SpacePatch, ViewPatch};
 
-use crate::access::Role;
+use crate::access::{Grant, Role};
 use crate::bundle::{Hash, ResourceKey};
 use crate::client::{ClientIdentity, HardwareAddress};
 use crate::labels::{Labels, LabelsPatch};
@@ -105,8 +105,10 @@ pub struct ServerPatch {
 /// Fields of an operator to change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OperatorPatch {
-    /// What it may do, all of it.
+    /// What it may do everywhere, all of it.
     pub roles: Option<BTreeSet<Role>>,
+    /// What it may do within places, all of it.
+    pub grants: Option<BTreeSet<Grant>>,
     /// Whether it is shut out.
     pub disabled: Option<bool>,
 }
@@ -517,8 +519,10 @@ pub enum Command {
     CreateOperator {
         /// Its name.
         name: OperatorName,
-        /// What it may do.
+        /// What it may do everywhere.
         roles: BTreeSet<Role>,
+        /// What it may do within places.
+        grants: BTreeSet<Grant>,
         /// The certificate made for it.
         certificate: Option<CertificateRecord>,
     },

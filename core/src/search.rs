@@ -3,6 +3,7 @@
 //! Addresses, hardware addresses, clients and host names are found by the indexes of the [state](State) and the [book](LeaseBook). Titles, descriptions,
 //! comments and owners are looked through, [`LOOKED_AT`] records of each kind and no more; what was not looked through to its end is named in the answer.
 
+use crate::access::Reach;
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress, HardwarePrefix};
 use crate::lease::{Lease, LeaseBook};
 use crate::model::{Assignment, Reservation, Scope};
@@ -58,11 +59,11 @@ pub struct Found {
     pub cut_off: BTreeSet<&'static str>,
 }
 
-/// Finds what `query` may mean.
+/// Finds what `query` may mean, of what lies in `reach`.
 ///
 /// # Errors
 /// If it is empty or too long.
-pub fn search(state: &State, book: &LeaseBook, query: &str) -> Result<Found, Refusal> {
+pub fn search(state: &State, book: &LeaseBook, reach: &Reach, query: &str) -> Result<Found, Refusal> {
     let query = query.trim();
     if query.is_empty() {
         return Err(Refusal::new(Reason::FieldRequired, "say what to search for").at("query"));
@@ -71,7 +72,7 @@ pub fn search(state: &State, book: &LeaseBook, query: &str) -> Result<Found, Ref
         let message = format!("a question of {} bytes; at most {QUERY_MAX} are taken", query.len());
         return Err(Refusal::new(Reason::InvalidValue, message).at("query"));
     }
-    let mut search = Search { state, book, found: Found::default() };
+    let mut search = Search { state, book, reach, found: Found::default() };
     if let Ok(address) = query.parse::<IpAddr>() {
         search.address(address);
     } else if let Ok(cidr) = query.parse::<Cidr>() {
@@ -92,6 +93,7 @@ pub fn search(state: &State, book: &LeaseBook, query: &str) -> Result<Found, Ref
 struct Search<'a> {
     state: &'a State,
     book: &'a LeaseBook,
+    reach: &'a Reach,
     found: Found,
 }
 
@@ -108,6 +110,10 @@ fn some<T>(
         cut_off.insert(what);
     }
     some
+}
+
+fn assigned(reach: &Reach, found: &Assignment) -> bool {
+    reach.covers_address(&found.name.space, found.name.address)
 }
 
 impl Search<'_> {
@@ -140,42 +146,50 @@ impl Search<'_> {
     }
 
     fn address(&mut self, address: IpAddr) {
-        let (state, book) = (self.state, self.book);
+        let (state, book, reach) = (self.state, self.book, self.reach);
         let shown = || ("address", address.to_string());
-        for space in some(&mut self.found.cut_off, "space", state.spaces().keys(), LOOKED_AT) {
+        let spaces = state.spaces().keys().filter(|space| reach.covers_address(space, address));
+        for space in some(&mut self.found.cut_off, "space", spaces, LOOKED_AT) {
             let name = AddressName { space: space.clone(), address };
             if let Some(found) = state.assignment(&name) {
                 self.assignment(Rank::Exact, &found, shown());
             }
-            if let Some(found) = state.network_at(space, address) {
+            let network = state.network_at(space, address);
+            if let Some(found) = network.filter(|found| reach.covers_prefix(&found.name)) {
                 let cidr = found.name.cidr.to_string();
                 self.add(Rank::Begins, "prefix", found.name.to_string(), ("cidr", cidr.clone()), cidr);
             }
             let Some(scope) = state.scope_at(space, address) else { continue };
-            self.scope(Rank::Begins, scope, ("network", scope.network.to_string()));
+            if reach.covers(&scope.space, &scope.network) {
+                self.scope(Rank::Begins, scope, ("network", scope.network.to_string()));
+            }
             let name = ReservationName { scope: scope.name.clone(), address };
             if let Some(found) = state.reservation(&name) {
                 self.reservation(Rank::Exact, found, shown());
             }
         }
-        for found in some(&mut self.found.cut_off, "lease", book.leases_at(address, LOOKED_AT), FOUND_MAX) {
+        let leases = book.leases_at(address, LOOKED_AT).filter(|(_, lease)| reach.takes_lease(state, lease));
+        for found in some(&mut self.found.cut_off, "lease", leases, FOUND_MAX) {
             self.lease(Rank::Exact, (found.0, found.1), shown());
         }
     }
 
     fn cidr(&mut self, cidr: &Cidr) {
-        let state = self.state;
-        for space in some(&mut self.found.cut_off, "space", state.spaces().keys(), LOOKED_AT) {
+        let (state, reach) = (self.state, self.reach);
+        let spaces = state.spaces().keys().filter(|space| reach.meets(space, cidr));
+        for space in some(&mut self.found.cut_off, "space", spaces, LOOKED_AT) {
             let name = PrefixName { space: space.clone(), cidr: *cidr };
             let mut around = vec![(Rank::Exact, state.prefix(&name)), (Rank::Begins, state.parent_of(&name))];
-            let inside = some(&mut self.found.cut_off, "prefix", state.inside_of(&name), FOUND_MAX);
+            let inside = state.inside_of(&name).filter(|found| reach.covers_prefix(&found.name));
+            let inside = some(&mut self.found.cut_off, "prefix", inside, FOUND_MAX);
             around.extend(inside.into_iter().map(|prefix| (Rank::Begins, Some(prefix))));
             for (rank, prefix) in around {
-                let Some(prefix) = prefix else { continue };
+                let Some(prefix) = prefix.filter(|found| reach.covers_prefix(&found.name)) else { continue };
                 let shown = prefix.name.cidr.to_string();
                 self.add(rank, "prefix", prefix.name.to_string(), ("cidr", shown.clone()), shown);
             }
             let within = state.assignments_within(space, cidr.family(), cidr.range().numbers());
+            let within = within.filter(|found| assigned(reach, found));
             for found in some(&mut self.found.cut_off, "address", within, FOUND_MAX) {
                 self.assignment(Rank::Begins, &found, ("address", found.name.address.to_string()));
             }
@@ -183,7 +197,7 @@ impl Search<'_> {
     }
 
     fn client(&mut self, query: &str) {
-        let (state, book) = (self.state, self.book);
+        let (state, book, reach) = (self.state, self.book, self.reach);
         if let Ok(beginning) = query.parse::<HardwarePrefix>() {
             // Of half a byte only the whole ones before it are sorted by.
             let bytes = &beginning.first()[..beginning.digits() / 2];
@@ -195,10 +209,24 @@ impl Search<'_> {
                 _ => None,
             };
             let cut_off = &mut self.found.cut_off;
-            let assigned = some(cut_off, "address.hardware_address", state.assignments_of_hardware(bytes), FOUND_MAX);
-            let reserved =
-                some(cut_off, "reservation.hardware_address", state.reservations_of_hardware(bytes), FOUND_MAX);
-            let leased = some(cut_off, "lease.hardware_address", book.leases_of_hardware(bytes), FOUND_MAX);
+            let assigned = some(
+                cut_off,
+                "address.hardware_address",
+                state.assignments_of_hardware(bytes).filter(|found| assigned(reach, found)),
+                FOUND_MAX,
+            );
+            let reserved = some(
+                cut_off,
+                "reservation.hardware_address",
+                state.reservations_of_hardware(bytes).filter(|found| reach.takes_reservation(state, &found.name)),
+                FOUND_MAX,
+            );
+            let leased = some(
+                cut_off,
+                "lease.hardware_address",
+                book.leases_of_hardware(bytes).filter(|(_, lease)| reach.takes_lease(state, lease)),
+                FOUND_MAX,
+            );
             for found in assigned {
                 let Some(address) = of(found.client.as_ref()) else { continue };
                 self.assignment(rank(address.as_bytes()), &found, ("hardware_address", address.to_string()));
@@ -215,9 +243,24 @@ impl Search<'_> {
         for (bytes, client) in [id, duid].into_iter().flatten() {
             let shown = || (client.field(), query.to_owned());
             let cut_off = &mut self.found.cut_off;
-            let assigned = some(cut_off, "address.client_id", state.assignments_for(&client), FOUND_MAX);
-            let reserved = some(cut_off, "reservation.client_id", state.reservations_for(&client), FOUND_MAX);
-            let leased = some(cut_off, "lease.client_id", book.leases_of_client(&bytes), FOUND_MAX);
+            let assigned = some(
+                cut_off,
+                "address.client_id",
+                state.assignments_for(&client).filter(|found| assigned(reach, found)),
+                FOUND_MAX,
+            );
+            let reserved = some(
+                cut_off,
+                "reservation.client_id",
+                state.reservations_for(&client).filter(|found| reach.takes_reservation(state, &found.name)),
+                FOUND_MAX,
+            );
+            let leased = some(
+                cut_off,
+                "lease.client_id",
+                book.leases_of_client(&bytes).filter(|(_, lease)| reach.takes_lease(state, lease)),
+                FOUND_MAX,
+            );
             assigned.into_iter().for_each(|found| self.assignment(Rank::Exact, &found, shown()));
             reserved.into_iter().for_each(|found| self.reservation(Rank::Exact, found, shown()));
             leased.into_iter().for_each(|found| self.lease(Rank::Exact, (found.0, found.1), shown()));
@@ -225,12 +268,23 @@ impl Search<'_> {
     }
 
     fn host_name(&mut self, beginning: &str) {
-        let (state, book) = (self.state, self.book);
+        let (state, book, reach) = (self.state, self.book, self.reach);
         let rank = |name: &str| if name.eq_ignore_ascii_case(beginning) { Rank::Exact } else { Rank::Begins };
         let cut_off = &mut self.found.cut_off;
-        let assigned = some(cut_off, "address.host_name", state.assignments_called(beginning), FOUND_MAX);
-        let reserved = some(cut_off, "reservation.host_name", state.reservations_called(beginning), FOUND_MAX);
-        let looked_at = book.leases_called(beginning).take(LOOKED_AT);
+        let assigned = some(
+            cut_off,
+            "address.host_name",
+            state.assignments_called(beginning).filter(|found| assigned(reach, found)),
+            FOUND_MAX,
+        );
+        let reserved = some(
+            cut_off,
+            "reservation.host_name",
+            state.reservations_called(beginning).filter(|found| reach.takes_reservation(state, &found.name)),
+            FOUND_MAX,
+        );
+        let looked_at =
+            book.leases_called(beginning).filter(|(_, lease)| reach.takes_lease(state, lease)).take(LOOKED_AT);
         let begins = |name: &str| {
             name.as_bytes().get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()))
         };
@@ -256,7 +310,7 @@ impl Search<'_> {
     }
 
     fn text(&mut self, part: &str) {
-        let state = self.state;
+        let (state, reach) = (self.state, self.reach);
         let has = |text: &str| -> Option<Rank> {
             // Most texts are empty or short, and most queries are longer: an address, a host name.
             if text.is_ascii() && text.len() < part.len() {
@@ -277,25 +331,44 @@ impl Search<'_> {
             let matching = fields.iter().filter_map(|(field, text)| Some((has(text)?, (*field, (*text).to_owned()))));
             matching.min_by_key(|(rank, _)| *rank)
         };
-        for found in some(&mut self.found.cut_off, "prefix.title", state.prefixes().values(), LOOKED_AT) {
+        for found in some(
+            &mut self.found.cut_off,
+            "prefix.title",
+            state.prefixes().values().filter(|found| reach.covers_prefix(&found.name)),
+            LOOKED_AT,
+        ) {
             let fields = [("title", found.title.as_str()), ("description", found.description.as_str())];
             if let Some((rank, field)) = best(&fields) {
                 self.add(rank, "prefix", found.name.to_string(), field, found.name.cidr.to_string());
             }
         }
-        for found in some(&mut self.found.cut_off, "scope.description", state.scopes().values(), LOOKED_AT) {
+        for found in some(
+            &mut self.found.cut_off,
+            "scope.description",
+            state.scopes().values().filter(|found| reach.covers(&found.space, &found.network)),
+            LOOKED_AT,
+        ) {
             if let Some((rank, field)) = best(&[("name", found.name.id()), ("description", found.description.as_str())])
             {
                 self.scope(rank, found, field);
             }
         }
-        for found in some(&mut self.found.cut_off, "reservation.description", state.reservations().values(), LOOKED_AT)
-        {
+        for found in some(
+            &mut self.found.cut_off,
+            "reservation.description",
+            state.reservations().values().filter(|found| reach.takes_reservation(state, &found.name)),
+            LOOKED_AT,
+        ) {
             if let Some((rank, field)) = best(&[("description", found.description.as_str())]) {
                 self.reservation(rank, found, field);
             }
         }
-        for found in some(&mut self.found.cut_off, "address.comment", state.described(), LOOKED_AT) {
+        for found in some(
+            &mut self.found.cut_off,
+            "address.comment",
+            state.described().filter(|found| found.lies_in(reach)),
+            LOOKED_AT,
+        ) {
             let (owner, comment, labels) = found.said();
             let tags = labels.tags().iter().map(|tag| ("tags", tag.as_str()));
             let fields: Vec<_> = [("owner", owner), ("comment", comment)].into_iter().chain(tags).collect();

@@ -13,6 +13,7 @@ mod wait;
 
 use super::Api;
 use super::call::{named, not_found, open, operator, refuse};
+use super::sight::Sight;
 use crate::engine::CommitError;
 use freehold_core::State;
 use freehold_core::command::Purpose;
@@ -100,9 +101,10 @@ fn not_done(error: CommitError, names: &[(&str, &str)]) -> Status {
     }
 }
 
-/// The name of an address whose space there must be.
-fn address(state: &State, text: &str) -> Result<AddressName, Status> {
+/// The name of an address that is seen, and whose space there must be.
+fn address(sight: &Sight, state: &State, text: &str) -> Result<AddressName, Status> {
     let name: AddressName = named(text)?;
+    sight.must(sight.reach.covers_address(&name.space, name.address), &name)?;
     match state.space(&name.space) {
         Some(_) => Ok(name),
         None => Err(not_found(Reason::SpaceNotFound, &name.space)),
@@ -113,7 +115,7 @@ fn address(state: &State, text: &str) -> Result<AddressName, Status> {
 impl AddressService for Api {
     async fn get_address(&self, request: Request<GetAddressRequest>) -> Result<Response<Address>, Status> {
         let state = self.engine.state();
-        let name = address(&state, &request.get_ref().name)?;
+        let name = address(&Sight::of(request.extensions(), &state)?, &state, &request.get_ref().name)?;
         Ok(Response::new(self.shown_whole(&state, &self.leases.book(), &name)))
     }
 
@@ -121,16 +123,16 @@ impl AddressService for Api {
         &self,
         request: Request<ListAddressesRequest>,
     ) -> Result<Response<ListAddressesResponse>, Status> {
-        self.address_rows(request.get_ref()).map(Response::new)
+        self.address_rows(&self.sight(request.extensions())?, request.get_ref()).map(Response::new)
     }
 
     async fn allocate_addresses(
         &self,
         request: Request<AllocateAddressesRequest>,
     ) -> Result<Response<AllocateAddressesResponse>, Status> {
-        let operator = operator(request.extensions())?;
+        let sight = self.sight(request.extensions())?;
         let (actor, message) = open(request)?;
-        self.allocate(actor, &operator, &message).await.map(Response::new)
+        self.allocate(actor, &sight, &message).await.map(Response::new)
     }
 
     async fn update_address(&self, request: Request<UpdateAddressRequest>) -> Result<Response<Address>, Status> {
@@ -186,14 +188,14 @@ impl AddressService for Api {
         &self,
         request: Request<ListExpiringAddressesRequest>,
     ) -> Result<Response<ListExpiringAddressesResponse>, Status> {
-        self.expiring(request.get_ref()).map(Response::new)
+        self.expiring(&self.sight(request.extensions())?, request.get_ref()).map(Response::new)
     }
 
     async fn probe_address(
         &self,
         request: Request<ProbeAddressRequest>,
     ) -> Result<Response<ProbeAddressResponse>, Status> {
-        self.probe_one(request.get_ref()).await.map(Response::new)
+        self.probe_one(&self.sight(request.extensions())?, request.get_ref()).await.map(Response::new)
     }
 
     async fn clear_sighting(&self, request: Request<ClearSightingRequest>) -> Result<Response<()>, Status> {
@@ -202,6 +204,6 @@ impl AddressService for Api {
     }
 
     async fn wait_address(&self, request: Request<WaitAddressRequest>) -> Result<Response<Address>, Status> {
-        self.settled(request.get_ref()).await.map(Response::new)
+        self.settled(&self.sight(request.extensions())?, request.get_ref()).await.map(Response::new)
     }
 }

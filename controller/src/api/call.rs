@@ -70,11 +70,11 @@ impl Api {
         command: Command,
     ) -> Result<Committed, CommitError> {
         let request = mark(&mutation)?;
-        if mutation.validate_only {
-            return Ok(self.engine.plan(&command)?);
-        }
         let call =
             Call { actor, method: mutation.method.to_owned(), request, command, ahead: None, reincarnate_above: None };
+        if mutation.validate_only {
+            return Ok(self.engine.plan(&call)?);
+        }
         self.engine.commit(call).await
     }
 

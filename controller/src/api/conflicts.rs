@@ -1,6 +1,7 @@
 use super::Api;
 use super::call::{at_most, named, not_found, refuse};
 use super::page::Page;
+use freehold_core::access::Reach;
 use freehold_core::conflict::{Clash, ConflictKind};
 use freehold_core::name::{ConflictName, PrefixName, ServerName, SpaceName};
 use freehold_core::refusal::{Reason, Refusal};
@@ -54,31 +55,46 @@ impl Filter {
     }
 }
 
+/// Whether all that takes part in a conflict lies within a reach.
+fn sees(reach: &Reach, clash: &Clash) -> bool {
+    reach.is_everywhere() || clash.places().iter().all(|(space, cidr)| reach.covers(space, cidr))
+}
+
 #[tonic::async_trait]
 impl ConflictService for Api {
     async fn list_conflicts(
         &self,
         request: Request<ListConflictsRequest>,
     ) -> Result<Response<ListConflictsResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let request = request.into_inner();
         let filter = Filter::parse(&request).map_err(refuse)?;
         let ListConflictsRequest { kinds, space, prefix, server, .. } = &request;
         let list = format!("conflicts of {kinds:?} in {space} {prefix} of {server}");
         let page = Page::parse(request.page_size, &request.page_token, &list)?;
         let conflicts = self.conflicts.at(self.engine.state().revision()).await;
-        let found = conflicts.after(page.after.as_deref()).filter(|(_, conflict)| filter.takes(&conflict.clash));
+        let seen = |clash: &Clash| sees(&sight.reach, clash);
+        let found = conflicts.after(page.after.as_deref()).filter(|(_, found)| seen(&found.clash));
+        let found = found.filter(|(_, conflict)| filter.takes(&conflict.clash));
         let (rows, next_page_token) = page.cut(found.take(page.size + 1).collect(), |(key, _)| (*key).clone());
         let now = self.engine.now();
+        let total = match sight.reach.is_everywhere() {
+            true => conflicts.len(),
+            false => conflicts.after(None).filter(|(_, found)| seen(&found.clash)).count(),
+        };
         Ok(Response::new(ListConflictsResponse {
             conflicts: rows.into_iter().map(|(_, conflict)| message(conflict, now)).collect(),
             next_page_token,
-            total_size: i32::try_from(conflicts.len()).unwrap_or(i32::MAX),
+            total_size: i32::try_from(total).unwrap_or(i32::MAX),
         }))
     }
 
     async fn get_conflict(&self, request: Request<GetConflictRequest>) -> Result<Response<Conflict>, Status> {
         let name: ConflictName = named(&request.get_ref().name)?;
+        let sight = self.sight(request.extensions())?;
         let conflicts = self.conflicts.at(self.engine.state().revision()).await;
+        let seen = conflicts.get(&name).map_or(sight.reach.is_everywhere(), |found| sees(&sight.reach, &found.clash));
+        sight.must(seen, &name)?;
         let found = conflicts.get(&name).ok_or_else(|| not_found(Reason::ConflictNotFound, &name))?;
         Ok(Response::new(message(found, self.engine.now())))
     }

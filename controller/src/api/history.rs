@@ -3,6 +3,7 @@ use super::page::{self, Page};
 use super::{Api, status};
 use crate::history::{Happened, Held, Holding, Noted, Past, Place, Proven};
 use crate::trail::{Position, TrailError};
+use freehold_core::access::Reach;
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Record, State, Timestamp};
@@ -21,8 +22,10 @@ impl HistoryService for Api {
         &self,
         request: Request<ListAddressHistoryRequest>,
     ) -> Result<Response<ListAddressHistoryResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let request = request.into_inner();
         let name: AddressName = named(&request.name)?;
+        sight.must(sight.reach.covers_address(&name.space, name.address), &name)?;
         let bound = |message: Option<&prost_types::Timestamp>, absent: i64| match message {
             Some(message) => time::parse(Some(message)),
             None => Timestamp(absent),
@@ -37,7 +40,8 @@ impl HistoryService for Api {
         let from = page.after.as_deref().map(parse_place).transpose()?.unwrap_or(Place::NEWEST);
         self.reach().await?;
         let (trail, size) = (self.trail.clone(), page.size);
-        let read = move || Past::of(&trail, name)?.page(from, times, size);
+        let past = sight.reach.clone();
+        let read = move || Past::of(&trail, name, past)?.page(from, times, size);
         let found = blocking(read).await?;
         let state = self.engine.state();
         let rows = found.rows.iter().map(|row| shown(&state, row)).collect();
@@ -46,8 +50,10 @@ impl HistoryService for Api {
     }
 
     async fn who_had(&self, request: Request<WhoHadRequest>) -> Result<Response<WhoHadResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let request = request.into_inner();
         let name: AddressName = named(&request.name)?;
+        sight.must(sight.reach.covers_address(&name.space, name.address), &name)?;
         let now = self.engine.now();
         let at = request.time.as_ref().map_or(now, |at| time::parse(Some(at)));
         if at > now {
@@ -57,7 +63,9 @@ impl HistoryService for Api {
         }
         self.reach().await?;
         let (trail, presence, of) = (self.trail.clone(), self.presence.clone(), name.clone());
-        let read = move || Past::of(&trail, of)?.holding(at, &|server: &ServerName| presence.connected(server.agent()));
+        let read = move || {
+            Past::of(&trail, of, sight.reach)?.holding(at, &|server: &ServerName| presence.connected(server.agent()))
+        };
         let holding = blocking(read).await?;
         Ok(Response::new(answer(&name, at, &holding)))
     }
@@ -150,7 +158,7 @@ fn what(noted: &Noted) -> String {
 }
 
 fn leased(state: &State, batch: &LeaseBatch) -> AddressHistoryRow {
-    let events = super::leases::shown_events(state, batch);
+    let events = super::leases::shown_events(state, &Reach::Everywhere, batch);
     let happened = batch.events.first();
     AddressHistoryRow {
         time: happened.map(|event| time::message(crate::trail::effective(event))),

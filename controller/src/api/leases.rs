@@ -2,9 +2,10 @@ use super::Api;
 use super::call::{named, not_found, operator, refuse};
 use super::history::blocking;
 use super::page::{self, Page};
+use super::sight::Sight;
 use super::status;
 use crate::trail::{Part, Position, TrailError};
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Reach, Spot};
 use freehold_core::lease::Lease as CoreLease;
 use freehold_core::model::SubnetId;
 use freehold_core::name::{OperatorName, ScopeName, ServerName};
@@ -69,26 +70,33 @@ fn numbered(batch: &LeaseBatch) -> bool {
     batch.next_seq > batch.first_seq
 }
 
-pub(super) fn shown_events(state: &State, batch: &LeaseBatch) -> Vec<LeaseEvent> {
+/// The events of a batch that are seen.
+pub(super) fn shown_events(state: &State, reach: &Reach, batch: &LeaseBatch) -> Vec<LeaseEvent> {
     // Events that a full listing found are not of the stream and have no number.
     let number = |i: usize| if numbered(batch) { batch.first_seq + i as u64 } else { 0 };
     let shown = |(i, event): (usize, &freehold_core::lease::LeaseEvent)| {
         event_message(&batch.server, scope_of(state, &batch.server, &event.lease), &batch.epoch, number(i), event)
     };
-    batch.events.iter().enumerate().map(shown).collect()
+    let seen = batch.events.iter().enumerate().filter(|(_, event)| reach.takes_lease(state, &event.lease));
+    seen.map(shown).collect()
 }
 
 #[tonic::async_trait]
 impl LeaseService for Api {
     async fn get_lease(&self, request: Request<GetLeaseRequest>) -> Result<Response<Lease>, Status> {
         let name: LeaseName = named(&request.get_ref().name)?;
-        let book = self.leases.book();
+        let (state, book) = (self.engine.state(), self.leases.book());
+        let sight = Sight::of(request.extensions(), &state)?;
         let found = book.of(&name.server).and_then(|leases| leases.leases.get(&name.address));
+        let seen = found.map_or(sight.reach.is_everywhere(), |lease| sight.reach.takes_lease(&state, lease));
+        sight.must(seen, &request.get_ref().name)?;
         let lease = found.ok_or_else(|| not_found(Reason::LeaseNotFound, &request.get_ref().name))?;
-        Ok(Response::new(shown(&self.engine.state(), &name.server, lease, self.engine.now())))
+        Ok(Response::new(shown(&state, &name.server, lease, self.engine.now())))
     }
 
     async fn list_leases(&self, request: Request<ListLeasesRequest>) -> Result<Response<ListLeasesResponse>, Status> {
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let request = request.into_inner();
         let server = parent(&request.parent)?;
         let list = format!("leases of {} in {}", request.parent, request.scope);
@@ -98,7 +106,10 @@ impl LeaseService for Api {
             "" => None,
             name => Some(name.parse().map_err(|refusal: Refusal| refuse(refusal.at("scope")))?),
         };
-        let (state, book, now) = (self.engine.state(), self.leases.book(), self.engine.now());
+        if let Some(scope) = &scope {
+            sight.part_of(&Spot::scope(state.scope(scope)), scope)?;
+        }
+        let (book, now) = (self.leases.book(), self.engine.now());
         let wanted = |name: &ServerName| {
             server.as_ref().is_none_or(|server| server == name)
                 && after.as_ref().is_none_or(|after| *name >= after.server)
@@ -112,6 +123,7 @@ impl LeaseService for Api {
         });
         let rows = rows
             .filter(|(name, lease)| scope.is_none() || scope_of(&state, name, lease) == scope.as_ref())
+            .filter(|(_, lease)| sight.reach.takes_lease(&state, lease))
             .take(page.size + 1)
             .map(|(name, lease)| shown(&state, name, lease, now));
         let (leases, next_page_token) = page.cut(rows.collect(), |lease| lease.name.clone());
@@ -122,6 +134,7 @@ impl LeaseService for Api {
         &self,
         request: Request<ListLeaseEventsRequest>,
     ) -> Result<Response<ListLeaseEventsResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let request = request.into_inner();
         let server: ServerName = request.parent.parse().map_err(|refusal: Refusal| refuse(refusal.at("parent")))?;
         let page = Page::parse(request.page_size, &request.page_token, &format!("lease events of {server}"))?;
@@ -130,7 +143,7 @@ impl LeaseService for Api {
         let (trail, size) = (self.trail.clone(), page.size);
         let (batches, next) = blocking(move || read_events(&trail.leases, &server, from, size)).await?;
         let state = self.engine.state();
-        let events = batches.iter().flat_map(|batch| shown_events(&state, batch)).collect();
+        let events = batches.iter().flat_map(|batch| shown_events(&state, &sight.reach, batch)).collect();
         let next_page_token = next.map(|next| page.token(&next.to_string())).unwrap_or_default();
         Ok(Response::new(ListLeaseEventsResponse { events, next_page_token }))
     }
@@ -181,8 +194,10 @@ impl Follower {
                 return Some(Err(lost));
             }
             let state = self.api.engine.state();
+            let sight = Sight::with(self.operator.clone(), Permission::LeasesRead, &state);
             let wanted = |batch: &&LeaseBatch| self.server.as_ref().is_none_or(|server| batch.server == *server);
-            let events: Vec<_> = batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, batch)).collect();
+            let events = batches.iter().filter(wanted).flat_map(|batch| shown_events(&state, &sight.reach, batch));
+            let events: Vec<_> = events.collect();
             if !events.is_empty() {
                 return Some(Ok(WatchLeasesResponse { events }));
             }

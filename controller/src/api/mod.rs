@@ -25,6 +25,7 @@ mod reservations;
 mod scopes;
 mod search;
 mod servers;
+mod sight;
 mod spaces;
 pub mod status;
 mod usage;

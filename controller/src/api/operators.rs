@@ -6,11 +6,12 @@ use freehold_certs::CertificateSigningRequestDer;
 use freehold_certs::authority::OPERATOR_LIFETIME;
 use freehold_certs::request::RequestedKey;
 use freehold_core::Command;
-use freehold_core::access::Role;
+use freehold_core::access::{GRANTS_MAX, Grant, Role};
 use freehold_core::command::OperatorPatch;
 use freehold_core::model::CertificateRecord;
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_proto::convert::grant;
 use freehold_proto::convert::hosts::operator_message;
 use freehold_proto::convert::time::{from_system, parse_etag};
 use freehold_proto::v1::operator_service_server::OperatorService;
@@ -30,14 +31,21 @@ fn roles(given: &Operator) -> Result<BTreeSet<Role>, Refusal> {
     given.roles.iter().enumerate().map(parse).collect()
 }
 
+fn grants(given: &Operator) -> Result<BTreeSet<Grant>, Refusal> {
+    at_most(given.grants.len(), GRANTS_MAX, "grants")?;
+    let parse = |(i, given)| grant::parse(given).map_err(|refusal| refusal.under(&format!("grants[{i}]")));
+    given.grants.iter().enumerate().map(parse).collect()
+}
+
 fn update(message: &UpdateOperatorRequest) -> Result<(OperatorName, Command), Refusal> {
     let given = message.operator.as_ref().ok_or_else(|| missing("operator"))?;
-    let mask =
-        Mask::parse(message.update_mask.as_ref(), &["roles", "disabled"], &["name", "certificates", "permissions"])?;
+    let fixed = ["name", "certificates", "permissions"];
+    let mask = Mask::parse(message.update_mask.as_ref(), &["roles", "grants", "disabled"], &fixed)?;
     let parse = || {
         let name: OperatorName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
         let patch = OperatorPatch {
             roles: mask.take("roles", !given.roles.is_empty(), || roles(given))?,
+            grants: mask.take("grants", !given.grants.is_empty(), || grants(given))?,
             disabled: mask.take("disabled", given.disabled, || Ok(given.disabled))?,
         };
         let etag = parse_etag(&given.etag)?;
@@ -53,7 +61,8 @@ impl OperatorService for Api {
         let name = OperatorName::from_id(&message.operator_id).map_err(|refusal| refuse(refusal.at("operator_id")))?;
         let given = message.operator.clone().unwrap_or_default();
         let roles = roles(&given).map_err(|refusal| refuse(refusal.under("operator")))?;
-        let command = Command::CreateOperator { name: name.clone(), roles, certificate: None };
+        let grants = grants(&given).map_err(|refusal| refuse(refusal.under("operator")))?;
+        let command = Command::CreateOperator { name: name.clone(), roles, grants, certificate: None };
         let mutation = mutation!("/freehold.v1.OperatorService/CreateOperator", message);
         let state = self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(operator_message(&*there(state.operator(&name))?)))

@@ -2,9 +2,12 @@ use super::Api;
 use super::call::{at_most, missing, mutation, not_found_at, open, refuse, there};
 use super::page::Page;
 use super::prefixes::{draft, shown};
+use super::sight::Sight;
 use super::usage;
+use freehold_core::access::{Reach, Spot};
 use freehold_core::command::Etag;
 use freehold_core::decide::{PARTS_MAX, find_free_subnets};
+use freehold_core::model::Prefix as CorePrefix;
 use freehold_core::name::{PrefixName, SpaceName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
@@ -17,6 +20,7 @@ use freehold_proto::v1::{
     JoinPrefixesResponse, ListPrefixTreeRequest, ListPrefixTreeResponse, Prefix, PrefixTreeRow, ResizePrefixRequest,
     ResizePrefixResponse, ResourceChange, SplitPrefixRequest, SplitPrefixResponse,
 };
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 /// The deepest tree: a prefix of every length of IPv6.
@@ -105,6 +109,42 @@ fn resize(message: &ResizePrefixRequest) -> Result<(PrefixName, Command), Refusa
     Ok((resized, Command::ResizePrefix { name, etag: parse_etag(&message.etag)?, cidr }))
 }
 
+/// The rows of a tree that are seen. Where nothing but some places are, each is shown as if it were all there is: from the prefix of
+/// the place down, or else from what lies in it.
+fn tree(
+    state: &State,
+    reach: &Reach,
+    (space, root): (&SpaceName, Option<&PrefixName>),
+    depth: usize,
+    after: Option<&PrefixName>,
+    most: usize,
+) -> Vec<(usize, Arc<CorePrefix>)> {
+    if root.map_or(reach.covers_space(space), |root| reach.covers_prefix(root)) {
+        let rows = state.tree(space, root, depth, after).take(most);
+        return rows.map(|(level, prefix)| (level, Arc::clone(prefix))).collect();
+    }
+    let mut rows = Vec::new();
+    for cidr in reach.cidrs_in(space).filter(|cidr| root.is_none_or(|root| root.cidr.covers(cidr))) {
+        let place = PrefixName { space: space.clone(), cidr };
+        let begun = after.filter(|after| cidr.covers(&after.cidr));
+        if after.is_some_and(|after| begun.is_none() && place < *after) {
+            continue;
+        }
+        let top = state.prefix(&place);
+        rows.extend(top.filter(|_| begun.is_none()).map(|top| (1, Arc::clone(top))));
+        let above = usize::from(top.is_some());
+        if depth > above && rows.len() < most {
+            let inside = state.tree(space, Some(&place), depth - above, begun.filter(|after| **after != place));
+            let inside = inside.take(most - rows.len());
+            rows.extend(inside.map(|(level, prefix)| (level + above, Arc::clone(prefix))));
+        }
+        if rows.len() >= most {
+            break;
+        }
+    }
+    rows
+}
+
 fn messages(changes: &[Change]) -> Vec<ResourceChange> {
     changes.iter().map(change_message).collect()
 }
@@ -119,13 +159,18 @@ impl PlanService for Api {
         &self,
         request: Request<ListPrefixTreeRequest>,
     ) -> Result<Response<ListPrefixTreeResponse>, Status> {
+        let usage = self.usage.now();
+        let state = usage.state();
+        let sight = Sight::of(request.extensions(), state)?;
         let message = request.into_inner();
         let (space, root) = parse_root(&message.parent).map_err(refuse)?;
         let depth = parse_depth(message.depth).map_err(refuse)?;
         let list = format!("tree of {} to {depth}", message.parent);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
-        let usage = self.usage.now();
-        let state = usage.state();
+        match &root {
+            Some(root) => sight.part_of(&Spot::Plan(root.clone()), root)?,
+            None => sight.part_of_space(&space)?,
+        }
         if state.space(&space).is_none() {
             return Err(not_found_at("parent", Reason::SpaceNotFound, &space));
         }
@@ -133,10 +178,11 @@ impl PlanService for Api {
             return Err(not_found_at("parent", Reason::PrefixNotFound, root));
         }
         let after = page.after::<PrefixName>()?;
-        let rows = state.tree(&space, root.as_ref(), depth, after.as_ref()).take(page.size + 1);
-        let rows = rows.map(|(depth, prefix)| PrefixTreeRow {
+        let place = (&space, root.as_ref());
+        let rows = tree(state, &sight.reach, place, depth, after.as_ref(), page.size + 1);
+        let rows = rows.iter().map(|(depth, prefix)| PrefixTreeRow {
             prefix: Some(shown(state, prefix)),
-            depth: i32::try_from(depth).expect("at most 128"),
+            depth: i32::try_from(*depth).expect("at most 128"),
             used_percent: usage::percent(&usage.of_prefix(&prefix.name)),
         });
         let name = |row: &PrefixTreeRow| row.prefix.as_ref().map(|prefix| prefix.name.clone()).unwrap_or_default();
@@ -148,11 +194,14 @@ impl PlanService for Api {
         &self,
         request: Request<FindFreeSubnetsRequest>,
     ) -> Result<Response<FindFreeSubnetsResponse>, Status> {
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let message = request.into_inner();
         let parent = parse_parent(&message.parent).map_err(refuse)?;
+        sight.all_of(&Spot::Plan(parent.clone()), &parent)?;
         let length = parse_length(message.length).map_err(refuse)?;
         let count = parse_count(message.count).map_err(refuse)?;
-        let free = find_free_subnets(&self.engine.state(), &parent, length, count as usize).map_err(refuse)?;
+        let free = find_free_subnets(&state, &parent, length, count as usize).map_err(refuse)?;
         Ok(Response::new(FindFreeSubnetsResponse { cidrs: free.iter().map(ToString::to_string).collect() }))
     }
 

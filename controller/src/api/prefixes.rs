@@ -1,8 +1,10 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, not_found_at, open, operator, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
+use super::sight::Sight;
+use freehold_core::access::Spot;
 use freehold_core::command::{PrefixDraft, PrefixPatch};
 use freehold_core::labels::Labelled;
 use freehold_core::model::{Prefix as CorePrefix, ViewKind};
@@ -90,6 +92,7 @@ impl PrefixService for Api {
     async fn get_prefix(&self, request: Request<GetPrefixRequest>) -> Result<Response<Prefix>, Status> {
         let name: PrefixName = named(&request.get_ref().name)?;
         let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.all_of(&Spot::Plan(name.clone()), &name)?;
         let prefix = state.prefix(&name).ok_or_else(|| not_found(Reason::PrefixNotFound, &name))?;
         Ok(Response::new(shown(&state, prefix)))
     }
@@ -98,7 +101,8 @@ impl PrefixService for Api {
         &self,
         request: Request<ListPrefixesRequest>,
     ) -> Result<Response<ListPrefixesResponse>, Status> {
-        let operator = operator(request.extensions())?;
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let message = request.into_inner();
         let space: Option<SpaceName> = match message.parent.as_str() {
             "spaces/-" => None,
@@ -109,8 +113,10 @@ impl PrefixService for Api {
             (filter, view) => format!("prefixes of {} with {filter} of {view}", message.parent),
         };
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
-        let state = self.engine.state();
-        let filters = self.filters(&operator, &state, ViewKind::Prefixes, &message.filter, &message.view)?;
+        if let Some(space) = &space {
+            sight.part_of_space(space)?;
+        }
+        let filters = self.filters(&sight.operator, &state, ViewKind::Prefixes, &message.filter, &message.view)?;
         if let Some(space) = space.as_ref().filter(|space| state.space(space).is_none()) {
             return Err(not_found_at("parent", Reason::SpaceNotFound, space));
         }
@@ -123,6 +129,7 @@ impl PrefixService for Api {
             .prefixes()
             .range((from, Bound::Unbounded))
             .take_while(|(name, _)| space.as_ref().is_none_or(|space| name.space == *space))
+            .filter(|(name, _)| sight.reach.covers_prefix(name))
             .map(|(_, prefix)| prefix);
         let (prefixes, next_page_token) = page.filtered(
             rows,

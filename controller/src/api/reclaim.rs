@@ -4,12 +4,13 @@
 //! Nothing else is kept for it.
 
 use super::Api;
-use super::call::{at_most, mutation, not_found_at, open, operator, refuse};
+use super::call::{at_most, mutation, not_found_at, open, refuse};
 use super::history::blocking;
 use super::page::{self, Page};
+use super::sight::Sight;
 use crate::history::last_seen;
 use crate::trail::{Trail, TrailError};
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Spot};
 use freehold_core::address::{Kept, kept, look};
 use freehold_core::lease::LeaseBook;
 use freehold_core::name::{AddressName, PrefixName, ScopeName, SpaceName};
@@ -47,19 +48,22 @@ fn before(not_seen_for: Option<Span>, now: Timestamp) -> Result<Timestamp, Refus
 }
 
 /// A space, and what of it is looked through.
-fn place(state: &State, parent: &str) -> Result<(SpaceName, Vec<AddressRange>), Status> {
+fn place(sight: &Sight, state: &State, parent: &str) -> Result<(SpaceName, Vec<AddressRange>), Status> {
     let at = |refusal: Refusal| refuse(refusal.at("parent"));
     if parent.starts_with("scopes/") {
         let name: ScopeName = parent.parse().map_err(at)?;
+        sight.part_of(&Spot::scope(state.scope(&name)), &name)?;
         let scope = state.scope(&name).ok_or_else(|| not_found_at("parent", Reason::ScopeNotFound, &name))?;
         return Ok((scope.space.clone(), vec![scope.network.range()]));
     }
     if parent.split('/').count() > 2 {
         let name: PrefixName = parent.parse().map_err(at)?;
+        sight.part_of(&Spot::Plan(name.clone()), &name)?;
         state.prefix(&name).ok_or_else(|| not_found_at("parent", Reason::PrefixNotFound, &name))?;
         return Ok((name.space, vec![name.cidr.range()]));
     }
     let name: SpaceName = parent.parse().map_err(at)?;
+    sight.part_of_space(&name)?;
     state.space(&name).ok_or_else(|| not_found_at("parent", Reason::SpaceNotFound, &name))?;
     let whole = |family, last| {
         let address = |number| from_number(family, number).expect("a number of the family");
@@ -178,10 +182,12 @@ impl ReclaimService for Api {
         &self,
         request: Request<ListStaleAddressesRequest>,
     ) -> Result<Response<ListStaleAddressesResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let message = request.into_inner();
         let before = before(message.not_seen_for, self.engine.now()).map_err(refuse)?;
         let seen = self.seen().await?;
-        let (space, ranges) = place(&seen.state, &message.parent)?;
+        let (space, ranges) = place(&sight, &seen.state, &message.parent)?;
+        let ranges = sight.reach.cut(&space, ranges);
         let list = format!("stale addresses of {} for {:?}", message.parent, message.not_seen_for);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let ranges = match page.after::<AddressName>()? {
@@ -207,9 +213,12 @@ impl ReclaimService for Api {
         &self,
         request: Request<ReclaimAddressesRequest>,
     ) -> Result<Response<ReclaimAddressesResponse>, Status> {
-        let operator = operator(request.extensions())?;
+        let sight = self.sight(request.extensions())?;
         let (actor, message) = open(request)?;
         let names = parse(&message.names).map_err(refuse)?;
+        for name in &names {
+            sight.must(sight.reach.covers_address(&name.space, name.address), name)?;
+        }
         let before = before(message.not_seen_for, self.engine.now()).map_err(refuse)?;
         let seen = self.seen().await?;
         // What was carried out before is answered as it was then: by now these addresses may be another's.
@@ -218,7 +227,7 @@ impl ReclaimService for Api {
             None => blocking(move || seen.reclaim(&names, before)).await?.map_err(refuse)?,
         };
         if commands.iter().any(|command| matches!(command, Command::DeleteReservation { .. })) {
-            self.still_may(&operator, Permission::ReservationsWrite)?;
+            self.still_may(&sight.operator, Permission::ReservationsWrite)?;
         }
         let mutation = mutation!("/freehold.v1.ReclaimService/ReclaimAddresses", message);
         let (_, changes) = self.carry_out_and_tell(actor, mutation, Command::Together(commands)).await?;

@@ -1,9 +1,11 @@
 use super::Api;
-use super::call::{missing, mutation, named, not_found, not_found_at, open, operator, refuse, there};
+use super::call::{missing, mutation, named, not_found, not_found_at, open, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
+use super::sight::Sight;
 use crate::obedience;
+use freehold_core::access::Spot;
 use freehold_core::command::ReservationPatch;
 use freehold_core::labels::Labelled;
 use freehold_core::model::{Reservation as CoreReservation, ViewKind};
@@ -90,6 +92,7 @@ impl ReservationService for Api {
     async fn get_reservation(&self, request: Request<GetReservationRequest>) -> Result<Response<Reservation>, Status> {
         let name: ReservationName = named(&request.get_ref().name)?;
         let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.all_of(&Spot::reservation(&state, &name), &name)?;
         let found = state.reservation(&name).ok_or_else(|| not_found(Reason::ReservationNotFound, &name))?;
         Ok(Response::new(self.shown_reservation(&state, found)))
     }
@@ -98,7 +101,8 @@ impl ReservationService for Api {
         &self,
         request: Request<ListReservationsRequest>,
     ) -> Result<Response<ListReservationsResponse>, Status> {
-        let operator = operator(request.extensions())?;
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let message = request.into_inner();
         let scope: Option<ScopeName> = match message.parent.as_str() {
             "scopes/-" => None,
@@ -106,7 +110,9 @@ impl ReservationService for Api {
         };
         let list = format!("reservations of {} with {:?} of {}", message.parent, message.filter, message.view);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
-        let state = self.engine.state();
+        if let Some(scope) = &scope {
+            sight.part_of(&Spot::scope(state.scope(scope)), scope)?;
+        }
         if let Some(scope) = scope.as_ref().filter(|scope| state.scope(scope).is_none()) {
             return Err(not_found_at("parent", Reason::ScopeNotFound, scope));
         }
@@ -121,8 +127,9 @@ impl ReservationService for Api {
             .reservations()
             .range((from, Bound::Unbounded))
             .take_while(|(name, _)| scope.as_ref().is_none_or(|scope| name.scope == *scope))
+            .filter(|(name, _)| sight.reach.takes_reservation(&state, name))
             .map(|(_, reservation)| reservation);
-        let filters = self.filters(&operator, &state, ViewKind::Reservations, &message.filter, &message.view)?;
+        let filters = self.filters(&sight.operator, &state, ViewKind::Reservations, &message.filter, &message.view)?;
         let (reservations, next_page_token) = page.filtered(
             rows,
             |found| filters.iter().all(|filter| filter.matches(&ReservationRow::new(&state, found))),

@@ -1,9 +1,11 @@
 use super::Api;
-use super::call::{at_most, missing, mutation, named, not_found, open, operator, refuse, there};
+use super::call::{at_most, missing, mutation, named, not_found, open, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
+use super::sight::Sight;
 use crate::obedience;
+use freehold_core::access::Spot;
 use freehold_core::command::{NewScope, ScopePatch};
 use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 use freehold_core::labels::Labelled;
@@ -126,30 +128,32 @@ impl ScopeService for Api {
     async fn get_scope(&self, request: Request<GetScopeRequest>) -> Result<Response<Scope>, Status> {
         let name: ScopeName = named(&request.get_ref().name)?;
         let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.all_of(&Spot::scope(state.scope(&name)), &name)?;
         let scope = state.scope(&name).ok_or_else(|| not_found(Reason::ScopeNotFound, &name))?;
         Ok(Response::new(self.shown_scope(&state, scope)))
     }
 
     async fn list_scopes(&self, request: Request<ListScopesRequest>) -> Result<Response<ListScopesResponse>, Status> {
-        let operator = operator(request.extensions())?;
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let message = request.into_inner();
         let list = format!("scopes of {} with {:?} of {}", message.server, message.filter, message.view);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let after = page.after::<ScopeName>()?;
-        let state = self.engine.state();
-        let filters = self.filters(&operator, &state, ViewKind::Scopes, &message.filter, &message.view)?;
+        let filters = self.filters(&sight.operator, &state, ViewKind::Scopes, &message.filter, &message.view)?;
         let takes =
             |scope: &&Arc<CoreScope>| filters.iter().all(|filter| filter.matches(&ScopeRow::new(&state, scope)));
+        let seen = |scope: &&Arc<CoreScope>| sight.reach.covers(&scope.space, &scope.network);
         let name = |scope: &&Arc<CoreScope>| scope.name.to_string();
         let shown = |scope: &&Arc<CoreScope>| self.shown_scope(&state, scope);
         let (scopes, next_page_token) = if message.server.is_empty() {
             let from = after.map_or(Bound::Unbounded, Bound::Excluded);
             let scopes = state.scopes().range((from, Bound::Unbounded)).map(|(_, scope)| scope);
-            page.filtered(scopes, takes, name, shown)
+            page.filtered(scopes.filter(seen), takes, name, shown)
         } else {
             let server: ServerName = message.server.parse().map_err(|refusal: Refusal| refuse(refusal.at("server")))?;
             let behind = |scope: &&Arc<CoreScope>| after.as_ref().is_none_or(|after| scope.name > *after);
-            page.filtered(state.scopes_of(&server).filter(behind), takes, name, shown)
+            page.filtered(state.scopes_of(&server).filter(behind).filter(seen), takes, name, shown)
         };
         Ok(Response::new(ListScopesResponse { scopes, next_page_token }))
     }

@@ -1,6 +1,7 @@
 use super::Api;
 use super::call::refuse;
 use super::page::{self, Page};
+use super::sight::Sight;
 use freehold_core::search::{Match, Rank, search};
 use freehold_proto::v1::search_service_server::SearchService;
 use freehold_proto::v1::{SearchMatch, SearchRequest, SearchResponse, search_match};
@@ -25,10 +26,12 @@ fn shown(found: Match) -> SearchMatch {
 #[tonic::async_trait]
 impl SearchService for Api {
     async fn search(&self, request: Request<SearchRequest>) -> Result<Response<SearchResponse>, Status> {
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let request = request.into_inner();
         let page = Page::parse(request.page_size, &request.page_token, &format!("search for {}", request.query))?;
         let skip: usize = page.after.as_deref().map_or(Ok(0), str::parse).map_err(|_| page::invalid())?;
-        let found = search(&self.engine.state(), &self.leases.book(), &request.query).map_err(refuse)?;
+        let found = search(&state, &self.leases.book(), &sight.reach, &request.query).map_err(refuse)?;
         let end = skip.saturating_add(page.size);
         let next_page_token = if end < found.matches.len() { page.token(&end.to_string()) } else { String::new() };
         let matches = found.matches.into_iter().skip(skip).take(page.size).map(shown).collect();

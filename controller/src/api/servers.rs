@@ -3,8 +3,10 @@ use super::call::{missing, mutation, named, not_found, not_found_at, open, refus
 use super::decisions::{self, away, nothing};
 use super::mask::Mask;
 use super::page::Page;
+use super::sight::Sight;
 use crate::obedience;
 use crate::sync::waits::{Decision, Wait};
+use freehold_core::access::Spot;
 use freehold_core::command::ServerPatch;
 use freehold_core::model::Server as CoreServer;
 use freehold_core::name::{ReservationName, ScopeName, ServerName};
@@ -71,6 +73,14 @@ impl Awaited {
         };
         parsed.map_err(|refusal| refusal.at("resource"))
     }
+
+    fn seen_by(&self, sight: &Sight, state: &State) -> Result<(), Status> {
+        match self {
+            Self::Scope(name) => sight.all_of(&Spot::scope(state.scope(name)), name),
+            Self::Reservation(name) => sight.all_of(&Spot::reservation(state, name), name),
+            Self::Server(name) => sight.everything(name),
+        }
+    }
 }
 
 /// How long a caller wants to wait.
@@ -135,7 +145,12 @@ impl Api {
         let later = revision.filter(|revision| revision.0 > status.desired_revision);
         if let (Some(revision), Sync::Applied) = (later, status.state()) {
             let server = status.server.parse().map_err(refuse)?;
-            status = obedience::of_server(&state, &self.presence, &server, revision);
+            status = match awaited {
+                Awaited::Server(_) => obedience::of_server(&state, &self.presence, &server, revision),
+                Awaited::Scope(_) | Awaited::Reservation(_) => {
+                    obedience::of_served(&state, &self.presence, &server, revision)
+                }
+            };
         }
         Ok(status)
     }
@@ -162,6 +177,7 @@ impl ServerService for Api {
     async fn get_server(&self, request: Request<GetServerRequest>) -> Result<Response<Server>, Status> {
         let name: ServerName = named(&request.get_ref().name)?;
         let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.everything(&name)?;
         let server = state.server(&name).ok_or_else(|| not_found(Reason::ServerNotFound, &name))?;
         Ok(Response::new(self.shown_server(&state, server)))
     }
@@ -170,6 +186,7 @@ impl ServerService for Api {
         &self,
         request: Request<ListServersRequest>,
     ) -> Result<Response<ListServersResponse>, Status> {
+        self.sight(request.extensions())?.everything("servers")?;
         let message = request.into_inner();
         let page = Page::parse(message.page_size, &message.page_token, "servers")?;
         let from = page.after::<ServerName>()?.map_or(Bound::Unbounded, Bound::Excluded);
@@ -299,9 +316,11 @@ impl ServerService for Api {
         &self,
         request: Request<WaitAppliedRequest>,
     ) -> Result<Response<WaitAppliedResponse>, Status> {
+        let sight = self.sight(request.extensions())?;
         let message = request.into_inner();
         let awaited = Awaited::parse(&message.resource).map_err(refuse)?;
         let revision = (message.revision > 0).then_some(Revision(message.revision));
+        awaited.seen_by(&sight, &self.engine.state())?;
         let deadline = tokio::time::Instant::now() + limit(&message).map_err(refuse)?;
         let mut revisions = self.engine.revisions();
         loop {

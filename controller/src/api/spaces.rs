@@ -3,7 +3,9 @@ use super::call::{missing, mutation, named, not_found, open, refuse, there};
 use super::labels;
 use super::mask::Mask;
 use super::page::Page;
+use super::sight::Sight;
 use freehold_core::Command;
+use freehold_core::access::Spot;
 use freehold_core::command::SpacePatch;
 use freehold_core::name::SpaceName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -57,17 +59,19 @@ impl SpaceService for Api {
     async fn get_space(&self, request: Request<GetSpaceRequest>) -> Result<Response<Space>, Status> {
         let name: SpaceName = named(&request.get_ref().name)?;
         let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.all_of(&Spot::Space(name.clone()), &name)?;
         let space = state.space(&name).ok_or_else(|| not_found(Reason::SpaceNotFound, &name))?;
         Ok(Response::new(space_message(space)))
     }
 
     async fn list_spaces(&self, request: Request<ListSpacesRequest>) -> Result<Response<ListSpacesResponse>, Status> {
+        let state = self.engine.state();
+        let sight = Sight::of(request.extensions(), &state)?;
         let message = request.into_inner();
         let page = Page::parse(message.page_size, &message.page_token, "spaces")?;
-        let state = self.engine.state();
         let from = page.after::<SpaceName>()?.map_or(Bound::Unbounded, Bound::Excluded);
-        let rows =
-            state.spaces().range((from, Bound::Unbounded)).take(page.size + 1).map(|(_, space)| space_message(space));
+        let rows = state.spaces().range((from, Bound::Unbounded)).filter(|(name, _)| sight.reach.covers_space(name));
+        let rows = rows.take(page.size + 1).map(|(_, space)| space_message(space));
         let (spaces, next_page_token) = page.cut(rows.collect(), |space| space.name.clone());
         Ok(Response::new(ListSpacesResponse { spaces, next_page_token }))
     }

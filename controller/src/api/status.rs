@@ -82,6 +82,12 @@ pub fn unread(status: &Status) -> Option<Status> {
     Some(refused(&Refusal::new(reason, message)))
 }
 
+/// The refusal for want of a right that `status` is, if it is one.
+pub fn denied(status: &Status) -> Option<Refusal> {
+    let reason = status.get_details_error_info().filter(|info| info.reason == Reason::PermissionDenied.as_str());
+    reason.map(|_| Refusal::new(Reason::PermissionDenied, status.message()))
+}
+
 /// How prost's word for bytes that are no message begins.
 const UNDECODABLE: &str = "failed to decode Protobuf message";
 

@@ -6,7 +6,9 @@ mod shown;
 pub(super) use shown::percent;
 
 use super::Api;
-use super::call::{not_found, operator, refuse};
+use super::call::{not_found, refuse};
+use super::sight::Sight;
+use freehold_core::access::Spot;
 use freehold_core::model::ViewKind;
 use freehold_core::name::{PrefixName, ScopeName, ServerName, SpaceName};
 use freehold_core::refusal::{Reason, Refusal};
@@ -29,36 +31,42 @@ fn place(name: &str) -> Result<Place, Refusal> {
 #[tonic::async_trait]
 impl UtilisationService for Api {
     async fn get_utilisation(&self, request: Request<GetUtilisationRequest>) -> Result<Response<Utilisation>, Status> {
-        let operator = operator(request.extensions())?;
-        let name = request.get_ref().name.as_str();
         let usage = self.usage.now();
         let state = usage.state();
+        let sight = Sight::of(request.extensions(), state)?;
+        let name = request.get_ref().name.as_str();
         let at_name = |refusal: Refusal| refuse(refusal.at("name"));
         let found = match name.split_once('/').map(|(collection, _)| collection) {
             Some("spaces") => match place(name).map_err(at_name)? {
-                Place::Space(space) => match state.space(&space) {
-                    Some(space) => shown::space(&usage, space),
-                    None => return Err(not_found(Reason::SpaceNotFound, &space)),
-                },
-                Place::Prefix(prefix) => match state.prefix(&prefix) {
-                    Some(prefix) => shown::prefix(&usage, prefix),
-                    None => return Err(not_found(Reason::PrefixNotFound, &prefix)),
-                },
+                Place::Space(space) => {
+                    sight.all_of(&Spot::Space(space.clone()), &space)?;
+                    let found = state.space(&space).ok_or_else(|| not_found(Reason::SpaceNotFound, &space))?;
+                    shown::space(&usage, found)
+                }
+                Place::Prefix(prefix) => {
+                    sight.all_of(&Spot::Plan(prefix.clone()), &prefix)?;
+                    let found = state.prefix(&prefix).ok_or_else(|| not_found(Reason::PrefixNotFound, &prefix))?;
+                    shown::prefix(&usage, found)
+                }
             },
             Some("scopes") => {
                 let scope: ScopeName = name.parse().map_err(at_name)?;
+                sight.all_of(&Spot::scope(state.scope(&scope)), &scope)?;
                 let found = state.scope(&scope).ok_or_else(|| not_found(Reason::ScopeNotFound, &scope))?;
                 shown::scope(&usage, found)
             }
             Some("servers") => {
                 let server: ServerName = name.parse().map_err(at_name)?;
+                sight.everything(&server)?;
                 let found = state.server(&server).ok_or_else(|| not_found(Reason::ServerNotFound, &server))?;
                 shown::server(&usage, found)
             }
             Some("views") => {
                 let kinds = [ViewKind::Prefixes, ViewKind::Scopes];
-                let view = self.saved(&operator, state, name, "name", &kinds)?;
-                let counted = tokio::task::spawn_blocking(move || shown::view(&usage, &view.view, &view.filter)).await;
+                let view = self.saved(&sight.operator, state, name, "name", &kinds)?;
+                let reach = sight.reach;
+                let counted =
+                    tokio::task::spawn_blocking(move || shown::view(&usage, &reach, &view.view, &view.filter)).await;
                 counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
             }
             _ => {
@@ -76,10 +84,10 @@ impl UtilisationService for Api {
         &self,
         request: Request<ListUtilisationRequest>,
     ) -> Result<Response<ListUtilisationResponse>, Status> {
-        let operator = operator(request.extensions())?;
-        let message = request.into_inner();
         let usage = self.usage.now();
-        let list = self.utilisation_list(&operator, &usage, &message)?;
+        let sight = Sight::of(request.extensions(), usage.state())?;
+        let message = request.into_inner();
+        let list = self.utilisation_list(sight, &usage, &message)?;
         // By how full they are every place has to be looked at.
         let page = tokio::task::spawn_blocking(move || list.page(&usage)).await;
         page.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(Response::new)

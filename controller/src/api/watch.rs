@@ -1,8 +1,9 @@
 use super::Api;
 use super::call::{at_most, operator, refuse};
+use super::sight::Sight;
 use super::status::unreadable;
 use crate::engine::Entries;
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Spot};
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
@@ -69,8 +70,16 @@ impl Watcher {
     fn sees(&self, change: &Change) -> bool {
         let key = change.key();
         let chosen = self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == key.kind());
-        let state = self.api.engine.state();
-        chosen && state.operator(&self.operator).is_some_and(|operator| operator.may(needed(&key)))
+        chosen && {
+            let state = self.api.engine.state();
+            let reach = Sight::with(self.operator.clone(), needed(&key), &state).reach;
+            // Fields and views are everybody's who may read any.
+            let common = matches!(key, RecordKey::Field(_) | RecordKey::View(_)) && !reach.is_nowhere();
+            let sides = [change.before(), change.after()];
+            common
+                || reach.is_everywhere()
+                || sides.into_iter().flatten().all(|record| reach.takes(&Spot::of_past(&state, record)))
+        }
     }
 
     fn bookmark(&self) -> WatchResponse {

@@ -13,6 +13,7 @@
 
 mod call;
 mod history;
+mod rights;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -24,8 +25,9 @@ use crate::ledger::{Hash, History, Identity, Ledger};
 use arc_swap::ArcSwap;
 use freehold_core::change::Actor;
 use freehold_core::refusal::Reason;
-use freehold_core::{Change, Command, Entry, Refusal, Revision, State, Timestamp, decide};
+use freehold_core::{Change, Entry, Refusal, Revision, State, Timestamp, decide};
 use history::Recent;
+use rights::Rights;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 pub use writer::ENTRY_BYTES_MAX;
@@ -147,13 +149,16 @@ impl Engine {
         wait.await.map_err(|_| CommitError::Stopped)
     }
 
-    /// What would come of `command` if it were carried out now; nothing is.
+    /// What would come of a call if it were carried out now; nothing is.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub fn plan(&self, command: &Command) -> Result<Committed, Refusal> {
+    pub fn plan(&self, call: &Call) -> Result<Committed, Refusal> {
         let mut state = State::clone(&self.state());
-        let changes = decide(&state, command, self.now())?;
+        let rights = Rights::of(&state, call)?;
+        rights.may_ask(&state, call)?;
+        let changes = decide(&state, &call.command, self.now())?;
+        rights.may_make(&state, &changes)?;
         let about = changes.first().map(Change::key);
         let revision = if changes.is_empty() { state.revision() } else { state.revision().next() };
         state.apply_changes(&changes);

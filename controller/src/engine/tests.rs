@@ -2,9 +2,13 @@
 
 use super::*;
 use crate::ledger::MemoryLedger;
+use freehold_core::Command;
+use freehold_core::access::{Grant, Place, Role};
 use freehold_core::change::RequestMark;
+use freehold_core::command::{OperatorPatch, PrefixDraft};
 use freehold_core::labels::Labels;
-use freehold_core::name::SpaceName;
+use freehold_core::model::PrefixKind;
+use freehold_core::name::{OperatorName, SpaceName};
 use freehold_core::text::Text;
 use freehold_proto::convert::stored;
 
@@ -23,7 +27,7 @@ fn create(id: &str, request: Option<&str>) -> Call {
         labels: Labels::NONE,
     };
     let mark = |id: &str| RequestMark { id: id.to_owned(), fingerprint: [7; 16] };
-    Call { request: request.map(mark), ..Call::internal("operators/test", "/test", command) }
+    Call { request: request.map(mark), ..Call::internal("test", "/test", command) }
 }
 
 #[tokio::test]
@@ -154,4 +158,65 @@ async fn a_change_too_large_for_the_ledger_is_refused_and_the_engine_goes_on() {
     assert!(matches!(refused, CommitError::Refused(refusal) if refusal.reason == Reason::TooMany));
     engine.commit(create("next", None)).await.expect("committed");
     assert_eq!(engine.state().spaces().len(), 1);
+}
+
+/// A call of an operator to this method, of what was decided ahead of it or not.
+fn of_alice(method: &str, command: Command, ahead: Option<Ahead>) -> Call {
+    Call { ahead, ..Call::internal("operators/alice", method, command) }
+}
+
+const CREATE_PREFIX: &str = "/freehold.v1.PrefixService/CreatePrefix";
+const APPLY_IMPORT: &str = "/freehold.v1.ExchangeService/ApplyImport";
+
+fn create_prefix(name: &str) -> Command {
+    Command::CreatePrefix { name: name.parse().expect("a name"), draft: PrefixDraft::of(PrefixKind::Network) }
+}
+
+#[tokio::test]
+async fn an_operators_call_is_held_to_its_rights_at_that_moment_whoever_hands_it_over() {
+    let (engine, running, _durable) = start();
+    let place: Place = "spaces/a/prefixes/10.1.0.0-16".parse().expect("a place");
+    let grant = Grant { role: Role::AsmAdministrator, place };
+    let name: OperatorName = "operators/alice".parse().expect("a name");
+    let alice = |grants| Command::CreateOperator { name: name.clone(), roles: [].into(), grants, certificate: None };
+    let reason = |refused: Result<Committed, CommitError>| match refused {
+        Err(CommitError::Refused(refusal)) => Some(refusal.reason),
+        other => panic!("{other:?}"),
+    };
+    let denied = Some(Reason::PermissionDenied);
+    let (inside, outside) = ("spaces/a/prefixes/10.1.2.0-24", "spaces/a/prefixes/10.2.0.0-24");
+
+    engine.commit(create("a", None)).await.expect("a space");
+    let early = of_alice(CREATE_PREFIX, create_prefix(inside), None);
+    assert_eq!(reason(engine.commit(early).await), denied, "nobody of that name");
+    engine.commit(Call::internal("test", "/test", alice([grant].into()))).await.expect("an operator");
+    for method in
+        ["/freehold.v1.SpaceService/CreateSpace", "/freehold.sync.v1.EnrolmentService/Enrol", "settle", "/test"]
+    {
+        let call = of_alice(method, create_prefix(inside), None);
+        assert_eq!(engine.plan(&call).map_err(|refusal| Some(refusal.reason)).expect_err(method), denied);
+        assert_eq!(reason(engine.commit(call).await), denied, "{method}");
+    }
+    for method in [CREATE_PREFIX, APPLY_IMPORT] {
+        assert_eq!(reason(engine.commit(of_alice(method, create_prefix(outside), None)).await), denied, "{method}");
+        let state = engine.state();
+        let changes = decide(&state, &create_prefix(outside), engine.now()).expect("the rules allow it");
+        let ahead = Ahead { base: state.revision(), changes };
+        let call = of_alice(method, Command::Together(Vec::new()), Some(ahead));
+        assert_eq!(reason(engine.commit(call).await), denied, "{method}, decided ahead");
+    }
+    engine.commit(of_alice(CREATE_PREFIX, create_prefix(inside), None)).await.expect("inside");
+
+    // What was decided while she might is not done when she may not any more.
+    let state = engine.state();
+    let changes = decide(&state, &create_prefix("spaces/a/prefixes/10.1.3.0-24"), engine.now()).expect("allowed");
+    let patch = OperatorPatch { grants: Some([].into()), ..OperatorPatch::default() };
+    let take = Command::UpdateOperator { name: name.clone(), etag: None, patch };
+    engine.commit(Call::internal("test", "/test", take)).await.expect("taken away");
+    let ahead = Ahead { base: engine.state().revision(), changes };
+    let late = of_alice(APPLY_IMPORT, Command::Together(Vec::new()), Some(ahead));
+    assert_eq!(reason(engine.commit(late).await), denied);
+    assert_eq!(engine.state().prefixes().len(), 1);
+    drop(engine);
+    running.join().expect("a clean end");
 }

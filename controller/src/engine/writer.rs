@@ -1,6 +1,7 @@
 //! The writer thread: the only place where state changes.
 
 use super::call::{Call, CommitError, Committed};
+use super::rights::Rights;
 use super::{Durable, Shared};
 use crate::ledger::{Append, Ledger, LedgerError};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -153,11 +154,14 @@ impl Writer {
             let (revision, about) = (before.revision, before.about.clone());
             return Ok(Err(Decided { revision, changes: Arc::new([]), about }));
         }
+        let rights = Rights::of(&self.state, call)?;
+        rights.may_ask(&self.state, call)?;
         let changes = match call.ahead.take() {
             Some(ahead) if ahead.base == self.state.revision() => ahead.changes,
             Some(_) => return Err(Refusal::new(Reason::PlanChanged, "something was changed since this was decided")),
             None => decide(&self.state, &call.command, self.last_time)?,
         };
+        rights.may_make(&self.state, &changes)?;
         if changes.is_empty() {
             return Ok(Err(Decided { revision: self.state.revision(), changes: Arc::new([]), about: None }));
         }

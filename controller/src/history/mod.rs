@@ -10,6 +10,7 @@ mod tests;
 mod who;
 
 use crate::trail::{self, Position, Row, Topic, Trail, TrailError};
+use freehold_core::access::{Reach, Spot};
 use freehold_core::model::{Prefix, PrefixKind, Scope};
 use freehold_core::name::{AddressName, PrefixName, ReservationName, ScopeName, ServerName};
 use freehold_core::net::Cidr;
@@ -33,6 +34,8 @@ pub struct Past<'a> {
     around: Vec<PrefixName>,
     /// Scopes that served one of these at some time.
     scopes: Vec<ScopeName>,
+    /// What of what lies around it is told.
+    reach: Reach,
     /// Whether a subnet id is that of a scope around the address; `None` if no scope had it.
     subnets: BTreeMap<u32, Option<bool>>,
 }
@@ -72,11 +75,11 @@ pub struct Proven {
 pub const ANY_TIME: Timestamp = Timestamp(i64::MAX);
 
 impl<'a> Past<'a> {
-    /// The past of this address. Blocks on the disk.
+    /// The past of this address, which lies in `reach`: of what lies around it only what does, too, is told. Blocks on the disk.
     ///
     /// # Errors
     /// If the trails cannot be read.
-    pub fn of(trail: &'a Trail, name: AddressName) -> Result<Self, TrailError> {
+    pub fn of(trail: &'a Trail, name: AddressName, reach: Reach) -> Result<Self, TrailError> {
         let own = Cidr::of_one(name.address);
         let cidrs = std::iter::once(own).chain(own.ancestors());
         let around: Vec<_> = cidrs.map(|cidr| PrefixName { space: name.space.clone(), cidr }).collect();
@@ -86,7 +89,7 @@ impl<'a> Past<'a> {
                 scopes.extend(trail::name::<ScopeName>(&row).filter(|scope| !scopes.contains(scope)));
             }
         }
-        Ok(Self { trail, name, around, scopes, subnets: BTreeMap::new() })
+        Ok(Self { trail, name, around, scopes, reach, subnets: BTreeMap::new() })
     }
 
     fn reservation(&self, scope: &ScopeName) -> String {
@@ -131,16 +134,16 @@ impl<'a> Past<'a> {
     }
 
     /// Whether a lease in a subnet of this id is one of the address in its space. Subnets that no scope ever had are of servers' own
-    /// configuration, which knows no spaces: their leases are shown in all.
+    /// configuration, which knows no spaces: their leases are shown in all, to who sees all of them.
     fn concerns(&mut self, subnet_id: u32) -> Result<bool, TrailError> {
         if let Some(known) = self.subnets.get(&subnet_id) {
-            return Ok(known.unwrap_or(true));
+            return Ok(known.unwrap_or(self.reach.is_everywhere()));
         }
         let rows = self.trail.entries.newest(trail::subnet(subnet_id), Position::END, ANY_TIME, SCOPES_MAX)?;
         let places: Vec<PrefixName> = rows.iter().filter_map(trail::name).collect();
         let known = (!places.is_empty()).then(|| places.iter().any(|place| self.around.contains(place)));
         self.subnets.insert(subnet_id, known);
-        Ok(known.unwrap_or(true))
+        Ok(known.unwrap_or(self.reach.is_everywhere()))
     }
 
     /// When `server` was first proven to run revision `revision`, made at a position.
@@ -164,13 +167,22 @@ impl<'a> Past<'a> {
         Ok(None)
     }
 
-    /// Whether an entry of a trail that was joined is about this address.
+    /// Whether a record is told of: what is the address' own, and of what lies around it what lies in the reach.
+    fn tells(&self, record: &Record) -> bool {
+        let own = matches!(record, Record::Address(_) | Record::Reservation(_));
+        own || self.reach.is_everywhere() || self.reach.takes(&Spot::of(record, |_| None))
+    }
+
+    /// Whether an entry of a trail that was joined is about this address, and told.
     fn is_about(&self, noted: &Noted) -> bool {
         let touches = |record: Option<&Record>| match record {
             Some(Record::Scope(scope)) => self.serves(scope),
             other => other.is_some(),
         };
-        noted.change().is_some_and(|change| touches(change.before()) || touches(change.after()))
+        noted.change().is_some_and(|change| {
+            let told = [change.before(), change.after()].into_iter().flatten().all(|record| self.tells(record));
+            told && (touches(change.before()) || touches(change.after()))
+        })
     }
 }
 

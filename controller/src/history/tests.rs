@@ -63,7 +63,7 @@ async fn told(
     trail.leases.reach().await.expect("reached");
     let name: AddressName = "spaces/default/addresses/10.1.2.3".parse().expect("a name");
     let holding = |at: &i64| {
-        let mut past = Past::of(&trail, name.clone()).expect("a past");
+        let mut past = Past::of(&trail, name.clone(), Reach::Everywhere).expect("a past");
         let holding = past.holding(minute(*at), &|_| true).expect("an answer");
         assert!(holding.leases.len() < 2);
         let shown = |tenure: &Tenure| {

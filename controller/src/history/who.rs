@@ -128,7 +128,7 @@ impl Past<'_> {
             last = [last, reserved, around].into_iter().flatten().max_by_key(|noted| noted.position);
         }
         for name in &self.around {
-            let around = self.last(&name.to_string(), Position::END, time)?;
+            let around = self.last(&name.to_string(), Position::END, time)?.filter(|noted| self.is_about(noted));
             last = [last, around].into_iter().flatten().max_by_key(|noted| noted.position);
         }
         let last_change = match last {
@@ -148,7 +148,8 @@ impl Past<'_> {
             unknown.extend(self.missing(&server, time, connected(&server))?);
         }
         let leases = leases.into_iter().filter(|tenure| tenure.covers(time)).collect();
-        let network = self.network(time)?;
+        let network = self.network(time)?.filter(|network| self.reach.covers_prefix(&network.name));
+        let scope = scope.filter(|scope| self.reach.covers(&scope.space, &scope.network));
         Ok(Holding { leases, assignment, reservation, scope, network, last_change, unknown })
     }
 

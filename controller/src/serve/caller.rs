@@ -6,6 +6,7 @@ use super::standing::{self, Barred, Principal};
 use crate::api::status;
 use crate::context::Context;
 use freehold_core::change::Actor;
+use freehold_proto::access::{Caller as Declared, caller_of};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use std::convert::Infallible;
@@ -17,7 +18,8 @@ use tonic::service::Routes;
 use tonic::{Extensions, Status};
 use tower::{Service, ServiceExt};
 
-/// The caller of a method that needs one: in the extensions of its requests, and its [`Actor`] beside it.
+/// The caller of a method that needs one: in the extensions of its requests, with its [`Actor`] and the permission that the method
+/// needs, if it is one, beside it.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who it is.
@@ -54,22 +56,31 @@ impl Authorise {
             request.extensions().get::<Peer>().expect("every connection puts its peer into its requests").clone();
         let path = request.uri().path().to_owned();
         let state = self.context.engine.state();
-        match standing::decide(&path, &state, peer.certificate.as_deref(), self.context.engine.now()) {
-            Ok(None) => {}
+        let caller = match standing::decide(&path, &state, peer.certificate.as_deref(), self.context.engine.now()) {
+            Ok(None) => None,
             Ok(Some(principal)) => {
                 let actor = peer.actor(principal.to_string());
-                request.extensions_mut().insert(actor.clone());
-                request.extensions_mut().insert(Caller { principal, actor });
+                let caller = Caller { principal, actor: actor.clone() };
+                request.extensions_mut().insert(actor);
+                request.extensions_mut().insert(caller.clone());
+                if let Some(Declared::With(permission)) = caller_of(&path) {
+                    request.extensions_mut().insert(permission);
+                }
+                Some(caller)
             }
             Err(barred) => return self.bar(&peer, &path, barred).await.into_http(),
-        }
+        };
+        drop(state);
         let response = tokio::select! {
             biased;
             () = peer.revoked.cancelled() => return peer.last_answer().into_http(),
             response = self.inner.oneshot(request) => response.unwrap_or_else(|never| match never {}),
         };
-        if let Some(unread) = Status::from_header_map(response.headers()).and_then(|said| status::unread(&said)) {
-            return unread.into_http();
+        if let Some(said) = Status::from_header_map(response.headers()) {
+            if let Some(unread) = status::unread(&said) {
+                return unread.into_http();
+            }
+            note_denied(&self.context, &peer, &path, caller.as_ref(), &said).await;
         }
         response.map(|body| Body::new(Guarded::new(body, peer, &self.stopping)))
     }
@@ -92,6 +103,15 @@ impl Authorise {
         let address = peer.address.ip();
         self.context.denials.record(known.as_ref(), peer.actor(principal), address, path, &refusal).await;
         answer
+    }
+}
+
+/// Puts on record what a service refused an operator for want of a right within a place.
+async fn note_denied(context: &Context, peer: &Peer, path: &str, caller: Option<&Caller>, said: &Status) {
+    let operator = caller.filter(|caller| matches!(caller.principal, Principal::Operator(_)));
+    if let (Some(Caller { principal, actor }), Some(refusal)) = (operator, status::denied(said)) {
+        let address = peer.address.ip();
+        context.denials.record(Some(principal), actor.clone(), address, path, &refusal).await;
     }
 }
 

@@ -129,8 +129,9 @@ fn may(state: &State, principal: &Principal, declared: Declared) -> Result<(), R
 
 fn lacks(name: &OperatorName, permission: Permission) -> Refusal {
     let roles: Vec<_> = Role::ALL.iter().filter(|role| role.holds(permission)).map(|role| role.id()).collect();
+    let everywhere = if permission.has_places() { "" } else { ", everywhere" };
     let message = format!(
-        "{name} lacks the permission {permission}; ask an administrator for one of the roles {}",
+        "{name} lacks the permission {permission}; ask an administrator for one of the roles {}{everywhere}",
         roles.join(", ")
     );
     Refusal::new(Reason::PermissionDenied, message)

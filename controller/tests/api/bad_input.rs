@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bulk;
+mod grants;
 mod labels;
 mod plan;
 mod requests;
@@ -50,7 +51,7 @@ async fn check(house: &House, cases: Vec<Case>) {
     let before = house.revision().await;
     let mut wrong = Vec::new();
     for case in cases {
-        let got = call(&house.api, case.path, case.message).await.map_err(|status| told(&status));
+        let got = call(&house.api, case.path, case.message).await.map(drop).map_err(|status| told(&status));
         let want = Err((case.code, case.reason.to_owned(), case.field.to_owned()));
         if got != want {
             wrong.push(format!("{}: {got:?} instead of {want:?}", case.what));
@@ -89,6 +90,11 @@ async fn requests_that_are_not_well_formed() {
     let house = House::furnished().await;
     let cases = requests::cases(&house).await;
     check(&house, cases).await;
+}
+
+#[tokio::test]
+async fn roles_in_places_that_are_none() {
+    check(&House::furnished().await, grants::cases()).await;
 }
 
 /// Each is answered within the limit of [`call`], in an unoptimised build on a busy machine too.

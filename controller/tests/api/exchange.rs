@@ -99,7 +99,7 @@ pub(crate) async fn export(house: &House, kind: Kind, parent: &str) -> String {
     export_of(&house.api, request).await.expect("a file")
 }
 
-async fn export_of(channel: &Channel, request: ExportRequest) -> Result<String, Status> {
+pub(crate) async fn export_of(channel: &Channel, request: ExportRequest) -> Result<String, Status> {
     let mut pieces = client(channel).export(request).await?.into_inner();
     let mut file = Vec::new();
     while let Some(piece) = pieces.message().await? {

@@ -19,8 +19,8 @@ use freehold_proto::v1::server_service_client::ServerServiceClient;
 use freehold_proto::v1::watch_service_client::WatchServiceClient;
 use freehold_proto::v1::{
     AddressRange, CreateEnrolmentTokenRequest, CreateOperatorRequest, CreatePrefixRequest, CreateReservationRequest,
-    CreateScopeRequest, Exclusion, IssueOperatorCertificateRequest, Operator, Prefix, Reservation, Scope, WatchRequest,
-    prefix,
+    CreateScopeRequest, Exclusion, Grant, IssueOperatorCertificateRequest, Operator, Prefix, Reservation, Scope,
+    WatchRequest, prefix,
 };
 use tempfile::TempDir;
 use tonic::transport::Channel;
@@ -113,7 +113,16 @@ impl House {
 
     /// An operator with this role, and a certificate of its own.
     pub(crate) async fn operator(&self, id: &str, role: Role) -> Credentials {
-        let operator = Operator { roles: vec![role.id().to_owned()], ..Operator::default() };
+        self.operator_who(id, Operator { roles: vec![role.id().to_owned()], ..Operator::default() }).await
+    }
+
+    /// An operator with this role within a place alone, and a certificate of its own.
+    pub(crate) async fn delegate(&self, id: &str, role: Role, place: &str) -> Credentials {
+        let grant = Grant { role: role.id().to_owned(), place: place.to_owned(), ..Grant::default() };
+        self.operator_who(id, Operator { grants: vec![grant], ..Operator::default() }).await
+    }
+
+    pub(crate) async fn operator_who(&self, id: &str, operator: Operator) -> Credentials {
         let create = CreateOperatorRequest {
             operator_id: id.to_owned(),
             operator: Some(operator),

@@ -5,6 +5,7 @@ mod agent;
 mod bad_input;
 mod conflicts;
 mod decisions;
+mod delegation;
 mod events;
 mod exchange;
 mod history;

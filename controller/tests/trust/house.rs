@@ -137,6 +137,7 @@ impl House {
         self.commit(Command::CreateOperator {
             name: OperatorName::from_id(id).expect("a name"),
             roles: [role].into(),
+            grants: [].into(),
             certificate: Some(enrol::record_of(&issued.leaf)),
         })
         .await;

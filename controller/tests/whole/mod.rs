@@ -83,13 +83,13 @@ pub(crate) fn first_operator(folder: &Path) -> (Credentials, Roots) {
     (credentials, identity.roots().expect("readable").expect("there"))
 }
 
-/// Calls any method with these bytes as its one message. Of what it answers only the first message is awaited.
-pub(crate) async fn call(channel: &Channel, path: &'static str, message: Vec<u8>) -> Result<(), Status> {
+/// Calls any method with these bytes as its one message. Of what it answers only the first message is awaited, and given as bytes.
+pub(crate) async fn call(channel: &Channel, path: &'static str, message: Vec<u8>) -> Result<Vec<u8>, Status> {
     let answered = async {
         let mut client = tonic::client::Grpc::new(channel.clone());
         client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let answers = client.server_streaming(Request::new(message), PathAndQuery::from_static(path), Bytes).await?;
-        answers.into_inner().message().await.map(drop)
+        answers.into_inner().message().await.map(Option::unwrap_or_default)
     };
     timeout(LIMIT, answered).await.unwrap_or_else(|_| panic!("{path} did not answer within {LIMIT:?}"))
 }
@@ -97,7 +97,7 @@ pub(crate) async fn call(channel: &Channel, path: &'static str, message: Vec<u8>
 /// What came of a call with an empty message.
 pub(crate) async fn answer_of(channel: &Channel, path: &'static str) -> Answer {
     match call(channel, path, Vec::new()).await {
-        Ok(()) => (Code::Ok, String::new()),
+        Ok(_) => (Code::Ok, String::new()),
         Err(status) => answer(&status),
     }
 }
@@ -117,7 +117,7 @@ struct Bytes;
 
 impl Codec for Bytes {
     type Encode = Vec<u8>;
-    type Decode = ();
+    type Decode = Vec<u8>;
     type Encoder = Self;
     type Decoder = Self;
 
@@ -141,12 +141,12 @@ impl Encoder for Bytes {
 }
 
 impl Decoder for Bytes {
-    type Item = ();
+    type Item = Vec<u8>;
     type Error = Status;
 
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        let left = prost::bytes::Buf::remaining(from);
-        prost::bytes::Buf::advance(from, left);
-        Ok(Some(()))
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let mut message = vec![0; prost::bytes::Buf::remaining(from)];
+        prost::bytes::Buf::copy_to_slice(from, &mut message);
+        Ok(Some(message))
     }
 }

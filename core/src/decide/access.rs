@@ -1,6 +1,6 @@
 use super::Moment;
 use super::lookup::{self, already_exists, etag_matches};
-use crate::access::Role;
+use crate::access::{GRANTS_MAX, Grant, Role};
 use crate::change::{Change, Record};
 use crate::command::{Etag, OperatorPatch};
 use crate::model::{CertificateRecord, Operator};
@@ -15,14 +15,17 @@ pub(super) fn create(
     at: Moment,
     name: &OperatorName,
     roles: &BTreeSet<Role>,
+    grants: &BTreeSet<Grant>,
     certificate: Option<&CertificateRecord>,
 ) -> Result<Vec<Change>, Refusal> {
     if state.operator(name).is_some() {
         return Err(already_exists(name, "operator_id"));
     }
+    places_exist(state, grants).map_err(|refusal| refusal.under("operator"))?;
     let operator = Operator {
         name: name.clone(),
         roles: roles.clone(),
+        grants: grants.clone(),
         disabled: false,
         certificates: certificate.into_iter().cloned().collect(),
         stamp: at.made(),
@@ -39,8 +42,12 @@ pub(super) fn update(
 ) -> Result<Vec<Change>, Refusal> {
     let before = lookup::operator(state, name)?;
     etag_matches(etag, before.stamp, name)?;
+    if let Some(grants) = &patch.grants {
+        places_exist(state, grants)?;
+    }
     let after = Operator {
         roles: patch.roles.clone().unwrap_or_else(|| before.roles.clone()),
+        grants: patch.grants.clone().unwrap_or_else(|| before.grants.clone()),
         disabled: patch.disabled.unwrap_or(before.disabled),
         ..Operator::clone(&before)
     };
@@ -96,6 +103,22 @@ fn change(state: &State, at: Moment, before: Arc<Operator>, mut after: Operator)
     }
     after.stamp = at.changed(before.stamp);
     Ok(vec![Change::changed(Record::Operator(before), Record::Operator(Arc::new(after)))])
+}
+
+/// Refuses grants in spaces that are not there: whoever makes such a space later would not know of them.
+fn places_exist(state: &State, grants: &BTreeSet<Grant>) -> Result<(), Refusal> {
+    if grants.len() > GRANTS_MAX {
+        let message = format!("{} grants; an operator has {GRANTS_MAX} at most", grants.len());
+        return Err(Refusal::new(Reason::TooMany, message).at("grants"));
+    }
+    match grants.iter().find(|grant| state.space(&grant.place.space).is_none()) {
+        Some(Grant { place, .. }) => {
+            let message =
+                format!("{} does not exist, so nobody can be given rights in it; create it first", place.space);
+            Err(Refusal::new(Reason::SpaceNotFound, message).at("grants").about(&place.space))
+        }
+        None => Ok(()),
+    }
 }
 
 fn administers(operator: &Operator) -> bool {

@@ -153,8 +153,8 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
         Command::OpenSession { agent, seen } => agent::open_session(state, at, agent, *seen),
         Command::RevokeAgent { name, etag } => agent::revoke(state, at, name, *etag),
         Command::DeleteAgent { name, etag } => agent::delete(state, name, *etag),
-        Command::CreateOperator { name, roles, certificate } => {
-            access::create(state, at, name, roles, certificate.as_ref())
+        Command::CreateOperator { name, roles, grants, certificate } => {
+            access::create(state, at, name, roles, grants, certificate.as_ref())
         }
         Command::UpdateOperator { name, etag, patch } => {
             access::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("operator"))

@@ -4,7 +4,7 @@ use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use crate::change::{Change, Record};
 use crate::command::{Etag, SpacePatch};
 use crate::labels::{Labelled, Labels};
-use crate::model::{LabelledKind, Space};
+use crate::model::{LabelledKind, Operator, Space};
 use crate::name::SpaceName;
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
@@ -75,6 +75,12 @@ pub(super) fn delete(state: &State, name: &SpaceName, etag: Etag) -> Result<Vec<
     if !users.is_empty() {
         let named: Vec<_> = users.iter().take(USERS_NAMED).map(|prefix| prefix.name.to_string()).collect();
         return Err(in_use(name, &named, users.len(), "delete those first"));
+    }
+    let granted = |operator: &&Arc<Operator>| operator.grants.iter().any(|grant| grant.place.space == *name);
+    let holders: Vec<_> = state.operators().values().filter(granted).collect();
+    if !holders.is_empty() {
+        let named: Vec<_> = holders.iter().take(USERS_NAMED).map(|operator| operator.name.to_string()).collect();
+        return Err(in_use(name, &named, holders.len(), "take away their rights in it first"));
     }
     // Who answers in a space that is gone is nobody's business.
     let seen = state.sightings().filter(|seen| seen.name.space == *name).cloned();

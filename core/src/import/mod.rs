@@ -25,6 +25,7 @@ mod scope;
 
 pub use line::{Counts, Line, Verdict};
 
+use crate::access::{Permission, Reach, Spot};
 use crate::change::Change;
 use crate::command::Command;
 use crate::decide::decide;
@@ -146,6 +147,8 @@ pub struct Planner {
     state: State,
     leases: LeaseBook,
     file: u32,
+    /// Where whoever asks may do what, of the lines that come now.
+    right: (Permission, Reach),
     steps: Vec<Step>,
     folded: Folded,
     bytes: usize,
@@ -161,7 +164,7 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// Begins on `state`, while servers lease what `leases` says.
+    /// Begins on `state`, while servers lease what `leases` says. No line may be about anything before [`Self::hold_to`] says so.
     pub fn new(state: &State, leases: &LeaseBook, order: Order, limits: Limits) -> Self {
         Self {
             order,
@@ -170,6 +173,7 @@ impl Planner {
             state: state.clone(),
             leases: leases.clone(),
             file: 0,
+            right: (Permission::PrefixesWrite, Reach::NOWHERE),
             steps: Vec::new(),
             folded: Folded::default(),
             bytes: 0,
@@ -196,6 +200,12 @@ impl Planner {
         line
     }
 
+    /// Lines from here on may be only about what lies in `reach`, where whoever asks has `permission`. What is outside is refused in
+    /// the same words whether or not it is there.
+    pub fn hold_to(&mut self, permission: Permission, reach: Reach) {
+        self.right = (permission, reach);
+    }
+
     /// What all lines come to.
     pub fn finish(self) -> Plan {
         let Self { base, counts, steps, folded, remarks, sha, .. } = self;
@@ -211,6 +221,9 @@ impl Planner {
             let refusal = field::told(refusal);
             Verdict::Refuse { column: field::column(context.sheet, &refusal.field), refusal }
         };
+        if let Err(refusal) = self.lies_inside(&row.item) {
+            return refuse(refusal);
+        }
         let want = match self.wanted(context, row) {
             Ok(want) => want,
             Err(refusal) => return refuse(refusal),
@@ -230,6 +243,33 @@ impl Planner {
             Ok(()) => verdict,
             Err(refusal) => refuse(refusal),
         }
+    }
+
+    /// Whether what a line is about lies where it may be.
+    fn lies_inside(&self, item: &Item) -> Result<(), Refusal> {
+        let (permission, reach) = &self.right;
+        let inside = reach.is_everywhere()
+            || match item {
+                Item::Prefix(row) => reach.covers_prefix(&row.name),
+                Item::Address(row) => reach.covers_address(&row.space, row.address),
+                Item::Range(row) => {
+                    let scope = match &row.scope {
+                        Some(name) => self.state.scope(name),
+                        None => self.state.scope_at(&row.space, row.range.start()),
+                    };
+                    let ends = [row.range.start(), row.range.end()];
+                    let inside = ends.iter().all(|end| reach.covers_address(&row.space, *end));
+                    if row.scope.is_none() && scope.is_none() { inside } else { reach.takes(&Spot::scope(scope)) }
+                }
+                Item::Reservation(row) => reach.takes_reservation(&self.state, &row.name),
+                Item::Scope(row) => {
+                    let there = self.state.scope(&row.scope.name);
+                    reach.covers(&row.scope.space, &row.scope.network)
+                        && there.is_none_or(|there| reach.covers(&there.space, &there.network))
+                }
+                Item::Lease(row) => reach.takes_lease(&self.state, &row.lease),
+            };
+        if inside { Ok(()) } else { Err(reach.refuse(&self.order.holder, *permission, line::resource(item))) }
     }
 
     fn wanted(&mut self, context: Context<'_>, row: &Row) -> Result<Want, Refusal> {

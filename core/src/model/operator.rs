@@ -1,5 +1,5 @@
 use super::{CertificateRecord, Stamp};
-use crate::access::{Permission, Role};
+use crate::access::{Grant, Permission, Reach, Role};
 use crate::name::OperatorName;
 use std::collections::BTreeSet;
 
@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 pub struct Operator {
     /// Its name, and its identity in certificates.
     pub name: OperatorName,
-    /// What it may do.
+    /// What it may do everywhere.
     pub roles: BTreeSet<Role>,
+    /// What it may do within places.
+    pub grants: BTreeSet<Grant>,
     /// Whether it is shut out.
     pub disabled: bool,
     /// Certificates issued and not revoked, the newest last.
@@ -19,8 +21,21 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Whether one of its roles holds `permission`, and it is not shut out.
+    /// Where it has `permission`: nowhere, if it is shut out.
+    pub fn reach(&self, permission: Permission) -> Reach {
+        if self.disabled {
+            return Reach::NOWHERE;
+        }
+        if self.roles.iter().any(|role| role.holds(permission)) {
+            return Reach::Everywhere;
+        }
+        let places = self.grants.iter().filter(|grant| permission.has_places() && grant.role.holds(permission));
+        Reach::within(places.map(|grant| grant.place.clone()))
+    }
+
+    /// Whether it has `permission` somewhere.
     pub fn may(&self, permission: Permission) -> bool {
-        !self.disabled && self.roles.iter().any(|role| role.holds(permission))
+        let granted = |grant: &Grant| permission.has_places() && grant.role.holds(permission);
+        !self.disabled && (self.roles.iter().any(|role| role.holds(permission)) || self.grants.iter().any(granted))
     }
 }

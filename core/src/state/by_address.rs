@@ -2,6 +2,7 @@
 
 use super::State;
 use super::packed::Packed;
+use crate::access::Reach;
 use crate::client::ClientIdentity;
 use crate::labels::Labels;
 use crate::model::{Assignment, Phase, Prefix, PrefixKind, Reservation, Scope};
@@ -18,6 +19,14 @@ use std::sync::Arc;
 pub(crate) struct Described<'a>(&'a Packed);
 
 impl<'a> Described<'a> {
+    /// Whether it lies in one of these places.
+    pub(crate) fn lies_in(self, reach: &Reach) -> bool {
+        matches!(reach, Reach::Everywhere) || {
+            let name = self.0.name();
+            reach.covers_address(&name.space, name.address)
+        }
+    }
+
     /// The owner, the comment, and the labels of its own.
     pub(crate) fn said(self) -> (&'a str, &'a str, &'a Labels) {
         self.0.said()

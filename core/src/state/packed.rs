@@ -60,6 +60,10 @@ impl Packed {
         reader.address(flags)
     }
 
+    pub(super) fn name(&self) -> AddressName {
+        self.keys().name()
+    }
+
     pub(super) fn phase(&self) -> Phase {
         phase(self.reader().byte())
     }
@@ -95,10 +99,7 @@ impl Packed {
             [owner, comment, conflict].map(|text| Text::parse(text).expect("it was a text"));
         let labels = self.0.header.header.clone();
         Assignment {
-            name: AddressName {
-                space: SpaceName::from_id(keys.space()).expect("it was a name"),
-                address: keys.address,
-            },
+            name: keys.name(),
             kind: match (flags & IS_HOLD != 0, keys.end) {
                 (true, until) => AssignmentKind::Hold { until: until.expect("a hold has an end") },
                 (false, expires) => AssignmentKind::Claim { expires },
@@ -126,8 +127,8 @@ pub(super) struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn space(&self) -> &str {
-        text(self.space)
+    fn name(&self) -> AddressName {
+        AddressName { space: SpaceName::from_id(text(self.space)).expect("it was a name"), address: self.address }
     }
 
     /// By space, then by address.

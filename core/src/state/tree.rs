@@ -107,7 +107,7 @@ impl State {
         self.roots.get(&(space.clone(), family)).copied().unwrap_or_default()
     }
 
-    /// What a tree shows below `root`, or of the whole space: the rows after `after`, at most `depth` levels deep, each with its
+    /// What a tree shows below `root`, which need not be a prefix of the plan, or of the whole space: the rows after `after`, at most `depth` levels deep, each with its
     /// level, 1 for a child of the root. A row costs what itself costs, whatever is hidden inside it.
     pub fn tree<'a>(
         &'a self,
@@ -146,7 +146,9 @@ impl State {
         let around = std::iter::successors(self.parent_of(name), |prefix| self.parent_of(&prefix.name));
         let mut path = vec![name.cidr];
         path.extend(
-            around.map(|prefix| prefix.name.cidr).take_while(|cidr| root.is_none_or(|root| *cidr != root.cidr)),
+            around
+                .map(|prefix| prefix.name.cidr)
+                .take_while(|cidr| root.is_none_or(|root| root.cidr != *cidr && root.cidr.covers(cidr))),
         );
         path.reverse();
         path

@@ -2,7 +2,7 @@
 
 use crate::addresses;
 use crate::universe::{EtagChoice, Step, address, certificate, word};
-use freehold_core::access::Role;
+use freehold_core::access::{Grant, Role};
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientIdentity, Duid};
 use freehold_core::command::{
@@ -194,6 +194,20 @@ fn secrets() -> BoxedStrategy<SecretHash> {
 fn roles() -> BoxedStrategy<BTreeSet<Role>> {
     let one = select(&[Role::IpamAdministrator, Role::Viewer][..]);
     proptest::collection::btree_set(one, 0..2).boxed()
+}
+
+fn grants() -> BoxedStrategy<BTreeSet<Grant>> {
+    let places = [
+        "spaces/default",
+        "spaces/other",
+        "spaces/third",
+        "spaces/third/prefixes/10.0.0.0-28",
+        "spaces/default/prefixes/10.0.0.0-28",
+        "spaces/other/prefixes/10.0.0.0-8",
+    ];
+    let role = select(&[Role::IpamAdministrator, Role::Viewer][..]);
+    let place = select(places.to_vec()).prop_map(word);
+    proptest::collection::btree_set((role, place).prop_map(|(role, place)| Grant { role, place }), 0..3).boxed()
 }
 
 fn rejections() -> BoxedStrategy<BTreeMap<ResourceKey, Rejection>> {
@@ -528,11 +542,14 @@ fn host_commands() -> BoxedStrategy<Command> {
 
 fn operator_commands() -> BoxedStrategy<Command> {
     prop_oneof![
-        (operators(), roles(), option::of(certificates()))
-            .prop_map(|(name, roles, certificate)| Command::CreateOperator { name, roles, certificate }),
-        (operators(), option::of(roles()), option::of(any::<bool>())).prop_map(|(name, roles, disabled)| {
-            Command::UpdateOperator { name, etag: None, patch: OperatorPatch { roles, disabled } }
+        (operators(), roles(), grants(), option::of(certificates())).prop_map(|(name, roles, grants, certificate)| {
+            Command::CreateOperator { name, roles, grants, certificate }
         }),
+        (operators(), option::of(roles()), option::of(grants()), option::of(any::<bool>())).prop_map(
+            |(name, roles, grants, disabled)| {
+                Command::UpdateOperator { name, etag: None, patch: OperatorPatch { roles, grants, disabled } }
+            }
+        ),
         (operators(), certificates())
             .prop_map(|(name, certificate)| Command::AddOperatorCertificate { name, certificate }),
         (operators(), 1u8..6)

@@ -1,5 +1,6 @@
 //! Whatever a state has become, its files say the same of it.
 
+use freehold_core::access::{Permission, Reach};
 use freehold_core::exchange::{Asked, Item, Reader, Row, Settings, Table, Writer};
 use freehold_core::import::{Context, Counts, Limits, Order, Planner};
 use freehold_core::lease::LeaseBook;
@@ -38,6 +39,7 @@ pub(crate) fn nothing_comes_of_its_own_files(state: &State, now: Timestamp) {
         let order = Order { holder: "operators/alice".into(), now, create_missing: false };
         let limits = Limits { cost: |_: &Change| 1, bytes_max: 0 };
         let mut planner = Planner::new(state, &LeaseBook::default(), order, limits);
+        planner.hold_to(Permission::PrefixesWrite, Reach::Everywhere);
         let context = Context { sheet, spaces: &outcome.spaces };
         for row in &read {
             let line = planner.line(context, row);

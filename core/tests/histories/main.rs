@@ -4,6 +4,7 @@ mod addresses;
 mod conflicts;
 mod draws;
 mod files;
+mod rights;
 mod universe;
 mod usage;
 

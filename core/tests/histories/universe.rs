@@ -68,6 +68,7 @@ pub(crate) fn beginning() -> Vec<Command> {
         Command::CreateOperator {
             name: word("operators/alice"),
             roles: [Role::IpamAdministrator].into(),
+            grants: [].into(),
             certificate: None,
         },
     ];

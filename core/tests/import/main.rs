@@ -1,5 +1,6 @@
 //! Files against a state: what comes of each line, and that a plan is what its commands come to.
 
+use freehold_core::access::{Permission, Reach};
 use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::exchange::{Asked, Reader, Settings};
 use freehold_core::import::{Context, Counts, Limits, Line, Order, Plan, Planner, Verdict};
@@ -38,6 +39,7 @@ fn plan_within(state: &State, files: &[&str], most: usize) -> (Vec<Line>, Plan) 
     let order = Order { holder: "operators/alice".into(), now: NOW, create_missing: true };
     let limits = Limits { cost: |_| 1, bytes_max: most };
     let mut planner = Planner::new(state, &LeaseBook::default(), order, limits);
+    planner.hold_to(Permission::PrefixesWrite, Reach::Everywhere);
     let mut lines = Vec::new();
     for (number, text) in (0..).zip(files) {
         planner.begin_file(number);

@@ -209,6 +209,7 @@ pub(crate) fn state() -> State {
     let operator = |name, role| Command::CreateOperator {
         name: word(name),
         roles: [role].into(),
+        grants: [].into(),
         certificate: Some(certificate("c1", 9, DAY)),
     };
     let managed = Command::UpdateServer {

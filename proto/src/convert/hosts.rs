@@ -1,7 +1,7 @@
 //! Servers, agents, enrolment tokens and operators, as the API shows them.
 
 use super::plan::text;
-use super::time;
+use super::{grant, time};
 use crate::v1;
 use data_encoding::HEXLOWER;
 use freehold_core::access::Permission;
@@ -156,7 +156,7 @@ pub fn token_message(token: &EnrolmentToken) -> v1::EnrolmentToken {
 
 /// The message of an operator.
 pub fn operator_message(operator: &Operator) -> v1::Operator {
-    let held = Permission::ALL.iter().filter(|permission| operator.may(**permission));
+    let held = Permission::ALL.iter().filter(|permission| operator.reach(**permission).is_everywhere());
     v1::Operator {
         name: operator.name.to_string(),
         roles: operator.roles.iter().map(ToString::to_string).collect(),
@@ -166,5 +166,6 @@ pub fn operator_message(operator: &Operator) -> v1::Operator {
         create_time: Some(time::message(operator.stamp.created)),
         update_time: Some(time::message(operator.stamp.updated)),
         etag: time::etag(operator.stamp.revision),
+        grants: operator.grants.iter().map(grant::message).collect(),
     }
 }

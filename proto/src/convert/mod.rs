@@ -9,6 +9,7 @@ pub mod client;
 pub mod conflict;
 pub mod event;
 pub mod field;
+pub mod grant;
 pub mod hosts;
 pub mod label;
 pub mod lease;

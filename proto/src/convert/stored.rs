@@ -3,7 +3,7 @@
 //! Reading back is strict: a stored form that does not parse is damage, or was written by a later
 //! version, and is refused by name instead of being half understood.
 
-use super::{assignment, client, field, hosts, lease, plan, scope, sighting, view};
+use super::{assignment, client, field, grant, hosts, lease, plan, scope, sighting, view};
 use crate::stored::{self, record::Record as Stored};
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::change::{Actor, Outcome, RequestMark};
@@ -385,6 +385,7 @@ fn operator_message(operator: &Operator) -> stored::Operator {
         disabled: operator.disabled,
         certificates: operator.certificates.iter().map(certificate_message).collect(),
         stamp: stamp_message(operator.stamp),
+        grants: operator.grants.iter().map(grant::stored_message).collect(),
     }
 }
 
@@ -392,6 +393,7 @@ fn parse_operator(message: &stored::Operator) -> Result<Operator, Unreadable> {
     Ok(Operator {
         name: message.name.parse()?,
         roles: message.roles.iter().map(|role| role.parse()).collect::<Result<_, Refusal>>()?,
+        grants: message.grants.iter().map(grant::parse_stored).collect::<Result<_, Refusal>>()?,
         disabled: message.disabled,
         certificates: message.certificates.iter().map(parse_certificate).collect::<Result<_, _>>()?,
         stamp: parse_stamp(message.stamp.as_ref())?,

@@ -10,7 +10,7 @@ use crate::names;
 use crate::output::{Screen, Shown, time, yes};
 use crate::page::{Limit, all};
 use clap::{Args, Subcommand};
-use freehold_core::access::Role;
+use freehold_core::access::{Grant, Role};
 use freehold_core::name::OperatorName;
 use freehold_proto::v1;
 use std::collections::BTreeSet;
@@ -45,11 +45,33 @@ pub(crate) struct Roles {
     /// Who
     #[arg(value_parser = names::operator)]
     operator: OperatorName,
-    /// What they may do, such as dhcp-administrator
+    /// What they may do everywhere, such as dhcp-administrator
     #[arg(long, value_delimiter = ',')]
     role: Vec<Role>,
     #[command(flatten)]
+    within: Within,
+    #[command(flatten)]
     change: Change,
+}
+
+/// Roles within places.
+#[derive(Debug, Args)]
+pub(crate) struct Within {
+    /// What they may do within a place alone, such as asm-administrator=10.1.0.0/16 or viewer=spaces/berlin; may be repeated
+    #[arg(long = "role-in", value_name = "ROLE=PLACE", value_parser = names::grant)]
+    role_in: Vec<Grant>,
+}
+
+impl Within {
+    /// Each once, in order.
+    fn messages(&self) -> Vec<v1::Grant> {
+        let message = |grant: &Grant| v1::Grant {
+            role: grant.role.to_string(),
+            place: grant.place.to_string(),
+            permissions: Vec::new(),
+        };
+        self.role_in.iter().collect::<BTreeSet<_>>().into_iter().map(message).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -57,8 +79,10 @@ pub(crate) struct SetRoles {
     /// Who
     #[arg(value_parser = names::operator)]
     operator: OperatorName,
-    /// What they may do, such as dhcp-administrator; none takes every right
+    /// What they may do everywhere, such as dhcp-administrator; none, and none in a place, takes every right
     roles: Vec<Role>,
+    #[command(flatten)]
+    within: Within,
     #[command(flatten)]
     guard: Guard,
     #[command(flatten)]
@@ -132,7 +156,11 @@ impl Roles {
     fn request(&self, request_id: String) -> v1::CreateOperatorRequest {
         v1::CreateOperatorRequest {
             operator_id: self.operator.id().to_owned(),
-            operator: Some(v1::Operator { roles: ids(&self.role), ..Default::default() }),
+            operator: Some(v1::Operator {
+                roles: ids(&self.role),
+                grants: self.within.messages(),
+                ..Default::default()
+            }),
             request_id,
             validate_only: self.change.validate_only,
         }
@@ -145,10 +173,11 @@ impl SetRoles {
             operator: Some(v1::Operator {
                 name: self.operator.to_string(),
                 roles: ids(&self.roles),
+                grants: self.within.messages(),
                 etag: self.guard.text(),
                 ..Default::default()
             }),
-            update_mask: mask(vec!["roles"]),
+            update_mask: mask(vec!["roles", "grants"]),
             request_id,
             validate_only: self.change.validate_only,
         }
@@ -171,6 +200,11 @@ impl Which {
     }
 }
 
+/// A role within a place, as it is typed.
+fn within(grant: &v1::Grant) -> String {
+    format!("{}={}", grant.role, grant.place)
+}
+
 impl Shown for v1::Operator {
     const MESSAGE: &'static str = "freehold.v1.Operator";
     const COLUMNS: &'static [&'static str] = &["NAME", "ROLES", "DISABLED", "CERTIFICATES"];
@@ -178,7 +212,7 @@ impl Shown for v1::Operator {
     fn row(&self) -> Vec<String> {
         vec![
             names::short(&self.name).to_owned(),
-            self.roles.join(" "),
+            self.roles.iter().cloned().chain(self.grants.iter().map(within)).collect::<Vec<_>>().join(" "),
             yes(self.disabled),
             self.certificates.len().to_string(),
         ]
@@ -188,6 +222,7 @@ impl Shown for v1::Operator {
         vec![
             ("name", self.name.clone()),
             ("roles", self.roles.join("\n")),
+            ("roles in places", self.grants.iter().map(within).collect::<Vec<_>>().join("\n")),
             ("permissions", self.permissions.join("\n")),
             ("disabled", yes(self.disabled)),
             ("certificates", super::agent::certificates(&self.certificates)),
@@ -216,12 +251,36 @@ mod tests {
                     roles: vec!["auditor".into(), "viewer".into()],
                     ..Default::default()
                 }),
-                update_mask: mask(vec!["roles"]),
+                update_mask: mask(vec!["roles", "grants"]),
                 request_id: "id".into(),
                 validate_only: false,
             }
         );
         assert!(testing::refused("operator roles alice king").contains("no role is called \"king\"; there are "));
+    }
+
+    #[test]
+    fn a_role_within_a_place_is_typed_as_it_is_shown() {
+        let typed = "operator create alice --role viewer --role-in asm-administrator=10.1.0.0/16 \
+                     --role-in viewer=spaces/berlin --role-in viewer=spaces/berlin/prefixes/2001:db8::-32";
+        let Noun::Operator(Command::Create(create)) = testing::parse(typed) else { panic!("another command") };
+        let operator = create.request("id".into()).operator.expect("an operator");
+        let expected = [
+            "viewer",
+            "asm-administrator=spaces/default/prefixes/10.1.0.0-16",
+            "viewer=spaces/berlin",
+            "viewer=spaces/berlin/prefixes/2001:db8::-32",
+        ];
+        assert_eq!(operator.row()[1], expected.join(" "));
+        assert_eq!(operator.details()[2], ("roles in places", expected[1..].join("\n")));
+        for (wrong, why) in [
+            ("viewer", "is not of the form ROLE=PLACE"),
+            ("king=10.0.0.0/8", "no role is called \"king\""),
+            ("viewer=10.0.0.1/8", "has bits set behind its length"),
+        ] {
+            let told = testing::refused(&format!("operator create alice --role-in {wrong}"));
+            assert!(told.contains(why), "{wrong}: {told}");
+        }
     }
 
     #[test]

@@ -6,13 +6,14 @@ use super::probed::policy;
 use super::{known, not_done, purpose};
 use crate::api::Api;
 use crate::api::call::{at_most, mutation, refuse, there};
+use crate::api::sight::Sight;
 use crate::api::status::unreadable;
 use crate::engine::Committed;
 use freehold_core::access::Permission;
 use freehold_core::change::Actor;
 use freehold_core::command::{Allocation, Choice, Place, Purpose};
 use freehold_core::decide::ALLOCATE_MAX;
-use freehold_core::name::{AddressName, OperatorName, PrefixName, SpaceName};
+use freehold_core::name::{AddressName, PrefixName, SpaceName};
 use freehold_core::net::parse_address;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::{Change, Command, Record, Revision, State, Timestamp};
@@ -46,7 +47,12 @@ pub(super) fn invalid(field: &str, message: impl Into<String>) -> Refusal {
 }
 
 /// The order of a request; what it lacks of the state and of the world is put in by the caller.
-fn order(state: &State, message: &AllocateAddressesRequest, now: Timestamp) -> Result<Allocation, Refusal> {
+fn order(
+    sight: &Sight,
+    state: &State,
+    message: &AllocateAddressesRequest,
+    now: Timestamp,
+) -> Result<Allocation, Refusal> {
     let addresses = addresses(message)?;
     let count = count(message.count, addresses.len())?;
     at_most(message.details.len(), ALLOCATE_MAX as usize, "details")?;
@@ -62,7 +68,7 @@ fn order(state: &State, message: &AllocateAddressesRequest, now: Timestamp) -> R
     }
     let purpose = purpose(known(message.purpose)?, message.ttl, message.expire_time.as_ref(), now)?;
     Ok(Allocation {
-        place: place(state, message, addresses.first())?,
+        place: place(sight, state, message, addresses.first())?,
         choice: choice(message, addresses)?,
         count,
         purpose,
@@ -104,7 +110,12 @@ fn choice(message: &AllocateAddressesRequest, addresses: Vec<IpAddr>) -> Result<
     }
 }
 
-fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAddr>) -> Result<Place, Refusal> {
+fn place(
+    sight: &Sight,
+    state: &State,
+    message: &AllocateAddressesRequest,
+    given: Option<&IpAddr>,
+) -> Result<Place, Refusal> {
     let parent = message.parent.as_str();
     if !message.filter.is_empty() {
         // Found by the filter, later.
@@ -124,7 +135,7 @@ fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAdd
     match parent.split('/').next() {
         Some("scopes") => parent.parse().map(Place::Scope).map_err(at_parent),
         Some("spaces") if parent.contains("/prefixes/") => parent.parse().map(Place::Network).map_err(at_parent),
-        Some("spaces") => in_space(state, &parent.parse().map_err(at_parent)?, given),
+        Some("spaces") => in_space(sight, state, &parent.parse().map_err(at_parent)?, given),
         Some("") | None => {
             Err(Refusal::new(Reason::FieldRequired, "say where: a scope or a network as parent, or networks")
                 .at("parent"))
@@ -138,7 +149,14 @@ fn place(state: &State, message: &AllocateAddressesRequest, given: Option<&IpAdd
 }
 
 /// The network of the space that a given address lies in.
-fn in_space(state: &State, space: &SpaceName, given: Option<&IpAddr>) -> Result<Place, Refusal> {
+fn in_space(sight: &Sight, state: &State, space: &SpaceName, given: Option<&IpAddr>) -> Result<Place, Refusal> {
+    match given {
+        Some(address) => {
+            let name = AddressName { space: space.clone(), address: *address };
+            sight.allows(sight.reach.covers_address(space, *address), name)?;
+        }
+        None => sight.allows(sight.reach.meets_space(space), space)?,
+    }
     if state.space(space).is_none() {
         return Err(Refusal::new(Reason::SpaceNotFound, format!("{space} does not exist")).at("parent").about(space));
     }
@@ -159,14 +177,14 @@ impl Api {
     pub(super) async fn allocate(
         &self,
         actor: Actor,
-        operator: &OperatorName,
+        sight: &Sight,
         message: &AllocateAddressesRequest,
     ) -> Result<AllocateAddressesResponse, Status> {
         let (state, book, now) = (self.engine.state(), self.leases.book(), self.engine.now());
-        let order = order(&state, message, now).map_err(refuse)?;
+        let order = order(sight, &state, message, now).map_err(refuse)?;
         let order = match message.filter.as_str() {
             "" => order,
-            _ => match fitting(&state, &book, message, order.count, now) {
+            _ => match fitting(sight, &state, &book, message, order.count, now) {
                 Ok(place) => Allocation { place, ..order },
                 // What it was given the first time may have been the last of it; the same is given again.
                 Err(_) if state.request(&actor.principal, &message.request_id).is_some() => order,
@@ -174,7 +192,7 @@ impl Api {
             },
         };
         if order.purpose == Purpose::Reservation {
-            self.still_may(operator, Permission::ReservationsWrite)?;
+            self.still_may(&sight.operator, Permission::ReservationsWrite)?;
         }
         let holder = actor.principal.as_str().into();
         let policy = policy(message, order.count).map_err(refuse)?;

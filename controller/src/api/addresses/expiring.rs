@@ -3,7 +3,9 @@
 use crate::api::Api;
 use crate::api::call::{not_found_at, refuse};
 use crate::api::page::{self, Page};
+use crate::api::sight::Sight;
 use freehold_core::State;
+use freehold_core::access::Spot;
 use freehold_core::model::Assignment;
 use freehold_core::name::{AddressName, PrefixName, ScopeName, SpaceName};
 use freehold_core::net::Cidr;
@@ -11,6 +13,7 @@ use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
 use freehold_core::time::Timestamp;
 use freehold_proto::v1::{ListExpiringAddressesRequest, ListExpiringAddressesResponse};
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
 
@@ -26,12 +29,13 @@ struct Site {
 }
 
 impl Site {
-    fn parse(state: &State, parent: &str) -> Result<Self, Status> {
+    fn parse(sight: &Sight, state: &State, parent: &str) -> Result<Self, Status> {
         let at = |refusal: Refusal| refuse(refusal.at("parent"));
         match parent.split('/').next() {
             Some("") | None => Ok(Self { space: None, cidr: None }),
             Some("scopes") => {
                 let name: ScopeName = parent.parse().map_err(at)?;
+                sight.part_of(&Spot::scope(state.scope(&name)), &name)?;
                 let scope = state.scope(&name).ok_or_else(|| not_found_at("parent", Reason::ScopeNotFound, &name))?;
                 Ok(Self { space: Some(scope.space.clone()), cidr: Some(scope.network) })
             }
@@ -40,6 +44,10 @@ impl Site {
                     true => parent.parse().map(|name: PrefixName| (name.space, Some(name.cidr))).map_err(at)?,
                     false => (parent.parse().map_err(at)?, None),
                 };
+                match cidr {
+                    Some(cidr) => sight.must(sight.reach.meets(&space, &cidr), parent)?,
+                    None => sight.part_of_space(&space)?,
+                }
                 state.space(&space).ok_or_else(|| not_found_at("parent", Reason::SpaceNotFound, &space))?;
                 Ok(Self { space: Some(space), cidr })
             }
@@ -69,10 +77,11 @@ fn place(token: &str) -> Option<(Timestamp, AddressName)> {
 impl Api {
     pub(super) fn expiring(
         &self,
+        sight: &Sight,
         message: &ListExpiringAddressesRequest,
     ) -> Result<ListExpiringAddressesResponse, Status> {
         let (state, book) = (self.engine.state(), self.leases.book());
-        let site = Site::parse(&state, &message.parent)?;
+        let site = Site::parse(sight, &state, &message.parent)?;
         let wrong = |_| refuse(Refusal::new(Reason::InvalidValue, "what is over is gone; ask ahead").at("within"));
         let within = message.within.map_or(Ok(WITHIN_DEFAULT), Duration::try_from).map_err(wrong)?;
         let list = format!("expiring in {} within {}s, {}", message.parent, within.as_secs(), message.holds);
@@ -83,7 +92,9 @@ impl Api {
             Some((end, name)) => Box::new(state.assignments_ending_after(*end, name)),
             None => Box::new(state.assignments_ending()),
         };
-        let mut soon = ending.by_ref().take_while(|found| found.ends().is_some_and(|end| end.0 <= last)).peekable();
+        let soon = ending.by_ref().take_while(|found| found.ends().is_some_and(|end| end.0 <= last));
+        let seen = |found: &Arc<Assignment>| sight.reach.covers_address(&found.name.space, found.name.address);
+        let mut soon = soon.filter(seen).peekable();
         let mut answer = ListExpiringAddressesResponse::default();
         for _ in 0..LOOKED_AT {
             let Some(found) = soon.next() else { return Ok(answer) };

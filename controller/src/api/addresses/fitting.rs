@@ -1,6 +1,7 @@
 //! Any network that a filter takes and that has room: the order of an allocation that does not care which.
 
 use super::allocate::invalid;
+use crate::api::sight::Sight;
 use freehold_core::State;
 use freehold_core::address::Room;
 use freehold_core::command::Place;
@@ -18,8 +19,9 @@ use freehold_proto::v1::AllocateAddressesRequest;
 /// and asks again.
 const TRIED: usize = 32;
 
-/// The first networks within the parent that the request's filter takes and that have room for `count` addresses.
+/// The first networks within the parent, of those in which the caller may give addresses out, that the request's filter takes and that have room for `count` addresses.
 pub(super) fn fitting(
+    sight: &Sight,
     state: &State,
     book: &LeaseBook,
     message: &AllocateAddressesRequest,
@@ -32,11 +34,12 @@ pub(super) fn fitting(
     if !message.networks.is_empty() {
         return Err(invalid("filter", "give networks to choose from, or a filter that finds some, but not both"));
     }
-    let (space, within) = within(state, &message.parent)?;
+    let (space, within) = within(sight, state, &message.parent)?;
     let filter = rows::bind(state, ViewKind::Prefixes, &message.filter, now)?;
     let takes = |prefix: &Prefix| {
         prefix.kind == PrefixKind::Network
             && prefix.status == PrefixStatus::Active
+            && sight.reach.covers_prefix(&prefix.name)
             && within.is_none_or(|within| within.covers(&prefix.name.cidr))
             && filter.as_ref().is_none_or(|filter: &Filter| filter.matches(&PrefixRow::new(state, prefix)))
     };
@@ -67,9 +70,10 @@ pub(super) fn fitting(
 }
 
 /// The space that is looked through, and the part of it.
-fn within(state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refusal> {
+fn within(sight: &Sight, state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refusal> {
     if parent.contains("/prefixes/") {
         let name: PrefixName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
+        sight.allows(sight.reach.meets(&name.space, &name.cidr), &name)?;
         let there = state.prefix(&name);
         there.ok_or_else(|| {
             Refusal::new(Reason::PrefixNotFound, format!("{name} does not exist")).at("parent").about(&name)
@@ -80,6 +84,7 @@ fn within(state: &State, parent: &str) -> Result<(SpaceName, Option<Cidr>), Refu
         return Err(invalid("parent", "a filter chooses among the networks of a space or a container; a scope is one"));
     }
     let name: SpaceName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
+    sight.allows(sight.reach.meets_space(&name), &name)?;
     let there = state.space(&name);
     there.ok_or_else(|| {
         Refusal::new(Reason::SpaceNotFound, format!("{name} does not exist")).at("parent").about(&name)

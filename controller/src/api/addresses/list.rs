@@ -3,7 +3,9 @@
 use crate::api::Api;
 use crate::api::call::{not_found_at, refuse};
 use crate::api::page::{self, Page};
+use crate::api::sight::Sight;
 use freehold_core::State;
+use freehold_core::access::Spot;
 use freehold_core::address::{Row, list};
 use freehold_core::model::{Prefix, PrefixKind};
 use freehold_core::name::{PrefixName, ScopeName};
@@ -14,23 +16,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tonic::Status;
 
-/// A network, and what of it is listed, in order.
-fn listed(state: &State, parent: &str) -> Result<(Arc<Prefix>, Vec<AddressRange>), Status> {
+/// A network, and what of it is seen and listed, in order.
+fn listed(sight: &Sight, state: &State, parent: &str) -> Result<(Arc<Prefix>, Vec<AddressRange>), Status> {
     let at = |refusal: Refusal| refuse(refusal.at("parent"));
     if parent.starts_with("scopes/") {
         let name: ScopeName = parent.parse().map_err(at)?;
+        sight.part_of(&Spot::scope(state.scope(&name)), &name)?;
         let missing = || not_found_at("parent", Reason::ScopeNotFound, &name);
         let scope = state.scope(&name).ok_or_else(missing)?;
         let network = state.prefix(&scope.prefix()).ok_or_else(missing)?;
-        return Ok((Arc::clone(network), scope.ranges.clone()));
+        return Ok((Arc::clone(network), sight.reach.cut(&scope.space, scope.ranges.clone())));
     }
     let name: PrefixName = parent.parse().map_err(at)?;
+    sight.part_of(&Spot::Plan(name.clone()), &name)?;
     let network = state.prefix(&name).ok_or_else(|| not_found_at("parent", Reason::PrefixNotFound, &name))?;
     if network.kind == PrefixKind::Container {
         let message = format!("{name} is a container and holds prefixes; list the addresses of a network in it");
         return Err(at(Refusal::new(Reason::NotANetwork, message).about(&name)));
     }
-    Ok((Arc::clone(network), vec![name.cidr.range()]))
+    Ok((Arc::clone(network), sight.reach.cut(&name.space, vec![name.cidr.range()])))
 }
 
 /// Where the page begins: behind the one before, or where the caller says.
@@ -45,9 +49,13 @@ fn first(page: &Page, from: &str) -> Result<Option<IpAddr>, Status> {
 }
 
 impl Api {
-    pub(super) fn address_rows(&self, message: &ListAddressesRequest) -> Result<ListAddressesResponse, Status> {
+    pub(super) fn address_rows(
+        &self,
+        sight: &Sight,
+        message: &ListAddressesRequest,
+    ) -> Result<ListAddressesResponse, Status> {
         let (state, book) = (self.engine.state(), self.leases.book());
-        let (network, ranges) = listed(&state, &message.parent)?;
+        let (network, ranges) = listed(sight, &state, &message.parent)?;
         let list_of = format!("addresses of {} from {}", message.parent, message.from);
         let page = Page::parse(message.page_size, &message.page_token, &list_of)?;
         let first = first(&page, &message.from)?;

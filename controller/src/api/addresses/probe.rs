@@ -3,6 +3,7 @@
 use super::address;
 use crate::api::Api;
 use crate::api::call::refuse;
+use crate::api::sight::Sight;
 use crate::probe::{Finding, Method, Probe, probe};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_proto::v1::address_probe::{Method as Way, Outcome};
@@ -27,10 +28,14 @@ fn timeout(given: Option<Span>) -> Result<Duration, Refusal> {
 }
 
 impl Api {
-    pub(super) async fn probe_one(&self, message: &ProbeAddressRequest) -> Result<ProbeAddressResponse, Status> {
+    pub(super) async fn probe_one(
+        &self,
+        sight: &Sight,
+        message: &ProbeAddressRequest,
+    ) -> Result<ProbeAddressResponse, Status> {
         let timeout = timeout(message.timeout).map_err(refuse)?;
         let state = self.engine.state();
-        let name = address(&state, &message.name)?;
+        let name = address(sight, &state, &message.name)?;
         let probes = probe(&state, &self.presence, &self.sync, &[name], timeout).await;
         Ok(ProbeAddressResponse { probe: probes.first().map(shown) })
     }

@@ -66,12 +66,6 @@ impl Api {
             let done = self.submit(actor, mutation, command).await.map_err(|error| not_done(error, FIELDS))?;
             return Ok((done, Vec::new()));
         }
-        // Whatever else stands against it is said before anybody is asked.
-        let refused = |refusal| not_done(CommitError::Refused(refusal), FIELDS);
-        let planned = self.engine.plan(&Command::Allocate(order.clone())).map_err(refused)?;
-        if required {
-            self.somebody_can_ask(&planned)?;
-        }
         let call = |command| Call {
             actor: actor.clone(),
             method: mutation.method.to_owned(),
@@ -80,6 +74,12 @@ impl Api {
             ahead: None,
             reincarnate_above: None,
         };
+        // Whatever else stands against it is said before anybody is asked.
+        let refused = |refusal| not_done(CommitError::Refused(refusal), FIELDS);
+        let planned = self.engine.plan(&call(Command::Allocate(order.clone()))).map_err(refused)?;
+        if required {
+            self.somebody_can_ask(&planned)?;
+        }
         let mut passed: Vec<Probe> = Vec::new();
         for _ in 0..TRIES {
             let held = self.hold(&order, &call).await.map_err(|error| not_done(error, FIELDS))?;

@@ -1,7 +1,7 @@
 //! An address as it is shown, with what it waits for.
 
 use crate::api::Api;
-use crate::obedience::runs_older_form;
+use crate::obedience::{runs_older_form, told_elsewhere};
 use crate::settle::proven;
 use freehold_core::address::{AddressView, Row, Why, awaits, look};
 use freehold_core::labels::{Labelled, around_address, effective};
@@ -86,7 +86,7 @@ impl Api {
             applied_revision: applied.map(|applied| applied.revision.0).unwrap_or_default(),
             applied_time: applied.map(|applied| time::message(applied.at)),
             took_ms: 0,
-            error: state.status(&server).map(|status| status.last_error.clone()).unwrap_or_default(),
+            error: state.status(&server).map(|status| told_elsewhere(&server, &status.last_error)).unwrap_or_default(),
         };
         // Of an agent that was never there since the start nobody knows since when it is not.
         let seen = self.presence.agent(name_of.agent()).filter(|_| !connected).map(|agent| time::message(agent.seen));

@@ -3,6 +3,7 @@
 use super::address;
 use crate::api::Api;
 use crate::api::call::refuse;
+use crate::api::sight::Sight;
 use freehold_core::model::Phase;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_proto::v1::{Address, WaitAddressRequest};
@@ -15,8 +16,8 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(30);
 const WAIT_MAX: Duration = Duration::from_secs(600);
 
 impl Api {
-    pub(super) async fn settled(&self, message: &WaitAddressRequest) -> Result<Address, Status> {
-        let name = address(&self.engine.state(), &message.name)?;
+    pub(super) async fn settled(&self, sight: &Sight, message: &WaitAddressRequest) -> Result<Address, Status> {
+        let name = address(sight, &self.engine.state(), &message.name)?;
         let wrong = || Refusal::new(Reason::InvalidValue, "a wait cannot end before it begins").at("timeout");
         let given = message.timeout.map_or(Ok(WAIT_DEFAULT), |limit| Duration::try_from(limit).map_err(|_| wrong()));
         let deadline = tokio::time::Instant::now() + given.map_err(refuse)?.min(WAIT_MAX);

@@ -33,7 +33,9 @@ impl Caller {
         if let Some(revision) = self.before(mark.as_ref()) {
             return self.told(revision).await;
         }
-        may_be_applied(settings, &draft).map_err(refuse)?;
+        if let Err(refusal) = may_be_applied(settings, &draft) {
+            return Err(self.refused(refusal).await);
+        }
         let progress = ImportProgress { stage: Stage::Applying.into(), bytes: 0, lines: lines(&draft) };
         drop(answer.send(Ok(Part { progress: Some(progress), ..Part::default() })).await);
 
@@ -41,7 +43,13 @@ impl Caller {
         let places: Vec<_> = plan.steps.iter().map(|Step { file, line, .. }| (*file, *line)).collect();
         let commands = plan.steps.into_iter().map(|step| step.command).collect();
         let ahead = Ahead { base: plan.base, changes: plan.changes };
-        let committed = self.commit(mark, commands, ahead).await.map_err(|error| not_committed(&error, &places))?;
+        let committed = match self.commit(mark, commands, ahead).await {
+            Ok(committed) => committed,
+            Err(CommitError::Refused(refusal)) if refusal.reason == Reason::PermissionDenied => {
+                return Err(self.refused(refusal).await);
+            }
+            Err(error) => return Err(not_committed(&error, &places)),
+        };
         if committed.changes.is_empty() && committed.about.is_some() {
             return self.told(committed.revision).await;
         }
@@ -110,7 +118,11 @@ fn may_be_applied(settings: &Settings, draft: &Draft) -> Result<(), Refusal> {
             many => format!("{many} lines"),
         };
         let message = format!("{count} cannot be imported, so nothing was; file {}, {words}", line.file + 1);
-        return Err(Refusal::new(Reason::ImportRefused, message).at("data"));
+        let reason = match line.reason == Reason::PermissionDenied.as_str() {
+            true => Reason::PermissionDenied,
+            false => Reason::ImportRefused,
+        };
+        return Err(Refusal::new(reason, message).at("data"));
     }
     if !settings.digest.is_empty() && settings.digest != draft.digest() {
         let message = "the import would do something else now than what was shown, for something was changed since; plan it again";

@@ -229,17 +229,18 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether the caller may write what is in a file of `table`.
+    /// Whether the caller may write what is in a file of `table` somewhere; the planner is told where.
     fn allow(&mut self, table: Table) -> Result<(), Refusal> {
         if !self.allowed {
-            self.caller.may(match table {
+            let permission = match table {
                 Table::Prefixes => Permission::PrefixesWrite,
                 Table::Addresses => Permission::AddressesWrite,
                 Table::Ranges | Table::Scopes => Permission::ScopesWrite,
                 Table::Reservations => Permission::ReservationsWrite,
                 // They are held against those that are there, and never written.
                 Table::Leases => Permission::LeasesRead,
-            })?;
+            };
+            self.planner.hold_to(permission, self.caller.reach(permission)?);
             self.allowed = true;
         }
         Ok(())
@@ -343,8 +344,8 @@ impl Desk {
 fn may_make_what_is_missing(caller: &Caller, steps: &[Step]) -> Result<(), Refusal> {
     for step in steps {
         match &step.command {
-            Command::CreateSpace { .. } => caller.may(Permission::SpacesWrite)?,
-            Command::CreateField(_) => caller.may(Permission::FieldsWrite)?,
+            Command::CreateSpace { .. } => drop(caller.reach(Permission::SpacesWrite)?),
+            Command::CreateField(_) => drop(caller.reach(Permission::FieldsWrite)?),
             _ => {}
         }
     }

@@ -5,11 +5,11 @@
 
 use super::{Answers, Caller};
 use crate::api::call::refuse;
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Reach};
 use freehold_core::exchange::{Item, Table, Writer};
 use freehold_core::filter::{Filter, Lookup};
 use freehold_core::lease::{Lease, LeaseBook};
-use freehold_core::model::{SubnetId, ViewKind};
+use freehold_core::model::{Scope, SubnetId, ViewKind};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{Cidr, Family, family, to_number};
 use freehold_core::refusal::{Reason, Refusal};
@@ -37,19 +37,30 @@ enum Within {
 }
 
 impl Within {
-    fn parse(state: &State, parent: &str) -> Result<Self, Refusal> {
+    /// The part of this name. It is refused in the same words whether or not it is there, if nothing of it is seen.
+    fn parse(state: &State, parent: &str, seen: impl Fn(&Self) -> Result<(), Refusal>) -> Result<Self, Refusal> {
         let missing = |reason| Refusal::new(reason, format!("{parent} does not exist")).at("parent").about(parent);
-        if parent.is_empty() || parent == "spaces/-" {
-            return Ok(Self::All);
+        let at = |refusal: Refusal| refusal.at("parent");
+        let within = match parent {
+            "" | "spaces/-" => Self::All,
+            _ if parent.contains("/prefixes/") => Self::Prefix(parent.parse().map_err(at)?),
+            _ => Self::Space(parent.parse().map_err(at)?),
+        };
+        seen(&within)?;
+        match &within {
+            Self::Prefix(name) if state.prefix(name).is_none() => Err(missing(Reason::PrefixNotFound)),
+            Self::Space(name) if state.space(name).is_none() => Err(missing(Reason::SpaceNotFound)),
+            Self::All | Self::Space(_) | Self::Prefix(_) => Ok(within),
         }
-        if parent.contains("/prefixes/") {
-            let name: PrefixName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
-            state.prefix(&name).ok_or_else(|| missing(Reason::PrefixNotFound))?;
-            return Ok(Self::Prefix(name));
+    }
+
+    /// Whether a part of it lies in a reach.
+    fn meets(&self, reach: &Reach) -> bool {
+        match self {
+            Self::All => true,
+            Self::Space(name) => reach.meets_space(name),
+            Self::Prefix(name) => reach.meets(&name.space, &name.cidr),
         }
-        let name: SpaceName = parent.parse().map_err(|refusal: Refusal| refusal.at("parent"))?;
-        state.space(&name).ok_or_else(|| missing(Reason::SpaceNotFound))?;
-        Ok(Self::Space(name))
     }
 
     fn has(&self, space: &SpaceName, cidr: &Cidr) -> bool {
@@ -77,6 +88,8 @@ enum Place {
 struct Export {
     caller: Caller,
     permission: Permission,
+    /// Where the caller has it.
+    reach: Reach,
     state: Arc<State>,
     book: Arc<LeaseBook>,
     within: Within,
@@ -116,9 +129,12 @@ pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<
     let kind = Kind::try_from(request.kind)
         .map_err(|_| Refusal::new(Reason::InvalidValue, format!("there is no kind {}", request.kind)).at("kind"))?;
     let (table, permission) = table(kind)?;
-    caller.may(permission)?;
+    let reach = caller.reach(permission)?;
     let (state, book) = (caller.api.engine.state(), caller.api.leases.book());
-    let within = Within::parse(&state, &request.parent)?;
+    let within = Within::parse(&state, &request.parent, |within| match within.meets(&reach) {
+        true => Ok(()),
+        false => Err(reach.refuse(&caller.operator, permission, &request.parent)),
+    })?;
     let filter = match filtered(table) {
         Some(rows) => rows::bind(&state, rows, &request.filter, caller.api.engine.now())?,
         None if request.filter.is_empty() => None,
@@ -127,7 +143,8 @@ pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<
             return Err(Refusal::new(Reason::InvalidFilter, message).at("filter"));
         }
     };
-    let options = state.scopes().values().filter(|_| table == Table::Scopes);
+    let seen = |scope: &&Arc<Scope>| table == Table::Scopes && reach.covers(&scope.space, &scope.network);
+    let options = state.scopes().values().filter(seen);
     let options = options.flat_map(|scope| scope.options.iter().map(|(code, _)| code));
     let writer = Writer::new(table, export::fields(&state, table), options);
     let place = match table {
@@ -142,7 +159,7 @@ pub(super) fn begin(caller: &Caller, request: &ExportRequest) -> Result<Answers<
         Table::Leases => Place::Lease(None),
     };
     let export =
-        Export { caller: caller.clone(), permission, state, book, within, filter, writer, place, begun: false };
+        Export { caller: caller.clone(), permission, reach, state, book, within, filter, writer, place, begun: false };
     let pieces = stream::unfold(export, |mut export| async move {
         let piece = export.piece().await?;
         Some((piece, export))
@@ -161,8 +178,9 @@ impl Export {
             response.revision = self.state.revision().0;
         }
         while text.len() < PIECE && !matches!(self.place, Place::End) {
-            if let Err(lost) = self.caller.may(self.permission) {
-                return Some(Err(refuse(lost)));
+            match self.caller.reach(self.permission) {
+                Ok(reach) => self.reach = reach,
+                Err(lost) => return Some(Err(refuse(lost))),
             }
             for item in self.stride() {
                 // Every row is of the table, and every field and option of the snapshot has its column.
@@ -178,7 +196,7 @@ impl Export {
 
     /// The rows of the next things, and the place behind them.
     fn stride(&mut self) -> Vec<Item> {
-        let (state, within) = (&self.state, &self.within);
+        let state = &self.state;
         let place = std::mem::replace(&mut self.place, Place::End);
         match place {
             Place::End => Vec::new(),
@@ -187,7 +205,7 @@ impl Export {
                 let found = state.prefixes().range((behind(after), Bound::Unbounded)).take(STRIDE);
                 let items = found.filter_map(|(name, prefix)| {
                     last = Some(name.clone());
-                    let taken = within.has(&name.space, &name.cidr) && self.takes(&PrefixRow::new(state, prefix));
+                    let taken = self.has(&name.space, &name.cidr) && self.takes(&PrefixRow::new(state, prefix));
                     taken.then(|| export::prefix(prefix))
                 });
                 let items = items.collect();
@@ -211,7 +229,7 @@ impl Export {
                 let items = found.filter_map(|(name, reservation)| {
                     last = Some(name.clone());
                     let scope = state.scope(&name.scope)?;
-                    let here = within.has(&scope.space, &Cidr::of_one(name.address));
+                    let here = self.has(&scope.space, &Cidr::of_one(name.address));
                     (here && self.takes(&ReservationRow::new(state, reservation)))
                         .then(|| export::reservation(reservation))
                 });
@@ -223,16 +241,21 @@ impl Export {
         }
     }
 
+    /// Whether what lies there is exported.
+    fn has(&self, space: &SpaceName, cidr: &Cidr) -> bool {
+        self.within.has(space, cidr) && self.reach.covers(space, cidr)
+    }
+
     fn takes(&self, row: &impl Lookup) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.matches(row))
     }
 
-    fn scopes(&self, after: Option<ScopeName>) -> (Vec<Arc<freehold_core::model::Scope>>, Option<ScopeName>) {
+    fn scopes(&self, after: Option<ScopeName>) -> (Vec<Arc<Scope>>, Option<ScopeName>) {
         let mut last = None;
         let found = self.state.scopes().range((behind(after), Bound::Unbounded)).take(STRIDE / 8);
         let scopes = found.filter_map(|(name, scope)| {
             last = Some(name.clone());
-            let here = self.within.has(&scope.space, &scope.network);
+            let here = self.has(&scope.space, &scope.network);
             (here && self.takes(&ScopeRow::new(&self.state, scope))).then(|| Arc::clone(scope))
         });
         (scopes.collect(), last)
@@ -243,7 +266,7 @@ impl Export {
         let found = self.state.assignments_within(&space, family, from..=u128::MAX).take(STRIDE);
         let items = found.filter_map(|claim| {
             next = Some(to_number(claim.name.address).checked_add(1));
-            let here = self.within.has(&space, &Cidr::of_one(claim.name.address));
+            let here = self.has(&space, &Cidr::of_one(claim.name.address));
             (here && self.takes(&AddressRow::new(&self.state, &claim))).then(|| export::claim(&claim))?
         });
         let items = items.collect();
@@ -277,6 +300,9 @@ impl Export {
 
     /// Whether a lease is of a scope that is exported; without a place in the plan it is only among all.
     fn has_lease(&self, lease: &Lease) -> bool {
+        if !self.reach.takes_lease(&self.state, lease) {
+            return false;
+        }
         if matches!(self.within, Within::All) {
             return true;
         }

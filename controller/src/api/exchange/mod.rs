@@ -20,7 +20,7 @@ mod piece;
 use super::Api;
 use super::call::{actor, operator, refuse};
 use desk::{Desk, Draft};
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Reach};
 use freehold_core::change::Actor;
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -67,9 +67,12 @@ impl Caller {
         Ok(Self { api: api.clone(), actor: actor(extensions)?, operator: operator(extensions)?, method })
     }
 
-    fn may(&self, permission: Permission) -> Result<(), Refusal> {
-        if self.api.engine.state().operator(&self.operator).is_some_and(|operator| operator.may(permission)) {
-            return Ok(());
+    /// Where the caller has a permission, which it must have somewhere.
+    fn reach(&self, permission: Permission) -> Result<Reach, Refusal> {
+        let state = self.api.engine.state();
+        let reach = state.operator(&self.operator).map_or(Reach::NOWHERE, |operator| operator.reach(permission));
+        if !reach.is_nowhere() {
+            return Ok(reach);
         }
         let message = format!("{} may not do that: it needs the permission {permission}", self.operator);
         Err(Refusal::new(Reason::PermissionDenied, message))
@@ -192,7 +195,7 @@ impl ExchangeService for Api {
         let caller = Caller::of(self, request.extensions(), "/freehold.v1.ExchangeService/Export")?;
         match export::begin(&caller, request.get_ref()) {
             Ok(chunks) => Ok(Response::new(chunks)),
-            Err(refusal) => Err(caller.refused(refusal).await),
+            Err(refusal) => Err(refuse(refusal)),
         }
     }
 }

@@ -4,11 +4,13 @@ use super::{Place, place, shown};
 use crate::api::Api;
 use crate::api::call::{not_found_at, refuse};
 use crate::api::page::{self, Page};
+use crate::api::sight::Sight;
 use crate::api::views::Saved;
 use freehold_core::State;
+use freehold_core::access::{Reach, Spot};
 use freehold_core::filter::Filter;
 use freehold_core::model::{Prefix, PrefixKind, Scope, ScopeStatus, ViewKind};
-use freehold_core::name::{OperatorName, PrefixName};
+use freehold_core::name::PrefixName;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::rows::{PrefixRow, ScopeRow, UsedRow, bind_used};
 use freehold_core::text::shown as quoted;
@@ -109,6 +111,7 @@ fn parse(token: &str) -> Result<(PrefixName, bool), Status> {
 
 /// A list that is asked for.
 pub(super) struct List {
+    reach: Reach,
     parent: Option<Place>,
     filter: Option<Filter>,
     view: Option<Saved>,
@@ -119,7 +122,7 @@ pub(super) struct List {
 impl Api {
     pub(super) fn utilisation_list(
         &self,
-        operator: &OperatorName,
+        sight: Sight,
         usage: &Usage,
         message: &ListUtilisationRequest,
     ) -> Result<List, Status> {
@@ -128,6 +131,11 @@ impl Api {
             "spaces/-" => None,
             parent => Some(place(parent).map_err(|refusal| refuse(refusal.at("parent")))?),
         };
+        match &parent {
+            Some(Place::Space(space)) => sight.part_of_space(space)?,
+            Some(Place::Prefix(prefix)) => sight.part_of(&Spot::Plan(prefix.clone()), prefix)?,
+            None => {}
+        }
         match &parent {
             Some(Place::Space(space)) if state.space(space).is_none() => {
                 return Err(not_found_at("parent", Reason::SpaceNotFound, space));
@@ -139,11 +147,12 @@ impl Api {
         }
         let view = match message.view.as_str() {
             "" => None,
-            view => Some(self.saved(operator, state, view, "view", &[ViewKind::Prefixes, ViewKind::Scopes])?),
+            view => Some(self.saved(&sight.operator, state, view, "view", &[ViewKind::Prefixes, ViewKind::Scopes])?),
         };
         let ListUtilisationRequest { parent: place, filter, order_by, view: of, .. } = message;
         let list = format!("utilisation in {place} with {filter:?} of {of} by {order_by}");
         Ok(List {
+            reach: sight.reach,
             parent,
             filter: bind_used(state, filter, self.engine.now()).map_err(refuse)?,
             view,
@@ -181,6 +190,7 @@ impl List {
             Some(Place::Prefix(prefix)) => name.space == prefix.space && prefix.cidr.covers(&name.cidr),
         };
         let prefixes = state.prefixes().range((from, Bound::Unbounded)).take_while(move |(name, _)| inside(name));
+        let prefixes = prefixes.filter(|(name, _)| self.reach.covers_prefix(name));
         prefixes.flat_map(|(name, prefix)| {
             let scope = state.scope_of_network(name).filter(|_| prefix.kind == PrefixKind::Network);
             let active = scope.filter(|scope| scope.status == ScopeStatus::Active);

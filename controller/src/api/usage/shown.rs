@@ -1,5 +1,6 @@
 //! Tallies as messages.
 
+use freehold_core::access::Reach;
 use freehold_core::filter::Filter;
 use freehold_core::model::{Prefix, PrefixKind, Scope, ScopeStatus, Server, Space, View, ViewKind};
 use freehold_core::net::{Cidr, Family};
@@ -137,18 +138,20 @@ pub(super) fn scope(usage: &Usage, scope: &Arc<Scope>) -> Utilisation {
     message(scope.name.to_string(), scope.description.to_string(), Kind::Scope, revision(usage), sides)
 }
 
-/// All members of a view, each address once: of prefixes the outermost, of scopes those that are active.
-pub(super) fn view(usage: &Usage, view: &View, filter: &Filter) -> Utilisation {
+/// All members of a view that are seen, each address once: of prefixes the outermost, of scopes those that are active.
+pub(super) fn view(usage: &Usage, reach: &Reach, view: &View, filter: &Filter) -> Utilisation {
     let state = usage.state();
     let (mut used_64s, mut total_64s) = (0, 0u128);
     let mut sides = [Side::default(); 2];
     match view.kind {
         ViewKind::Scopes => {
-            let members = state.scopes().values().filter(|scope| filter.matches(&ScopeRow::new(state, scope)));
+            let seen = state.scopes().values().filter(|scope| reach.covers(&scope.space, &scope.network));
+            let members = seen.filter(|scope| filter.matches(&ScopeRow::new(state, scope)));
             sides = of_scopes(usage, members);
         }
         ViewKind::Prefixes | ViewKind::Addresses | ViewKind::Reservations => {
-            let members = state.prefixes().values().filter(|prefix| filter.matches(&PrefixRow::new(state, prefix)));
+            let seen = state.prefixes().values().filter(|prefix| reach.covers_prefix(&prefix.name));
+            let members = seen.filter(|prefix| filter.matches(&PrefixRow::new(state, prefix)));
             for prefix in outermost(members) {
                 let cidr = &prefix.name.cidr;
                 let side = &mut sides[place(cidr.family())];

@@ -2,9 +2,10 @@
 
 use super::Saved;
 use crate::api::page::Page;
+use crate::api::sight::Sight;
 use crate::api::{Api, prefixes};
 use freehold_core::State;
-use freehold_core::access::Permission;
+use freehold_core::access::{Permission, Reach};
 use freehold_core::model::ViewKind;
 use freehold_core::name::{AddressName, OperatorName, PrefixName, ReservationName, ScopeName};
 use freehold_core::net::{Family, family, to_number};
@@ -45,11 +46,13 @@ impl Api {
         let state = self.engine.state();
         let saved = self.saved(operator, &state, &message.parent, "parent", KINDS)?;
         self.still_may(operator, needed(saved.view.kind))?;
+        let reach = Sight::with(operator.clone(), needed(saved.view.kind), &state).reach;
         let list = format!("members of {} with {}", saved.view.name, saved.view.filter);
         let page = Page::parse(message.page_size, &message.page_token, &list)?;
         let (members, next_page_token) = match saved.view.kind {
             ViewKind::Prefixes => {
                 let rows = state.prefixes().range(behind(page.after::<PrefixName>()?)).map(|(_, prefix)| prefix);
+                let rows = rows.filter(|prefix| reach.covers_prefix(&prefix.name));
                 page.filtered(
                     rows,
                     |prefix| saved.filter.matches(&PrefixRow::new(&state, prefix)),
@@ -59,6 +62,7 @@ impl Api {
             }
             ViewKind::Scopes => {
                 let rows = state.scopes().range(behind(page.after::<ScopeName>()?)).map(|(_, scope)| scope);
+                let rows = rows.filter(|scope| reach.covers(&scope.space, &scope.network));
                 page.filtered(
                     rows,
                     |scope| saved.filter.matches(&ScopeRow::new(&state, scope)),
@@ -68,6 +72,7 @@ impl Api {
             }
             ViewKind::Reservations => {
                 let rows = state.reservations().range(behind(page.after::<ReservationName>()?)).map(|(_, found)| found);
+                let rows = rows.filter(|found| reach.takes_reservation(&state, &found.name));
                 page.filtered(
                     rows,
                     |found| saved.filter.matches(&ReservationRow::new(&state, found)),
@@ -75,17 +80,18 @@ impl Api {
                     |found| member(Member::Reservation(self.shown_reservation(&state, found))),
                 )
             }
-            ViewKind::Addresses => addresses(&state, &saved, &page)?,
+            ViewKind::Addresses => addresses(&state, &reach, &saved, &page)?,
         };
         Ok(ListViewMembersResponse { members, next_page_token })
     }
 }
 
 /// By space, IPv4 before IPv6.
-fn addresses(state: &State, saved: &Saved, page: &Page) -> Result<(Vec<ViewMember>, String), Status> {
+fn addresses(state: &State, reach: &Reach, saved: &Saved, page: &Page) -> Result<(Vec<ViewMember>, String), Status> {
     let after = page.after::<AddressName>()?;
     let spaces = state.spaces().keys().filter(|space| after.as_ref().is_none_or(|after| **space >= after.space));
-    let planes = spaces.flat_map(|space| [(space, Family::V4), (space, Family::V6)]);
+    let planes =
+        spaces.filter(|space| reach.meets_space(space)).flat_map(|space| [(space, Family::V4), (space, Family::V6)]);
     let rows = planes.flat_map(|(space, of)| {
         let after = after.as_ref().filter(|after| after.space == *space);
         let from = match after.map(|after| (family(after.address), to_number(after.address))) {
@@ -95,6 +101,7 @@ fn addresses(state: &State, saved: &Saved, page: &Page) -> Result<(Vec<ViewMembe
         };
         from.into_iter().flat_map(move |from| state.assignments_within(space, of, from..=u128::MAX))
     });
+    let rows = rows.filter(|found| reach.covers_address(&found.name.space, found.name.address));
     Ok(page.filtered(
         rows,
         |found| saved.filter.matches(&AddressRow::new(state, found)),

@@ -5,7 +5,7 @@ use crate::house::*;
 use freehold_proto::v1::dhcp_option::Value;
 use freehold_proto::v1::{
     AddressList, AddressRange, BatchUpdateScopesRequest, CreateOperatorRequest, CreateSpaceRequest, DhcpOption,
-    Exclusion, NameList, Operator, Scope, Space, UpdateScopeRequest, UpdateSpaceRequest, WatchRequest,
+    Exclusion, Grant, NameList, Operator, Scope, Space, UpdateScopeRequest, UpdateSpaceRequest, WatchRequest,
 };
 use prost_types::FieldMask;
 use tonic::Code::{InvalidArgument, NotFound};
@@ -44,6 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
     let names = option(Value::Names(NameList { items: vec![String::new(); MILLION] }));
     let mask = FieldMask { paths: vec![String::new(); MILLION] };
     let roles = Operator { roles: vec![String::new(); MILLION], ..Operator::default() };
+    let grants = Operator { grants: vec![Grant::default(); MILLION], ..Operator::default() };
     let mut cases = vec![
         case("ranges", CREATE_SCOPE, scope(ranges.clone()), too_many("scope.ranges")),
         case("exclusions", CREATE_SCOPE, scope(exclusions.clone()), too_many("scope.exclusions")),
@@ -68,6 +69,12 @@ pub(super) fn cases() -> Vec<Case> {
             "/freehold.v1.OperatorService/CreateOperator",
             CreateOperatorRequest { operator_id: "new".to_owned(), operator: Some(roles), ..Default::default() },
             too_many("operator.roles"),
+        ),
+        case(
+            "grants",
+            "/freehold.v1.OperatorService/CreateOperator",
+            CreateOperatorRequest { operator_id: "new".to_owned(), operator: Some(grants), ..Default::default() },
+            too_many("operator.grants"),
         ),
         case(
             "kinds",

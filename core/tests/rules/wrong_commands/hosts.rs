@@ -138,19 +138,24 @@ fn operators() -> Vec<Case> {
     vec![
         case(
             "an operator twice",
-            Command::CreateOperator { name: word("operators/bob"), roles: [].into(), certificate: None },
+            Command::CreateOperator {
+                name: word("operators/bob"),
+                roles: [].into(),
+                grants: [].into(),
+                certificate: None,
+            },
             Reason::AlreadyExists,
             "operator_id",
         ),
         case(
             "the last administrator without the role",
-            change(OperatorPatch { roles: Some([Role::Viewer].into()), disabled: None }),
+            change(OperatorPatch { roles: Some([Role::Viewer].into()), ..OperatorPatch::default() }),
             Reason::LastAdministrator,
             "operator",
         ),
         case(
             "the last administrator disabled",
-            change(OperatorPatch { roles: None, disabled: Some(true) }),
+            change(OperatorPatch { disabled: Some(true), ..OperatorPatch::default() }),
             Reason::LastAdministrator,
             "operator",
         ),
