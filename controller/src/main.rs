@@ -9,6 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -170,19 +171,24 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The allocator asks for pages of 2 MiB, of which a thread that allocates a little keeps all: a quarter of what an idle
-/// controller takes.
-fn take_small_pages() {
-    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "the kernel keeps giving huge pages");
-    }
+/// How often the allocator is made to give back what is free.
+const GIVE_BACK: Duration = Duration::from_secs(10);
+
+/// Has the allocator give free memory back to the kernel. By itself it does so only when somebody allocates, which after a start or a
+/// large import may be long after.
+#[expect(
+    unsafe_code,
+    reason = "the crate that wraps the allocator does not wrap this function, which has no preconditions"
+)]
+fn give_memory_back() {
+    // SAFETY: any thread may call it at any time.
+    unsafe { libmimalloc_sys::mi_collect(true) }
 }
 
 fn serve(args: RunArgs) -> anyhow::Result<()> {
     let overrides = Overrides { file: args.config, listen: args.listen, endpoint: args.endpoint };
     let settings = Settings::load(&args.data, &overrides)?;
     allow_open_files();
-    take_small_pages();
     freehold_certs::tls::install_provider();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
@@ -195,10 +201,14 @@ fn serve(args: RunArgs) -> anyhow::Result<()> {
             tell("READY=1");
         });
         let mut running = std::pin::pin!(running);
-        tokio::select! {
-            ended = running.as_mut() => return ended.map_err(anyhow::Error::from),
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut free = tokio::time::interval(GIVE_BACK);
+        loop {
+            tokio::select! {
+                ended = running.as_mut() => return ended.map_err(anyhow::Error::from),
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = free.tick() => give_memory_back(),
+            }
         }
         tracing::info!("stopping");
         tell("STOPPING=1");

@@ -104,6 +104,11 @@ simple_name!(
 );
 
 impl SpaceName {
+    /// The name with an id that was one before.
+    pub(crate) fn kept(id: &str) -> Self {
+        Self(id.into())
+    }
+
     /// Whether it is `spaces/default`, which always exists.
     pub fn is_default(&self) -> bool {
         self.id() == "default"

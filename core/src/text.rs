@@ -36,6 +36,11 @@ impl Text {
         Ok(Self(text.to_owned()))
     }
 
+    /// What was a text before.
+    pub(crate) fn kept(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -73,6 +78,11 @@ impl HostName {
             ));
         }
         Ok(Self(text.to_ascii_lowercase().into()))
+    }
+
+    /// What was a host name before.
+    pub(crate) fn kept(name: &str) -> Self {
+        Self(name.into())
     }
 
     /// The name in lower case.

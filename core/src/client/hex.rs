@@ -51,11 +51,13 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
 
 /// Writes `bytes` in the one notation that Freehold prints.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 3);
     for (i, byte) in bytes.iter().enumerate() {
         if i > 0 {
-            f.write_str(":")?;
+            text.push(':');
         }
-        write!(f, "{byte:02x}")?;
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
     }
-    Ok(())
+    f.write_str(&text)
 }

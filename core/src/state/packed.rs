@@ -88,15 +88,13 @@ impl Packed {
             (true, id) => format!("{OPERATORS}{id}").into(),
             (false, name) => name.into(),
         };
-        let [owner, comment, conflict] = [(); 3].map(|()| text(reader.counted()));
+        let [owner, comment, conflict] = [(); 3].map(|()| Text::kept(text(reader.counted())));
         let created = Timestamp(unfold(reader.number()));
         let stamp = Stamp {
             created,
             updated: Timestamp(created.0.wrapping_add(unfold(reader.number()))),
             revision: Revision(reader.number()),
         };
-        let [owner, comment, conflict] =
-            [owner, comment, conflict].map(|text| Text::parse(text).expect("it was a text"));
         let labels = self.0.header.header.clone();
         Assignment {
             name: keys.name(),
@@ -108,7 +106,7 @@ impl Packed {
             risk_accepted: flags & RISK_ACCEPTED != 0,
             holder,
             client: keys.client.map(|(kind, bytes)| ClientIdentity::from_parts(kind, bytes).expect("it was a client")),
-            host_name: keys.host_name.map(|name| HostName::parse(text(name)).expect("it was a host name")),
+            host_name: keys.host_name.map(|name| HostName::kept(text(name))),
             rare: Rare { comment, owner, conflict, labels }.boxed(),
             stamp,
         }
@@ -128,7 +126,7 @@ pub(super) struct Keys<'a> {
 
 impl Keys<'_> {
     fn name(&self) -> AddressName {
-        AddressName { space: SpaceName::from_id(text(self.space)).expect("it was a name"), address: self.address }
+        AddressName { space: SpaceName::kept(text(self.space)), address: self.address }
     }
 
     /// By space, then by address.

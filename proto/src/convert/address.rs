@@ -41,11 +41,12 @@ pub fn message(view: &AddressView, now: Timestamp) -> v1::Address {
         Why::Assigned(assignment) => Some(time::etag(assignment.stamp.revision)),
         _ => None,
     });
+    let name = view.name.to_string();
     v1::Address {
-        name: view.name.to_string(),
         address: view.name.address.to_string(),
         state: state(view.state).into(),
-        reasons: view.reasons.iter().map(|why| reason_message(view, why, now)).collect(),
+        reasons: view.reasons.iter().map(|why| reason_message(view, &name, why, now)).collect(),
+        name,
         network: view.network.as_ref().map(|network| network.name.to_string()).unwrap_or_default(),
         scope: view.scope.as_ref().map(|scope| scope.name.to_string()).unwrap_or_default(),
         in_pool: view.in_pool,
@@ -66,7 +67,7 @@ fn host_name(why: &Why) -> Option<String> {
     }
 }
 
-fn reason_message(view: &AddressView, why: &Why, now: Timestamp) -> v1::AddressReason {
+fn reason_message(view: &AddressView, view_name: &str, why: &Why, now: Timestamp) -> v1::AddressReason {
     let scope_name = view.scope.as_ref().map(|scope| &scope.name);
     let detail = match why {
         Why::Assigned(found) => Some(Detail::Assignment(assignment::message(found))),
@@ -78,6 +79,7 @@ fn reason_message(view: &AddressView, why: &Why, now: Timestamp) -> v1::AddressR
     };
     let resource = match why {
         Why::Leased { server, lease } => format!("{server}/leases/{}", lease.address),
+        Why::Assigned(_) => view_name.to_owned(),
         _ => why.record().map(|record| record.to_string()).unwrap_or_default(),
     };
     v1::AddressReason {

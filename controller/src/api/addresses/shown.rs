@@ -6,7 +6,7 @@ use crate::settle::proven;
 use freehold_core::address::{AddressView, Row, Why, awaits, look};
 use freehold_core::labels::{Labelled, around_address, effective};
 use freehold_core::lease::LeaseBook;
-use freehold_core::model::Management;
+use freehold_core::model::{Management, Phase};
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::{Revision, State};
 use freehold_proto::convert::address::{message, row_message};
@@ -35,7 +35,9 @@ impl Api {
     }
 
     fn shown_view(&self, state: &State, book: &LeaseBook, view: &AddressView) -> Address {
-        Address { wait: self.awaited_of(state, book, &view.name), ..message(view, self.engine.now()) }
+        let waits = |why: &Why| matches!(why, Why::Assigned(assignment) if assignment.phase == Phase::Pending);
+        let wait = view.reasons.iter().any(waits).then(|| self.awaited_of(state, book, &view.name)).flatten();
+        Address { wait, ..message(view, self.engine.now()) }
     }
 
     /// A row of a list.
