@@ -10,26 +10,31 @@ use tokio::sync::watch;
 
 /// Entries kept in memory, for followers that are nearly up to date.
 const RECENT_MAX: usize = 16_384;
+/// Changes in them: an import is one entry, and may have two hundred thousand. The newest entry is kept, however many it has.
+const RECENT_CHANGES_MAX: usize = 65_536;
 
 /// The newest entries.
 #[derive(Debug, Clone)]
 pub(super) struct Recent {
     entries: Vector<Arc<Entry>>,
+    /// In all of them.
+    changes: usize,
     after: Revision,
 }
 
 impl Recent {
     pub(super) fn starting_after(after: Revision) -> Self {
-        Self { entries: Vector::new(), after }
+        Self { entries: Vector::new(), changes: 0, after }
     }
 
     pub(super) fn with(&self, new: &[Arc<Entry>]) -> Self {
         let mut recent = self.clone();
         recent.entries.extend(new.iter().cloned());
-        let surplus = recent.entries.len().saturating_sub(RECENT_MAX);
-        if surplus > 0 {
-            recent.after = recent.entries[surplus - 1].revision;
-            recent.entries = recent.entries.skip(surplus);
+        recent.changes += new.iter().map(|entry| entry.changes().len()).sum::<usize>();
+        while recent.entries.len() > RECENT_MAX || (recent.changes > RECENT_CHANGES_MAX && recent.entries.len() > 1) {
+            let Some(oldest) = recent.entries.pop_front() else { break };
+            recent.changes -= oldest.changes().len();
+            recent.after = oldest.revision;
         }
         recent
     }
@@ -155,4 +160,35 @@ fn first_revision(shared: &Shared, seq: u64) -> Result<Revision, HistoryError> {
     let payload = frame.map(|frame| frame.payload).unwrap_or_default();
     let entries = stored::decode_frame(&payload).map_err(|source| HistoryError::Frame { seq, source })?;
     Ok(entries.first().map(|entry| entry.revision).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use freehold_core::Timestamp;
+    use freehold_core::change::{Actor, Change, Outcome, Record};
+    use freehold_core::model::SubnetId;
+
+    fn entry(revision: u64, changes: usize) -> Arc<Entry> {
+        let change = Change::made(Record::NextSubnetId(SubnetId::FIRST));
+        Arc::new(Entry {
+            revision: Revision(revision),
+            at: Timestamp(0),
+            actor: Actor { principal: "test".to_owned(), ..Actor::default() },
+            method: "/test".to_owned(),
+            request: None,
+            outcome: Outcome::Done(vec![change; changes]),
+        })
+    }
+
+    #[test]
+    fn a_large_entry_is_kept_as_long_as_it_is_the_newest() {
+        let recent = Recent::starting_after(Revision(0)).with(&[entry(1, 1), entry(2, RECENT_CHANGES_MAX)]);
+        assert_eq!(recent.after(Revision(1), 9).map(|entries| entries.len()), Some(1));
+        assert_eq!(recent.after(Revision(0), 9), None, "the one before was let go of for it");
+        let recent = recent.with(&[entry(3, 1)]);
+        assert_eq!(recent.after(Revision(1), 9), None);
+        assert_eq!(recent.after(Revision(2), 9), Some(vec![entry(3, 1)]));
+        assert_eq!(recent.changes, 1);
+    }
 }

@@ -36,7 +36,7 @@ pub use rows::{
 };
 
 /// Bytes of rows in memory before they are written to a run.
-const FRESH_BYTES: usize = 16 << 20;
+const FRESH_BYTES: usize = 4 << 20;
 /// Bytes of rows that are taken in at a time.
 const STEP_BYTES: usize = 1 << 20;
 /// How long a question waits until the trail has reached the present.
