@@ -19,7 +19,7 @@ use freehold_core::address::lease_against;
 use freehold_core::client::HardwareAddress;
 use freehold_core::command::Outcome;
 use freehold_core::lease::{Lease, LeaseBook};
-use freehold_core::model::{Left, Phase, SubnetId};
+use freehold_core::model::{Left, Phase};
 use freehold_core::name::{AddressName, ServerName};
 use freehold_core::text::Text;
 use freehold_core::{Command, Entry, Record, Revision, State};
@@ -247,8 +247,7 @@ fn verdict(state: &State, book: &LeaseBook, name: &AddressName) -> Option<Comman
 
 /// The assigned address that a lease is of.
 fn assigned(state: &State, lease: &Lease) -> Option<AddressName> {
-    let space = SubnetId::new(lease.subnet_id).and_then(|id| state.space_of_subnet(id))?;
-    let name = AddressName { space: space.clone(), address: lease.address };
+    let name = AddressName { space: state.space_of_lease(lease)?.clone(), address: lease.address };
     state.assignment(&name).map(|assignment| assignment.name.clone())
 }
 

@@ -90,6 +90,8 @@ pub fn search(state: &State, book: &LeaseBook, reach: &Reach, query: &str) -> Re
     Ok(found)
 }
 
+type Leased<'a> = (&'a ServerName, &'a Arc<Lease>);
+
 struct Search<'a> {
     state: &'a State,
     book: &'a LeaseBook,
@@ -112,7 +114,7 @@ fn some<T>(
     some
 }
 
-fn assigned(reach: &Reach, found: &Assignment) -> bool {
+fn is_seen(reach: &Reach, found: &Assignment) -> bool {
     reach.covers_address(&found.name.space, found.name.address)
 }
 
@@ -189,15 +191,32 @@ impl Search<'_> {
                 self.add(rank, "prefix", prefix.name.to_string(), ("cidr", shown.clone()), shown);
             }
             let within = state.assignments_within(space, cidr.family(), cidr.range().numbers());
-            let within = within.filter(|found| assigned(reach, found));
+            let within = within.filter(|found| is_seen(reach, found));
             for found in some(&mut self.found.cut_off, "address", within, FOUND_MAX) {
                 self.assignment(Rank::Begins, &found, ("address", found.name.address.to_string()));
             }
         }
     }
 
+    /// Those that are seen of what was found in one way; `fields` are what was looked in.
+    fn seen<'b>(
+        &mut self,
+        [address, reservation, lease]: [&'static str; 3],
+        assigned: impl Iterator<Item = Arc<Assignment>>,
+        reserved: impl Iterator<Item = &'b Arc<Reservation>>,
+        leased: impl Iterator<Item = Leased<'b>>,
+    ) -> (Vec<Arc<Assignment>>, Vec<&'b Arc<Reservation>>, Vec<Leased<'b>>) {
+        let (state, reach) = (self.state, self.reach);
+        let cut_off = &mut self.found.cut_off;
+        (
+            some(cut_off, address, assigned.filter(|found| is_seen(reach, found)), FOUND_MAX),
+            some(cut_off, reservation, reserved.filter(|found| reach.takes_reservation(state, &found.name)), FOUND_MAX),
+            some(cut_off, lease, leased.filter(|(_, lease)| reach.takes_lease(state, lease)), FOUND_MAX),
+        )
+    }
+
     fn client(&mut self, query: &str) {
-        let (state, book, reach) = (self.state, self.book, self.reach);
+        let (state, book) = (self.state, self.book);
         if let Ok(beginning) = query.parse::<HardwarePrefix>() {
             // Of half a byte only the whole ones before it are sorted by.
             let bytes = &beginning.first()[..beginning.digits() / 2];
@@ -208,24 +227,12 @@ impl Search<'_> {
                 Some(ClientIdentity::Hardware(address)) => matched(address.as_bytes()),
                 _ => None,
             };
-            let cut_off = &mut self.found.cut_off;
-            let assigned = some(
-                cut_off,
-                "address.hardware_address",
-                state.assignments_of_hardware(bytes).filter(|found| assigned(reach, found)),
-                FOUND_MAX,
-            );
-            let reserved = some(
-                cut_off,
-                "reservation.hardware_address",
-                state.reservations_of_hardware(bytes).filter(|found| reach.takes_reservation(state, &found.name)),
-                FOUND_MAX,
-            );
-            let leased = some(
-                cut_off,
-                "lease.hardware_address",
-                book.leases_of_hardware(bytes).filter(|(_, lease)| reach.takes_lease(state, lease)),
-                FOUND_MAX,
+            let fields = ["address.hardware_address", "reservation.hardware_address", "lease.hardware_address"];
+            let (assigned, reserved, leased) = self.seen(
+                fields,
+                state.assignments_of_hardware(bytes),
+                state.reservations_of_hardware(bytes),
+                book.leases_of_hardware(bytes),
             );
             for found in assigned {
                 let Some(address) = of(found.client.as_ref()) else { continue };
@@ -242,24 +249,12 @@ impl Search<'_> {
         let duid = query.parse::<Duid>().ok().map(|duid| (duid.as_bytes().to_vec(), ClientIdentity::Duid(duid)));
         for (bytes, client) in [id, duid].into_iter().flatten() {
             let shown = || (client.field(), query.to_owned());
-            let cut_off = &mut self.found.cut_off;
-            let assigned = some(
-                cut_off,
-                "address.client_id",
-                state.assignments_for(&client).filter(|found| assigned(reach, found)),
-                FOUND_MAX,
-            );
-            let reserved = some(
-                cut_off,
-                "reservation.client_id",
-                state.reservations_for(&client).filter(|found| reach.takes_reservation(state, &found.name)),
-                FOUND_MAX,
-            );
-            let leased = some(
-                cut_off,
-                "lease.client_id",
-                book.leases_of_client(&bytes).filter(|(_, lease)| reach.takes_lease(state, lease)),
-                FOUND_MAX,
+            let fields = ["address.client_id", "reservation.client_id", "lease.client_id"];
+            let (assigned, reserved, leased) = self.seen(
+                fields,
+                state.assignments_for(&client),
+                state.reservations_for(&client),
+                book.leases_of_client(&bytes),
             );
             assigned.into_iter().for_each(|found| self.assignment(Rank::Exact, &found, shown()));
             reserved.into_iter().for_each(|found| self.reservation(Rank::Exact, found, shown()));
@@ -274,7 +269,7 @@ impl Search<'_> {
         let assigned = some(
             cut_off,
             "address.host_name",
-            state.assignments_called(beginning).filter(|found| assigned(reach, found)),
+            state.assignments_called(beginning).filter(|found| is_seen(reach, found)),
             FOUND_MAX,
         );
         let reserved = some(

@@ -3,7 +3,7 @@
 use super::{Permission, Place};
 use crate::change::Record;
 use crate::lease::Lease;
-use crate::model::{Scope, SubnetId};
+use crate::model::Scope;
 use crate::name::{PrefixName, ReservationName, ScopeName, SpaceName};
 use crate::net::{AddressRange, Cidr};
 use crate::refusal::{Reason, Refusal};
@@ -111,8 +111,7 @@ impl Reach {
     /// Whether a lease lies in it: a server's own subnets lie nowhere in the plan.
     pub fn takes_lease(&self, state: &State, lease: &Lease) -> bool {
         self.is_everywhere() || {
-            let space = SubnetId::new(lease.subnet_id).and_then(|id| state.space_of_subnet(id));
-            space.is_some_and(|space| self.covers_address(space, lease.address))
+            state.space_of_lease(lease).is_some_and(|space| self.covers_address(space, lease.address))
         }
     }
 

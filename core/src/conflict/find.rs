@@ -37,11 +37,6 @@ impl<'a> Facts<'a> {
         SubnetId::new(lease.subnet_id).and_then(|id| self.state.scope_of_subnet_id(id))
     }
 
-    /// The space that a lease is in.
-    pub(super) fn space_of(&self, lease: &Lease) -> Option<&'a SpaceName> {
-        SubnetId::new(lease.subnet_id).and_then(|id| self.state.space_of_subnet(id))
-    }
-
     /// Everything that a place takes part in.
     pub(super) fn clashes(&self, foreign: &Foreign, place: &Place) -> Vec<Clash> {
         match place {

@@ -175,7 +175,7 @@ impl Touched {
 
     /// What a lease that was granted, changed or ended touches.
     pub(super) fn lease(&mut self, facts: &Facts<'_>, lease: &Lease) {
-        if let Some(space) = facts.space_of(lease) {
+        if let Some(space) = facts.state.space_of_lease(lease) {
             self.0.insert(Place::Address(AddressName { space: space.clone(), address: lease.address }));
         }
         if let Some(scope) = facts.scope_of(lease) {

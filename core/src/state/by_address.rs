@@ -5,7 +5,8 @@ use super::packed::Packed;
 use crate::access::Reach;
 use crate::client::ClientIdentity;
 use crate::labels::Labels;
-use crate::model::{Assignment, Phase, Prefix, PrefixKind, Reservation, Scope};
+use crate::lease::Lease;
+use crate::model::{Assignment, Phase, Prefix, PrefixKind, Reservation, Scope, SubnetId};
 use crate::name::{AddressName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family, from_number};
 use crate::occupied::AddressSet;
@@ -21,7 +22,7 @@ pub(crate) struct Described<'a>(&'a Packed);
 impl<'a> Described<'a> {
     /// Whether it lies in one of these places.
     pub(crate) fn lies_in(self, reach: &Reach) -> bool {
-        matches!(reach, Reach::Everywhere) || {
+        reach.is_everywhere() || {
             let name = self.0.name();
             reach.covers_address(&name.space, name.address)
         }
@@ -42,6 +43,11 @@ impl State {
     /// What was decided about this address.
     pub fn assignment(&self, name: &AddressName) -> Option<Arc<Assignment>> {
         self.addresses.get(name)
+    }
+
+    /// The space of the network that a lease is of; `None` if the subnet is its server's own.
+    pub fn space_of_lease(&self, lease: &Lease) -> Option<&SpaceName> {
+        SubnetId::new(lease.subnet_id).and_then(|id| self.space_of_subnet(id))
     }
 
     /// How many addresses are assigned.

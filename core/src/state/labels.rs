@@ -32,8 +32,8 @@ impl State {
         let prefixes = self.prefixes.values().cloned().map(Record::Prefix);
         let scopes = self.scopes.values().cloned().map(Record::Scope);
         let reservations = self.reservations.values().cloned().map(Record::Reservation);
-        let labelled = self.assignments().filter(|assignment| assignment.rare.is_some());
-        let addresses = labelled.map(Record::Address);
+        let labelled = self.described().filter(|described| !described.said().2.is_empty());
+        let addresses = labelled.map(|described| Record::Address(Arc::new(described.open())));
         let all = spaces.chain(prefixes).chain(scopes).chain(reservations).chain(addresses);
         all.filter(|record| record.labels().fields().contains_key(name))
             .filter_map(|record| record.labelled_kind().map(|kind| (kind, record)))
