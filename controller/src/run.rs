@@ -118,7 +118,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
 
     let (lease_views, lease_frames) = mpsc::channel(VIEW_FRAMES);
     let kept = (Arc::new(book.view.clone()), book.at);
-    let lease_follower = Follower::start(store, kept, book.backlog, checkpoints(Part::Leases), lease_frames);
+    let lease_follower = Follower::start(store.clone(), kept, book.backlog, checkpoints(Part::Leases), lease_frames);
     let (leases, lease_writer) = LeaseKeeper::start(Box::new(book.ledger), book.view, lease_views);
     let mut lease_writer = tokio::task::spawn_blocking(move || lease_writer.join());
 
@@ -145,6 +145,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     let settling = tokio::spawn(settling.run(stopping.clone()));
     let expiring = tokio::spawn(expire::run(context.engine.clone(), stopping.clone()));
     let dispatching = tokio::spawn(async move { sync.dispatch().await });
+    let resting = tokio::spawn(store.rest(stopping.clone()));
 
     let renewal = tokio::spawn({
         let (tls, stopping) = (tls.clone(), stopping.clone());
@@ -169,6 +170,7 @@ pub async fn run(settings: Settings, stop: CancellationToken, ready: impl FnOnce
     joined(serving.await);
     joined(renewal.await);
     joined(expiring.await);
+    joined(resting.await);
     joined(counting.await);
     joined(settling.await)?;
     joined(detecting.await)?;

@@ -106,8 +106,7 @@ fn keep<V: View>(
         checkpoints.note(writer.view.as_ref(), at);
     }
     checkpoints.join();
-    writer.store.db.flush()?;
-    Ok(())
+    writer.store.tree.flush()
 }
 
 /// What the tree has.
@@ -120,8 +119,7 @@ struct Writer<V> {
 impl<V: View> Writer<V> {
     /// Goes on with a tree that has this view.
     fn at(store: Store, view: Arc<V>) -> Result<Self, Unusable> {
-        let stored = store.db.get(meta::key(V::PART))?.ok_or(Unusable::Unfinished(V::PART))?;
-        let meta = Meta::decode(&stored).ok_or(Unusable::Meta(V::PART))?;
+        let meta = store.meta(V::PART)?;
         Ok(Self { store, view, meta })
     }
 
@@ -144,7 +142,7 @@ impl<V: View> Writer<V> {
             }
         }
         drop(rows);
-        store.db.insert(meta::key(V::PART), meta.encode())?;
+        store.tree.with(|db| Ok(db.insert(meta::key(V::PART), meta.encode())?))?;
         let mut writer = Self { store, view, meta };
         if let Some((at, view)) = newest {
             writer.write(view, at, touched)?;

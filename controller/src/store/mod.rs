@@ -22,17 +22,24 @@
 mod follow;
 mod meta;
 mod open;
+mod tree;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::ledger::{Identity, LedgerError};
 use crate::view::{Part, Point};
 use freehold_core::State;
 use freehold_core::lease::LeaseBook;
 use freehold_proto::convert::stored::Unreadable;
+use tokio_util::sync::CancellationToken;
+use tree::Tree;
+
+use meta::Meta;
 
 pub use follow::{Backlog, Follower, FollowerError};
 
@@ -44,10 +51,13 @@ const ROWS_AN_EPOCH: usize = 8;
 /// Epochs after the smallest batch. Garbage is free to go two epochs after it was made.
 const EPOCHS_LEAST: usize = 4;
 
+/// How often it is looked whether anybody uses the tree.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// The tree.
 #[derive(Debug, Clone)]
 pub struct Store {
-    db: sled::Db,
+    tree: Arc<Tree>,
     identity: Identity,
 }
 
@@ -121,7 +131,7 @@ impl Store {
     /// # Errors
     /// `Engine` and `Panicked`.
     pub fn create(path: &Path, identity: Identity) -> Result<Self, Unusable> {
-        Ok(Self { db: open::tree(path)?, identity })
+        Ok(Self { tree: Arc::new(Tree::open(path.to_owned())?), identity })
     }
 
     /// Writes a batch of so many rows, all of them or none.
@@ -129,11 +139,30 @@ impl Store {
     /// What a write replaces is garbage of `crossbeam_epoch`, which collects a little of it whenever a thread pins an
     /// epoch. sled pins one for a whole batch, however large: left to itself it keeps the pages of all batches there ever
     /// were (measured: 1.2 KB a row). So the epochs that the rows would have had are made up for here.
-    fn apply(&self, batch: sled::Batch, rows: usize) -> Result<(), sled::Error> {
-        self.db.apply_batch(batch)?;
+    fn apply(&self, batch: sled::Batch, rows: usize) -> Result<(), Unusable> {
+        self.tree.with(|db| Ok(db.apply_batch(batch)?))?;
         for _ in 0..EPOCHS_LEAST + rows / ROWS_AN_EPOCH {
             crossbeam_epoch::pin().flush();
         }
         Ok(())
+    }
+
+    /// What a part says of where it stands.
+    fn meta(&self, part: Part) -> Result<Meta, Unusable> {
+        let stored = self.tree.with(|db| Ok(db.get(meta::key(part))?))?.ok_or(Unusable::Unfinished(part))?;
+        Meta::decode(&stored).ok_or(Unusable::Meta(part))
+    }
+
+    /// Closes the tree whenever nobody has used it for a while, until `stop`; whoever writes then opens it again.
+    pub async fn rest(self, stop: CancellationToken) {
+        let mut look = tokio::time::interval(LOOK);
+        while stop.run_until_cancelled(look.tick()).await.is_some() {
+            let tree = Arc::clone(&self.tree);
+            let closed = tokio::task::spawn_blocking(move || open::guarded(|| tree.close_if_idle())).await;
+            if let Ok(Err(error)) = closed {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the store stays open");
+            }
+        }
     }
 }

@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::meta::{self, Meta};
 use super::{CACHE_BYTES, Opened, Store, Unusable};
 use crate::ledger::{History, Identity};
 use crate::recover;
@@ -39,8 +38,7 @@ impl Store {
 
     fn load<V: View>(&self, history: &dyn History) -> Result<(V, Point), Unusable> {
         let part = V::PART;
-        let stored = self.db.get(meta::key(part))?.ok_or(Unusable::Unfinished(part))?;
-        let meta = Meta::decode(&stored).ok_or(Unusable::Meta(part))?;
+        let meta = self.meta(part)?;
         if meta.identity != self.identity {
             return Err(Unusable::OtherStore);
         }
@@ -48,14 +46,15 @@ impl Store {
             return Err(Unusable::OtherHistory { part, seq: meta.at.seq });
         }
         let (mut view, mut digest, mut rows) = (V::default(), Digest::default(), 0);
-        for prefix in part.prefixes() {
-            for row in self.db.scan_prefix([*prefix]) {
+        self.tree.with(|db| {
+            for row in part.prefixes().iter().flat_map(|prefix| db.scan_prefix([*prefix])) {
                 let (key, value) = row?;
                 digest.add(&key, &value);
                 rows += 1;
                 view.load(&key, &value).map_err(|source| Unusable::Row { part, source })?;
             }
-        }
+            Ok(())
+        })?;
         if digest != meta.digest || rows != meta.rows {
             return Err(Unusable::Digest { part, rows, expected: meta.rows });
         }

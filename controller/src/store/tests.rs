@@ -1,6 +1,7 @@
 //! Rows that sled hands out as if nothing were wrong.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::command::Command;
@@ -128,6 +129,35 @@ fn a_store_that_is_being_let_go_of_is_waited_for() {
         });
         open::tree(folder.path()).unwrap();
     });
+}
+
+/// Nobody but the thread that writes notices that the tree was closed meanwhile.
+#[test]
+fn a_store_that_rests_is_opened_again_for_the_next_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let (history, lease_history, state) = filled(&path);
+    let opened = Store::open(&path, IDENTITY, &*history, &*lease_history).unwrap();
+    let (file, store) = (std::fs::File::open(path.join("db")).unwrap(), opened.store);
+    let is_closed = || file.try_lock().is_ok_and(|()| file.unlock().is_ok());
+    store.tree.close_if_idle().unwrap();
+    assert!(!is_closed(), "it was used just now");
+    for round in 0..3_u8 {
+        store.tree.close().unwrap();
+        let until = Instant::now() + Duration::from_secs(5);
+        while !is_closed() {
+            assert!(Instant::now() < until, "the tree is open although nobody uses it");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut batch = sled::Batch::default();
+        batch.insert(&[b'z', round], b"a row of no view");
+        store.apply(batch, 1).unwrap();
+        assert!(!is_closed());
+    }
+    assert_eq!(store.tree.with(|db| Ok(db.scan_prefix(b"z").count())).unwrap(), 3);
+    drop(store);
+    let (view, at) = Store::open(&path, IDENTITY, &*history, &*lease_history).unwrap().state.unwrap();
+    assert_eq!((view.digest(), at.seq), (state.digest(), 1));
 }
 
 #[test]
