@@ -214,7 +214,7 @@ pub fn read<V: View>(path: &Path, identity: Identity, history: &dyn History) -> 
         return Err(CheckpointError::Stranger(path.to_owned()));
     }
     let revision = input.number()?;
-    let (mut view, mut rows, mut digest) = (V::default(), 0u64, Digest::default());
+    let (mut loading, mut rows, mut digest) = (V::Loading::default(), 0u64, Digest::default());
     loop {
         let length = u32::from_le_bytes(input.array()?);
         if length == END {
@@ -224,7 +224,7 @@ pub fn read<V: View>(path: &Path, identity: Identity, history: &dyn History) -> 
         let (key, value) = (input.field(length)?, input.field(value_length)?);
         digest.add(&key, &value);
         rows += 1;
-        view.load(&key, &value).map_err(|source| CheckpointError::Row { path: path.to_owned(), source })?;
+        V::load(&mut loading, &key, &value).map_err(|source| CheckpointError::Row { path: path.to_owned(), source })?;
     }
     if input.number()? != rows || input.array()? != digest.to_bytes() {
         return Err(input.damaged("its rows are not those that were written"));
@@ -236,8 +236,7 @@ pub fn read<V: View>(path: &Path, identity: Identity, history: &dyn History) -> 
     if input.inner.read(&mut [0]).map_err(|source| input.failed(source))? != 0 {
         return Err(input.damaged("there is something behind its end"));
     }
-    view.loaded_to(revision);
-    Ok((view, at))
+    Ok((V::loaded(loading, revision), at))
 }
 
 fn number(part: Part) -> u8 {

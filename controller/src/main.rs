@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use freehold_controller::config::{Overrides, Settings};
 use freehold_controller::recover::DataDir;
-use freehold_controller::{backup, clock, init, notify, run};
+use freehold_controller::{backup, clock, init, notify, run, store};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -186,6 +186,7 @@ fn give_memory_back() {
 }
 
 fn serve(args: RunArgs) -> anyhow::Result<()> {
+    store::allocate_tables();
     let overrides = Overrides { file: args.config, listen: args.listen, endpoint: args.endpoint };
     let settings = Settings::load(&args.data, &overrides)?;
     allow_open_files();

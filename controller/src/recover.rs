@@ -218,14 +218,14 @@ fn recovered<V: View>(
     checkpoints: &Path,
 ) -> Result<Recovered<V>, RecoverError> {
     let history = ledger.history();
-    let in_store = stored.as_ref().map(|(view, _)| Arc::new(view.clone()));
+    let in_store = stored.as_ref().map(|(view, at)| (Arc::new(view.clone()), *at));
     let (mut view, from) = match stored.or_else(|| checkpoint::newest(checkpoints, identity, &*history)) {
         Some(found) => found,
         None => (V::default(), Point::START),
     };
     let mut touched = V::Touched::default();
     let at = replay(&mut view, &*history, from, &mut touched)?;
-    let backlog = in_store.map_or(Backlog::Everything, |in_store| Backlog::Since(in_store, touched));
+    let backlog = in_store.map_or(Backlog::Everything, |(view, at)| Backlog::Since(view, at, touched));
     let part = V::PART.word();
     tracing::info!(part, from = from.seq, frames = at.seq, found = ?ledger.recovery(), "recovered");
     Ok(Recovered { ledger, view, at, from, backlog })

@@ -15,6 +15,7 @@ use freehold_core::lease::LeaseBook;
 use freehold_core::model::{Assignment, AssignmentKind, Phase, PrefixKind, Stamp};
 use freehold_core::name::{AddressName, PrefixName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr, Family, from_number};
+use freehold_core::state::Loading;
 use freehold_core::text::{HostName, Text};
 use freehold_core::{Change, Record, State, Timestamp, check, decide};
 use std::hint::black_box;
@@ -168,15 +169,16 @@ fn timed(what: &str, state: &State, place: &PrefixName, choice: impl Fn(u64) -> 
 
 /// A /8 in which every address is claimed with this chance, with no client: the room is what is measured.
 fn filled(per_mille: u64) -> State {
-    let mut state = planned();
+    let (plan, mut loading) = (planned(), Loading::default());
+    plan.records().for_each(|record| loading.record(record));
     let mut draw = Draw(per_mille);
     for n in 1..0x00ff_ffff {
         if draw.next() % 1000 < per_mille {
             let bare = Assignment { client: None, ..claim(n, Ipv4Addr::from(EIGHT + n).into(), false) };
-            state.load(Record::Address(Arc::new(bare)));
+            loading.record(Record::Address(Arc::new(bare)));
         }
     }
-    state
+    loading.done(plan.revision())
 }
 
 fn next(_: u64) -> Choice {

@@ -17,6 +17,7 @@ use freehold_core::model::{
 use freehold_core::name::{AddressName, PrefixName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::Options;
+use freehold_core::state::Loading;
 use freehold_core::text::Text;
 use freehold_core::{Change, Revision, State, Timestamp};
 use std::net::Ipv4Addr;
@@ -62,15 +63,15 @@ fn claim(n: u32) -> Arc<Assignment> {
 
 /// The claims, with a network and a scope for each 65,536 of them.
 fn planned(claims: u32) -> State {
-    let mut state = State::default();
+    let mut loading = Loading::default();
     let text = Text::default;
     let labels = || Labels::NONE;
     let root = Space { name: space(), title: text(), description: text(), labels: labels(), stamp: stamp() };
-    state.load(Record::Space(Arc::new(root)));
+    loading.record(Record::Space(Arc::new(root)));
     for n in 0..claims.div_ceil(NETWORK) {
         let first = Ipv4Addr::from(TEN + n * NETWORK);
         let cidr = Cidr::new(first.into(), 16).expect("a network");
-        state.load(Record::Prefix(Arc::new(Prefix {
+        loading.record(Record::Prefix(Arc::new(Prefix {
             name: PrefixName { space: space(), cidr },
             kind: PrefixKind::Network,
             status: PrefixStatus::Active,
@@ -81,7 +82,7 @@ fn planned(claims: u32) -> State {
             stamp: stamp(),
         })));
         let end = Ipv4Addr::from(TEN + (n + 1) * NETWORK - 2);
-        state.load(Record::Scope(Arc::new(Scope {
+        loading.record(Record::Scope(Arc::new(Scope {
             name: ScopeName::from_id(&format!("s{n}")).expect("a name"),
             space: space(),
             network: cidr,
@@ -97,8 +98,8 @@ fn planned(claims: u32) -> State {
             stamp: stamp(),
         })));
     }
-    (0..claims).for_each(|n| state.load(Record::Address(claim(n))));
-    state
+    (0..claims).for_each(|n| loading.record(Record::Address(claim(n))));
+    loading.done(Revision(1))
 }
 
 fn subnet(n: u32) -> SubnetId {

@@ -7,12 +7,14 @@
 mod addresses;
 mod by_address;
 mod labels;
+mod loading;
 mod orders;
 mod packed;
 mod sightings;
 mod sorted;
 mod tree;
 
+pub use loading::Loading;
 pub use tree::{Carved, Children};
 
 use crate::bundle::ResourceKey;
@@ -442,23 +444,13 @@ impl State {
         }
     }
 
-    /// Puts a record where it was, when a stored state is loaded.
-    pub fn load(&mut self, record: Record) {
-        self.put(record, false);
-    }
-
     /// Remembers a request, when a stored state is loaded or an entry is applied.
-    pub fn remember(&mut self, principal: String, id: String, request: RememberedRequest) {
+    fn remember(&mut self, principal: String, id: String, request: RememberedRequest) {
         let at = request.at;
         if let Some(older) = self.requests.insert((principal.clone(), id.clone()), request) {
             self.requests_by_age.remove(&(older.at, principal.clone(), id.clone()));
         }
         self.requests_by_age.insert((at, principal, id));
-    }
-
-    /// Says up to which entry the records loaded so far are.
-    pub fn loaded_to(&mut self, revision: Revision) {
-        self.revision = revision;
     }
 
     fn forget_requests(&mut self, now: Timestamp) {

@@ -6,6 +6,7 @@
 //! freehold-load agents --count 10000       connected agents: memory, and a change to each of them
 //! freehold-load imports                    100,000 addresses from a file: plan and apply, and who waits meanwhile
 //! freehold-load addresses                  next free addresses, reads, search, utilisation and memory of a large plan
+//! freehold-load large                      a plan of ten million addresses: memory, next free, search
 //! freehold-load start                      a controller's start with a large state
 //! freehold-load apply                      a change until Kea runs it, a lease until the API shows it; needs root
 //! ```
@@ -77,6 +78,12 @@ enum What {
         #[arg(long, default_value_t = 1_000_000)]
         used: u32,
     },
+    /// A plan of ten million addresses: memory, next free, search. Takes half an hour and some GB of disk.
+    Large {
+        /// Addresses in use in a /8.
+        #[arg(long, default_value_t = 10_000_000)]
+        used: u32,
+    },
     /// A controller's start.
     Start {
         /// Scopes, each on a network of its own, with five reservations each.
@@ -106,6 +113,7 @@ fn main() -> Result<()> {
         What::Agents { count } => runtime.block_on(agents::measure(&folder, count))?,
         What::Imports { addresses } => runtime.block_on(imports::measure(&folder, addresses))?,
         What::Addresses { used } => runtime.block_on(addresses::measure(&folder, used))?,
+        What::Large { used } => runtime.block_on(addresses::large::measure(&folder, used))?,
         What::Start { scopes, leases } => runtime.block_on(start::measure(&folder, scopes, leases))?,
         What::Apply => apply::measure(&runtime)?,
     };

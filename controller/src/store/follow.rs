@@ -21,7 +21,7 @@ const FILL_ROWS: usize = 10_000;
 #[derive(Debug)]
 pub enum Backlog<V: View> {
     /// Everything up to an earlier frame, since which this may have been touched.
-    Since(Arc<V>, V::Touched),
+    Since(Arc<V>, Point, V::Touched),
     /// Nothing.
     Everything,
 }
@@ -85,14 +85,17 @@ fn keep<V: View>(
     mut frames: mpsc::Receiver<V::Frame>,
 ) -> Result<(), Unusable> {
     let mut writer = match backlog {
-        Backlog::Since(stored, touched) => {
-            let mut writer = Writer::at(store, stored)?;
-            writer.write(Arc::clone(&view), at, touched)?;
+        // To write what is there would open the tree, which nobody may need for long.
+        Backlog::Since(stored, stored_at, touched) => {
+            let mut writer = Writer { store, view: stored, at: stored_at, meta: None };
+            if stored_at != at {
+                writer.write(Arc::clone(&view), at, touched)?;
+            }
             writer
         }
         Backlog::Everything => Writer::fill(store, Arc::clone(&view), at, &mut frames)?,
     };
-    checkpoints.note(writer.view.as_ref(), writer.meta.at);
+    checkpoints.note(writer.view.as_ref(), writer.at);
     while let Some(frame) = frames.blocking_recv() {
         let mut touched = V::Touched::default();
         let (mut at, mut view) = V::follow(frame, &mut touched);
@@ -113,16 +116,12 @@ fn keep<V: View>(
 struct Writer<V> {
     store: Store,
     view: Arc<V>,
-    meta: Meta,
+    at: Point,
+    /// What the tree says of itself; it is read before the first batch.
+    meta: Option<Meta>,
 }
 
 impl<V: View> Writer<V> {
-    /// Goes on with a tree that has this view.
-    fn at(store: Store, view: Arc<V>) -> Result<Self, Unusable> {
-        let meta = store.meta(V::PART)?;
-        Ok(Self { store, view, meta })
-    }
-
     /// Fills an empty tree, while frames go on coming in.
     fn fill(store: Store, view: Arc<V>, at: Point, frames: &mut mpsc::Receiver<V::Frame>) -> Result<Self, Unusable> {
         let mut meta =
@@ -143,7 +142,7 @@ impl<V: View> Writer<V> {
         }
         drop(rows);
         store.tree.with(|db| Ok(db.insert(meta::key(V::PART), meta.encode())?))?;
-        let mut writer = Self { store, view, meta };
+        let mut writer = Self { store, view, at, meta: Some(meta) };
         if let Some((at, view)) = newest {
             writer.write(view, at, touched)?;
         }
@@ -152,26 +151,27 @@ impl<V: View> Writer<V> {
 
     /// Brings the tree to `view`, in one batch.
     fn write(&mut self, view: Arc<V>, at: Point, touched: V::Touched) -> Result<(), Unusable> {
+        let mut meta = self.meta.map_or_else(|| self.store.meta(V::PART), Ok)?;
         let mut batch = sled::Batch::default();
         let changes = V::changes(&self.view, &view, touched);
         let rows = changes.len();
         for RowChange { key, before, after } in changes {
             if let Some(before) = before {
-                self.meta.digest.remove(&key, &before);
-                self.meta.rows -= 1;
+                meta.digest.remove(&key, &before);
+                meta.rows -= 1;
             }
             match after {
                 Some(after) => {
-                    self.meta.digest.add(&key, &after);
-                    self.meta.rows += 1;
+                    meta.digest.add(&key, &after);
+                    meta.rows += 1;
                     batch.insert(key, after);
                 }
                 None => batch.remove(key),
             }
         }
-        (self.meta.at, self.meta.revision, self.view) = (at, view.revision(), view);
-        batch.insert(meta::key(V::PART), self.meta.encode());
-        self.store.apply(batch, rows)?;
-        Ok(())
+        (meta.at, meta.revision) = (at, view.revision());
+        batch.insert(meta::key(V::PART), meta.encode());
+        (self.view, self.at, self.meta) = (view, at, Some(meta));
+        self.store.apply(batch, rows)
     }
 }

@@ -42,6 +42,7 @@ use tree::Tree;
 use meta::Meta;
 
 pub use follow::{Backlog, Follower, FollowerError};
+pub use open::allocate_tables;
 
 /// Memory that sled may use for its pages, in bytes. Rows are read at a start only; the kernel keeps what is written over and over.
 const CACHE_BYTES: u64 = 8 << 20;

@@ -21,6 +21,7 @@ impl View for LeaseBook {
     const PART: Part = Part::Leases;
     type Frame = DurableLeases;
     type Touched = BTreeSet<ServerName>;
+    type Loading = Self;
 
     fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_> {
         Box::new(self.servers().flat_map(|(server, leases)| {
@@ -30,7 +31,7 @@ impl View for LeaseBook {
         }))
     }
 
-    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+    fn load(loading: &mut Self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
         let (prefix, name) = key.split_first().ok_or_else(|| bad("key", "it is empty"))?;
         match prefix {
             b'l' => {
@@ -40,25 +41,27 @@ impl View for LeaseBook {
                 if lease_key(&server, lease.address) != key {
                     return Err(bad("lease", "it is under another lease's name"));
                 }
-                self.load(&server, lease);
+                loading.load(&server, lease);
             }
             b'c' => {
                 let value: &[u8; 24] = value.try_into().map_err(|_| bad("cursor", "it has not 24 bytes"))?;
                 let (epoch, next_seq) = value.split_first_chunk::<16>().expect("24 bytes");
                 let next_seq = u64::from_le_bytes(next_seq.try_into().expect("8 bytes"));
-                self.set_cursor(&server(name)?, LeaseCursor { epoch: *epoch, next_seq });
+                loading.set_cursor(&server(name)?, LeaseCursor { epoch: *epoch, next_seq });
             }
             _ => return Err(bad("key", "no row of the leases has such a key")),
         }
         Ok(())
     }
 
+    fn loaded(loading: Self, _: u64) -> Self {
+        loading
+    }
+
     /// Leases have no number of their own.
     fn revision(&self) -> u64 {
         0
     }
-
-    fn loaded_to(&mut self, _: u64) {}
 
     fn replay(&mut self, payload: &[u8], touched: &mut BTreeSet<ServerName>) -> Result<(), ReplayFault> {
         for batch in &stored::decode_leases(payload)? {

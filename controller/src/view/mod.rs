@@ -86,6 +86,8 @@ pub trait View: Debug + Clone + Default + Send + Sync + 'static {
     type Frame: Send + 'static;
     /// What a series of frames may have changed.
     type Touched: Debug + Default + Send + 'static;
+    /// A view that is being put together from rows.
+    type Loading: Default + Send;
 
     /// Every row; in the same order for the same content.
     fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_>;
@@ -93,11 +95,11 @@ pub trait View: Debug + Clone + Default + Send + Sync + 'static {
     ///
     /// # Errors
     /// If it is none.
-    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable>;
+    fn load(loading: &mut Self::Loading, key: &[u8], value: &[u8]) -> Result<(), Unreadable>;
+    /// The view of all rows that were taken in, and of what [`View::revision`] was.
+    fn loaded(loading: Self::Loading, revision: u64) -> Self;
     /// The number that is kept besides the rows.
     fn revision(&self) -> u64;
-    /// Says what [`View::revision`] was, after all rows.
-    fn loaded_to(&mut self, revision: u64);
     /// Carries out the payload of the next frame, and notes what it touched.
     ///
     /// # Errors

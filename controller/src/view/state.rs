@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use freehold_core::state::Loading;
 use freehold_core::{Change, Record, RecordKey, Revision, State};
 use freehold_proto::convert::stored::{self, Unreadable};
 use imbl::ordmap::DiffItem;
@@ -14,6 +15,7 @@ impl View for State {
     const PART: Part = Part::State;
     type Frame = Durable;
     type Touched = BTreeSet<RecordKey>;
+    type Loading = Loading;
 
     fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_> {
         let records = self.records().map(|record| (record_key(&record.key()), stored::encode_record(&record)));
@@ -23,33 +25,33 @@ impl View for State {
         Box::new(records.chain(requests))
     }
 
-    fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
+    fn load(loading: &mut Loading, key: &[u8], value: &[u8]) -> Result<(), Unreadable> {
         match key.first() {
             Some(b'r') => {
                 let record = stored::decode_record(value)?;
                 if record_key(&record.key()) != key {
                     return Err(bad("record", "it is under another record's name"));
                 }
-                self.load(record);
+                loading.record(record);
             }
             Some(b'q') => {
                 let (principal, id, request) = stored::decode_request(value)?;
                 if request_key(&principal, &id) != key {
                     return Err(bad("request", "it is under another request's name"));
                 }
-                self.remember(principal, id, request);
+                loading.request(principal, id, request);
             }
             _ => return Err(bad("key", "no row of the state has such a key")),
         }
         Ok(())
     }
 
-    fn revision(&self) -> u64 {
-        State::revision(self).0
+    fn loaded(loading: Loading, revision: u64) -> Self {
+        loading.done(Revision(revision))
     }
 
-    fn loaded_to(&mut self, revision: u64) {
-        State::loaded_to(self, Revision(revision));
+    fn revision(&self) -> u64 {
+        State::revision(self).0
     }
 
     fn replay(&mut self, payload: &[u8], touched: &mut BTreeSet<RecordKey>) -> Result<(), ReplayFault> {

@@ -1,6 +1,6 @@
 //! The addresses of a network in order: each used one as a row, each gap between them as one.
 
-use super::look::{AddressView, look, unusable};
+use super::look::{AddressView, look_in, unusable};
 use crate::lease::LeaseBook;
 use crate::model::{Exclusion, Prefix, Scope};
 use crate::name::AddressName;
@@ -32,7 +32,7 @@ impl Row {
 }
 
 /// The addresses of `network` in `range`, in order. Begins anywhere, and takes each row, at the cost of a tree's depth.
-pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, range: &AddressRange) -> Rows<'a> {
+pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Arc<Prefix>, range: &AddressRange) -> Rows<'a> {
     let (cidr, space) = (&network.name.cidr, &network.name.space);
     let scope = state.scope_of_network(&network.name);
     let leased = scope.map_or(AddressSet::none(), |scope| book.leased(scope.subnet_id, cidr.family()));
@@ -49,6 +49,7 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, rang
         state,
         book,
         network,
+        scope,
         used: Union::of([state.taken(space, cidr.family()), leased]),
         apart,
         exclusions: scope.map_or(&[], |scope: &Arc<Scope>| &scope.exclusions),
@@ -62,7 +63,8 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Prefix, rang
 pub struct Rows<'a> {
     state: &'a State,
     book: &'a LeaseBook,
-    network: &'a Prefix,
+    network: &'a Arc<Prefix>,
+    scope: Option<&'a Arc<Scope>>,
     used: Union<'a, 2>,
     /// What no host can have, and where somebody answers of whom nothing is known; ascending.
     apart: Vec<u128>,
@@ -80,7 +82,7 @@ impl Iterator for Rows<'_> {
         let known = self.next_known(first).unwrap_or(u128::MAX);
         let (row, last) = if known == first && (self.used.contains(first) || self.apart.contains(&first)) {
             let name = AddressName { space: self.network.name.space.clone(), address: self.address(first) };
-            (Row::Address(Box::new(look(self.state, self.book, &name))), first)
+            (Row::Address(Box::new(look_in(self.state, self.book, Some(self.network), self.scope, name))), first)
         } else {
             self.gap(first, known)
         };

@@ -145,16 +145,26 @@ pub struct AddressView {
 /// What is known of `name`. Of several reasons the firmer one decides: what somebody decided about the address itself, then
 /// what a server says of it, then what is said of many.
 pub fn look(state: &State, book: &LeaseBook, name: &AddressName) -> AddressView {
-    let network = state.network_at(&name.space, name.address);
-    let scope = state.scope_at(&name.space, name.address);
-    let mut reasons: Vec<Why> = state.assignment(name).map(Why::Assigned).into_iter().collect();
+    let (network, scope) = (state.network_at(&name.space, name.address), state.scope_at(&name.space, name.address));
+    look_in(state, book, network, scope, name.clone())
+}
+
+/// The same of a name whose network and scope are known.
+pub(super) fn look_in(
+    state: &State,
+    book: &LeaseBook,
+    network: Option<&Arc<Prefix>>,
+    scope: Option<&Arc<Scope>>,
+    name: AddressName,
+) -> AddressView {
+    let mut reasons: Vec<Why> = state.assignment(&name).map(Why::Assigned).into_iter().collect();
     if let Some(scope) = scope {
         let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
         reasons.extend(state.reservation(&reserved).cloned().map(Why::Reserved));
         let leases = book.leases_on(scope.subnet_id, name.address);
         reasons.extend(leases.map(|(server, lease)| Why::Leased { server: server.clone(), lease: Arc::clone(lease) }));
     }
-    reasons.extend(state.sighting(name).cloned().map(Why::Answers));
+    reasons.extend(state.sighting(&name).cloned().map(Why::Answers));
     if let Some(scope) = scope {
         let exclusion = scope.exclusions.iter().find(|exclusion| exclusion.range.contains(name.address));
         reasons.extend(exclusion.map(|found| Why::Excluded { scope: scope.name.clone(), exclusion: found.clone() }));
@@ -164,12 +174,12 @@ pub fn look(state: &State, book: &LeaseBook, name: &AddressName) -> AddressView 
         None => reasons.push(Why::Unplanned),
     }
     AddressView {
-        name: name.clone(),
         state: reasons.first().map_or(AddressState::Available, Why::state),
         reasons,
         network: network.cloned(),
         scope: scope.cloned(),
         in_pool: scope.is_some_and(|scope| scope.leases(name.address)),
+        name,
     }
 }
 

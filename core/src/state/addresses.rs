@@ -71,6 +71,13 @@ impl<T: ForClient> Found<T> {
         }
     }
 
+    fn of(records: &[T]) -> Self {
+        Self {
+            by_client: sorted::full(records.iter().filter(|record| record.client().is_some()).cloned()),
+            by_host_name: sorted::full(records.iter().filter(|record| record.host_name().is_some()).cloned()),
+        }
+    }
+
     pub(super) fn take(&mut self, record: &T) {
         if record.client().is_some() {
             self.by_client.remove(&Sorted(record.clone()));
@@ -237,6 +244,28 @@ impl Addresses {
             plane.held.insert(to_number(*address));
         }
         plane.assigned.insert(Sorted(packed));
+    }
+
+    /// Puts so many in at once, where there are none yet; no address twice.
+    pub(super) fn fill(&mut self, mut assigned: Vec<Packed>) {
+        self.assignments = assigned.len();
+        self.found = Found::of(&assigned);
+        self.by_end = sorted::full(assigned.iter().filter(|packed| packed.keys().end.is_some()).cloned());
+        assigned.sort_unstable_by(ForClient::cmp_name);
+        let same_plane = |one: &Packed, other: &Packed| {
+            one.keys().space == other.keys().space && family(one.address()) == family(other.address())
+        };
+        for of_plane in assigned.chunk_by(same_plane) {
+            let AddressName { space, address } = of_plane[0].name();
+            let plane = &mut self.planes.entry(space).or_default()[side(family(address))];
+            for packed in of_plane {
+                plane.taken.insert(to_number(packed.address()));
+                if packed.is_hold() {
+                    plane.held.insert(to_number(packed.address()));
+                }
+            }
+            plane.assigned = sorted::full(of_plane.iter().cloned());
+        }
     }
 
     pub(super) fn take(&mut self, assignment: &Assignment) {

@@ -68,6 +68,10 @@ impl Packed {
         phase(self.reader().byte())
     }
 
+    pub(super) fn is_hold(&self) -> bool {
+        self.reader().byte() & IS_HOLD != 0
+    }
+
     /// What it is sorted by.
     pub(super) fn keys(&self) -> Keys<'_> {
         self.reader().keys().1
@@ -117,7 +121,7 @@ impl Packed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Keys<'a> {
     pub(super) address: IpAddr,
-    space: &'a [u8],
+    pub(super) space: &'a [u8],
     /// The kind of client and its bytes.
     pub(super) client: Option<(u8, &'a [u8])>,
     pub(super) host_name: Option<&'a [u8]>,

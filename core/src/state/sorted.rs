@@ -70,6 +70,21 @@ impl<O: Order> Comparable<Sorted<O>> for Before<'_, O> {
     }
 }
 
+/// The set of these records, of which none is there twice, in nodes as full as may be.
+///
+/// A full node is split in halves. So those that come in order leave every node half empty, and if of each two the first come in order, then
+/// the seconds, these fill what those left.
+pub(super) fn full<O: Order>(records: impl Iterator<Item = O::Record>) -> OrdSet<Sorted<O>> {
+    let mut records: Vec<_> = records.map(Sorted::<O>).collect();
+    records.sort_unstable();
+    let (firsts, seconds) = (records.iter().step_by(2), records.iter().skip(1).step_by(2));
+    let mut set = OrdSet::new();
+    for record in firsts.chain(seconds) {
+        set.insert(record.clone());
+    }
+    set
+}
+
 /// The records of `set` from `place` on, in its order.
 pub(super) fn from<'a, O: Order>(
     set: &'a OrdSet<Sorted<O>>,

@@ -16,6 +16,7 @@ use freehold_core::desired::desired;
 use freehold_core::model::{Management, ScopeStatus, SubnetId};
 use freehold_core::name::{ScopeName, ServerName};
 use freehold_core::net::{AddressRange, family, to_number};
+use freehold_core::state::Loading;
 use freehold_core::{Reason, RecordKey, State, Timestamp, check, decide};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -244,13 +245,12 @@ fn comes_back(history: &History) {
     }
     assert_eq!(replayed, history.state);
 
-    let mut loaded = State::default();
-    history.state.records().for_each(|record| loaded.load(record));
+    let mut loading = Loading::default();
+    history.state.records().for_each(|record| loading.record(record));
     for ((principal, id), request) in history.state.requests() {
-        loaded.remember(principal.clone(), id.clone(), request.clone());
+        loading.request(principal.clone(), id.clone(), request.clone());
     }
-    loaded.loaded_to(history.state.revision());
-    assert_eq!(loaded, history.state);
+    assert_eq!(loading.done(history.state.revision()), history.state);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use freehold_core::change::{Actor, Entry, Outcome, Record, RequestMark};
 use freehold_core::labels::Labels;
 use freehold_core::model::{Space, Stamp};
-use freehold_core::state::REQUEST_SECONDS;
+use freehold_core::state::{Loading, REQUEST_SECONDS};
 use freehold_core::text::Text;
 use freehold_core::{Change, Reason, Revision, State, Timestamp};
 use std::sync::Arc;
@@ -65,9 +65,5 @@ fn an_id_that_is_used_again_is_remembered_from_then_on() {
     apply(&mut state, REQUEST_SECONDS + 500, None, nothing());
     assert_eq!(state.request("operators/alice", "x").map(|request| request.revision), Some(Revision(2)));
     apply(&mut state, REQUEST_SECONDS + 1001, None, nothing());
-    assert_eq!(state, {
-        let mut empty = State::default();
-        empty.loaded_to(Revision(4));
-        empty
-    });
+    assert_eq!(state, Loading::default().done(Revision(4)));
 }

@@ -105,15 +105,20 @@ pub(super) async fn alone(controller: &Loopback, used: u32) -> Result<Figures> {
         if place == flat {
             fill::flat_to(&channel, used, percent).await?;
         }
-        let took = timed(controller, std::slice::from_ref(&channel), 1, 0..ALONE, move |channel, number| async move {
-            let (name, wait) = claim(&channel, next(place.to_owned(), number, random)).await?;
-            release(channel, name).await?;
-            Ok(wait)
+        let took = timed(controller, std::slice::from_ref(&channel), 1, 0..ALONE, move |channel, number| {
+            and_release(channel, place, number, random)
         })
         .await?;
         figures.extend(took.figures(names));
     }
     Ok(figures)
+}
+
+/// How many milliseconds claiming a free address of a network takes; it is given back.
+pub(super) async fn and_release(channel: Channel, network: &str, number: u64, random: bool) -> Result<f64> {
+    let (name, wait) = claim(&channel, next(network.to_owned(), number, random)).await?;
+    release(channel, name).await?;
+    Ok(wait)
 }
 
 /// Asks for one free address as a claim with hardware address and host name.

@@ -66,8 +66,9 @@ pub(super) fn host_name(space: &str, number: u32) -> String {
     format!("{space}-{number:07}.example.net")
 }
 
-/// How long after something large the memory is looked at: the controller gives free memory back every ten seconds.
-const SETTLE: Duration = Duration::from_secs(15);
+/// How long after something large the memory is looked at: the controller closes a store that was not used for ten seconds, and gives
+/// free memory back every ten.
+const SETTLE: Duration = Duration::from_secs(40);
 
 /// Makes the tree. How much memory the controller takes meanwhile, in MiB: a while after filling, and after another start.
 pub(super) async fn tree(controller: &mut Loopback, used: u32) -> Result<Vec<(&'static str, u64)>> {
@@ -78,20 +79,20 @@ pub(super) async fn tree(controller: &mut Loopback, used: u32) -> Result<Vec<(&'
     }
     let channel = controller.channel().await?;
     space(&channel, "tree", &networks).await?;
-    figures.push(("rss_10000_networks_mib", resident_mib(controller).await?));
+    figures.push(("rss_10000_networks_mib", resident_mib(controller, SETTLE).await?));
     let some = used * 3 / 10;
     let begun = Instant::now();
     claims(&channel, 0, "tree", 0..some, |n| in_tree(n, used).into()).await?;
-    figures.push(("rss_3_tenths_used_filled_mib", resident_mib(controller).await?));
+    figures.push(("rss_3_tenths_used_filled_mib", resident_mib(controller, SETTLE).await?));
     controller.stop()?;
     controller.start(START_LIMIT)?;
-    figures.push(("rss_3_tenths_used_restarted_mib", resident_mib(controller).await?));
+    figures.push(("rss_3_tenths_used_restarted_mib", resident_mib(controller, SETTLE).await?));
     claims(&controller.channel().await?, 0, "tree", some..used, |n| in_tree(n, used).into()).await?;
-    figures.push(("rss_all_used_filled_mib", resident_mib(controller).await?));
+    figures.push(("rss_all_used_filled_mib", resident_mib(controller, SETTLE).await?));
     figures.push(("tree_filled_s", begun.elapsed().as_secs()));
     controller.stop()?;
     controller.start(START_LIMIT)?;
-    figures.push(("rss_all_used_restarted_mib", resident_mib(controller).await?));
+    figures.push(("rss_all_used_restarted_mib", resident_mib(controller, SETTLE).await?));
     Ok(figures)
 }
 
@@ -168,8 +169,9 @@ pub(super) async fn claims(
     Ok(())
 }
 
+/// Memory of the controller that lies in RAM, in MiB, when it has had time to settle.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size in MiB is small and not negative")]
-async fn resident_mib(controller: &Loopback) -> Result<u64> {
-    tokio::time::sleep(SETTLE).await;
+pub(super) async fn resident_mib(controller: &Loopback, settle: Duration) -> Result<u64> {
+    tokio::time::sleep(settle).await;
     Ok(meter::mib(meter::resident_bytes(controller.pid()?)?).round() as u64)
 }

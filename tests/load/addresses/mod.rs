@@ -6,6 +6,7 @@
 mod calls;
 mod claim;
 mod fill;
+pub(crate) mod large;
 mod read;
 
 use anyhow::{Result, ensure};

@@ -71,7 +71,7 @@ async fn get(channel: Channel, name: String) -> Result<f64> {
     Ok(wait)
 }
 
-async fn list(channel: Channel, parent: &str, from: String) -> Result<f64> {
+pub(super) async fn list(channel: Channel, parent: &str, from: String) -> Result<f64> {
     let mut client = AddressServiceClient::new(channel);
     let request = ListAddressesRequest { parent: parent.to_owned(), page_size: ROWS, from, ..Default::default() };
     let begun = Instant::now();
@@ -81,7 +81,7 @@ async fn list(channel: Channel, parent: &str, from: String) -> Result<f64> {
     Ok(wait)
 }
 
-async fn find(channel: Channel, query: String) -> Result<f64> {
+pub(super) async fn find(channel: Channel, query: String) -> Result<f64> {
     let mut client = SearchServiceClient::new(channel);
     let begun = Instant::now();
     let found = client.search(SearchRequest { query: query.clone(), ..SearchRequest::default() }).await?.into_inner();
