@@ -11,6 +11,7 @@ use crate::net::{Family, family, to_number};
 use crate::occupied::AddressSet;
 use crate::time::Timestamp;
 use imbl::{OrdMap, OrdSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -247,24 +248,29 @@ impl Addresses {
     }
 
     /// Puts so many in at once, where there are none yet; no address twice.
-    pub(super) fn fill(&mut self, mut assigned: Vec<Packed>) {
+    pub(super) fn fill(&mut self, assigned: Vec<Packed>) {
         self.assignments = assigned.len();
         self.found = Found::of(&assigned);
         self.by_end = sorted::full(assigned.iter().filter(|packed| packed.keys().end.is_some()).cloned());
-        assigned.sort_unstable_by(ForClient::cmp_name);
-        let same_plane = |one: &Packed, other: &Packed| {
-            one.keys().space == other.keys().space && family(one.address()) == family(other.address())
-        };
-        for of_plane in assigned.chunk_by(same_plane) {
-            let AddressName { space, address } = of_plane[0].name();
+        let mut of_planes: BTreeMap<Vec<u8>, [Vec<Packed>; 2]> = BTreeMap::new();
+        for packed in assigned {
+            let (space, side) = (packed.keys().space, side(family(packed.address())));
+            if let Some(of_space) = of_planes.get_mut(space) {
+                of_space[side].push(packed);
+            } else {
+                of_planes.entry(space.to_vec()).or_default()[side].push(packed);
+            }
+        }
+        for assigned in of_planes.into_values().flatten() {
+            let Some(AddressName { space, address }) = assigned.first().map(Packed::name) else { continue };
             let plane = &mut self.planes.entry(space).or_default()[side(family(address))];
-            for packed in of_plane {
+            for packed in &assigned {
                 plane.taken.insert(to_number(packed.address()));
                 if packed.is_hold() {
                     plane.held.insert(to_number(packed.address()));
                 }
             }
-            plane.assigned = sorted::full(of_plane.iter().cloned());
+            plane.assigned = sorted::full(assigned.into_iter());
         }
     }
 

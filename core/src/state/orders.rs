@@ -46,6 +46,14 @@ impl ForClient for Arc<Reservation> {
     }
 }
 
+/// The first sixteen bytes as a number.
+fn first_bytes(bytes: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    let length = bytes.len().min(16);
+    first[..length].copy_from_slice(&bytes[..length]);
+    u128::from_be_bytes(first)
+}
+
 /// Assignments of one space and family, by address.
 pub(super) struct ByAddress;
 
@@ -55,6 +63,10 @@ impl Order for ByAddress {
 
     fn order(one: &Packed, other: &Packed) -> Ordering {
         one.address().cmp(&other.address())
+    }
+
+    fn beginning(record: &Packed) -> u128 {
+        to_number(record.address())
     }
 
     fn order_place(place: &u128, record: &Packed) -> Ordering {
@@ -73,6 +85,10 @@ impl<T: ForClient> Order for ByClient<T> {
         one.client().cmp(&other.client()).then_with(|| one.cmp_name(other))
     }
 
+    fn beginning(record: &T) -> u128 {
+        record.client().map_or(0, |(kind, bytes)| u128::from(kind) << 120 | first_bytes(bytes) >> 8)
+    }
+
     fn order_place(place: &(u8, &[u8]), record: &T) -> Ordering {
         Some(*place).cmp(&record.client()).then(Ordering::Less)
     }
@@ -87,6 +103,10 @@ impl<T: ForClient> Order for ByHostName<T> {
 
     fn order(one: &T, other: &T) -> Ordering {
         one.host_name().cmp(&other.host_name()).then_with(|| one.cmp_name(other))
+    }
+
+    fn beginning(record: &T) -> u128 {
+        record.host_name().map_or(0, first_bytes)
     }
 
     fn order_place(place: &&str, record: &T) -> Ordering {
@@ -104,6 +124,10 @@ impl Order for ByEnd {
     fn order(one: &Packed, other: &Packed) -> Ordering {
         let (one, other) = (one.keys(), other.keys());
         one.end.cmp(&other.end).then_with(|| one.cmp_name(&other))
+    }
+
+    fn beginning(record: &Packed) -> u128 {
+        record.keys().end.map_or(0, |end| u128::from(end.0.abs_diff(i64::MIN)))
     }
 
     fn order_place((end, name): &Self::Place<'_>, record: &Packed) -> Ordering {

@@ -290,6 +290,8 @@ mod tests {
     use super::*;
     use crate::client::HardwareAddress;
     use crate::labels::Tag;
+    use crate::state::orders::{ByAddress, ByClient, ByEnd, ByHostName};
+    use crate::state::sorted::Order;
     use proptest::collection::vec;
     use proptest::option;
     use proptest::prelude::*;
@@ -369,6 +371,40 @@ mod tests {
             let (ours, theirs) = (Packed::new(&one), Packed::new(&other));
             prop_assert_eq!(ours.keys().cmp_name(&theirs.keys()), one.name.cmp(&other.name));
             prop_assert_eq!(ours.keys().cmp_to(&other.name), one.name.cmp(&other.name));
+        }
+    }
+
+    /// One of those that are hard to tell apart.
+    fn alike() -> impl Strategy<Value = Packed> {
+        let one = (
+            any_assignment(),
+            prop_oneof![any::<IpAddr>(), any::<u8>().prop_map(|last| Ipv4Addr::new(10, 0, 0, last).into())],
+            option::of((0..3_u8, vec(0..2_u8, 3..=20))),
+            option::of("[ab]{1,2}|aaaaaaaaaaaaaaa[ab]{0,3}"),
+            option::of(prop_oneof![any::<i64>(), -1..2_i64]),
+        );
+        one.prop_map(|(any, address, client, host_name, end)| {
+            let client = client.map(|(kind, bytes)| ClientIdentity::from_parts(kind, &bytes).unwrap());
+            let host_name = host_name.map(|name| HostName::parse(&name).unwrap());
+            let name = AddressName { address, ..any.name };
+            let kind = AssignmentKind::Claim { expires: end.map(Timestamp) };
+            Packed::new(&Assignment { name, kind, client, host_name, ..any })
+        })
+    }
+
+    fn begins_so<O: Order<Record = Packed>>(one: &Packed, other: &Packed) -> bool {
+        let beginning = O::beginning(one).cmp(&O::beginning(other));
+        beginning.is_eq() || beginning == O::order(one, other)
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_begins_as_it_goes_on(one in alike(), other in alike()) {
+            prop_assert!(begins_so::<ByClient<Packed>>(&one, &other));
+            prop_assert!(begins_so::<ByHostName<Packed>>(&one, &other));
+            prop_assert!(begins_so::<ByEnd>(&one, &other));
+            let same_family = one.address().is_ipv4() == other.address().is_ipv4();
+            prop_assert!(!same_family || begins_so::<ByAddress>(&one, &other));
         }
     }
 

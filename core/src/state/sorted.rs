@@ -17,7 +17,10 @@ pub(super) trait Order {
     /// The order; no two records of a set are equal in it.
     fn order(one: &Self::Record, other: &Self::Record) -> Ordering;
 
-    /// The same of a place, which is never equal to a record: it lies before the first that it is there for.
+    /// A number that begins the order: of two records with different ones the smaller comes first.
+    fn beginning(record: &Self::Record) -> u128;
+
+    /// The order of a place and a record, which is never equal to a record: it lies before the first that it is there for.
     fn order_place(place: &Self::Place<'_>, record: &Self::Record) -> Ordering;
 }
 
@@ -75,11 +78,12 @@ impl<O: Order> Comparable<Sorted<O>> for Before<'_, O> {
 /// A full node is split in halves. So those that come in order leave every node half empty, and if of each two the first come in order, then
 /// the seconds, these fill what those left.
 pub(super) fn full<O: Order>(records: impl Iterator<Item = O::Record>) -> OrdSet<Sorted<O>> {
-    let mut records: Vec<_> = records.map(Sorted::<O>).collect();
+    // Hardly any two need be looked at again, in memory that is far away, if their beginnings are at hand.
+    let mut records: Vec<_> = records.map(|record| (O::beginning(&record), Sorted::<O>(record))).collect();
     records.sort_unstable();
     let (firsts, seconds) = (records.iter().step_by(2), records.iter().skip(1).step_by(2));
     let mut set = OrdSet::new();
-    for record in firsts.chain(seconds) {
+    for (_, record) in firsts.chain(seconds) {
         set.insert(record.clone());
     }
     set
