@@ -193,7 +193,7 @@ impl World {
             entries.push(Arc::new(entry));
         }
         let at = append(&mut self.ledgers[0], &encode_frame(&entries))?;
-        Ok(Durable { seq: at.seq, hash: at.hash, entries: entries.into(), state: Arc::new(self.state.clone()) })
+        Ok(Durable::new(at.seq, at.hash, entries.into(), Arc::new(self.state.clone())))
     }
 
     /// Gives so many reservations back, from a place on.

@@ -11,6 +11,7 @@
 //! that holds only what is durable: nobody ever sees what a crash could take back. A failed append ends the
 //! engine for good, and the process with it; the ledger says on the next start what became of it.
 
+mod behind;
 mod call;
 mod history;
 mod rights;
@@ -23,6 +24,7 @@ pub use history::{Entries, HistoryError};
 
 use crate::ledger::{Hash, History, Identity, Ledger};
 use arc_swap::ArcSwap;
+use behind::{Behind, OnItsWay};
 use freehold_core::change::Actor;
 use freehold_core::refusal::Reason;
 use freehold_core::{Change, Entry, Refusal, Revision, State, Timestamp, decide};
@@ -50,6 +52,26 @@ pub struct Durable {
     pub entries: Arc<[Arc<Entry>]>,
     /// The state right after it.
     pub state: Arc<State>,
+    /// Counts the entries as long as they are held here.
+    _on_its_way: Option<Arc<OnItsWay>>,
+}
+
+impl Durable {
+    /// A frame that nobody waits for.
+    pub fn new(seq: u64, hash: Hash, entries: Arc<[Arc<Entry>]>, state: Arc<State>) -> Self {
+        Self { seq, hash, entries, state, _on_its_way: None }
+    }
+
+    /// How many changes it has.
+    pub fn changes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.changes().len()).sum()
+    }
+
+    /// The same frame, on its way.
+    fn sent(self, behind: &Behind) -> Self {
+        let on_its_way = behind.send(self.changes());
+        Self { _on_its_way: Some(Arc::new(on_its_way)), ..self }
+    }
 }
 
 /// A handle on the engine; copies are the same engine.

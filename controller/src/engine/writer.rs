@@ -1,5 +1,6 @@
 //! The writer thread: the only place where state changes.
 
+use super::behind::Behind;
 use super::call::{Call, CommitError, Committed};
 use super::rights::Rights;
 use super::{Durable, Shared};
@@ -49,6 +50,7 @@ pub(super) struct Writer {
     ledger: Box<dyn Ledger>,
     shared: Arc<Shared>,
     views: mpsc::Sender<Durable>,
+    behind: Behind,
     state: State,
     last_time: Timestamp,
 }
@@ -70,7 +72,7 @@ impl Frame {
 impl Writer {
     pub(super) fn new(ledger: Box<dyn Ledger>, shared: Arc<Shared>, views: mpsc::Sender<Durable>) -> Self {
         let state = State::clone(&shared.state.load());
-        Self { ledger, shared, views, state, last_time: Timestamp::default() }
+        Self { ledger, shared, views, behind: Behind::default(), state, last_time: Timestamp::default() }
     }
 
     /// Works until every handle is gone, or the ledger fails.
@@ -218,7 +220,7 @@ impl Writer {
             self.shared.recent.store(Arc::new(recent));
             self.shared.revisions.send_replace(state.revision());
             let (seq, hash) = self.shared.history.head();
-            let durable = Durable { seq, hash, entries, state: Arc::clone(&state) };
+            let durable = Durable::new(seq, hash, entries, Arc::clone(&state)).sent(&self.behind);
             if self.views.blocking_send(durable).is_err() {
                 // Views can be rebuilt from the ledger at any time; the controller goes on without them.
                 error!("the view of the ledger has ended; it will be rebuilt at the next start");

@@ -12,10 +12,8 @@ use super::{Store, Unusable};
 use crate::checkpoint::Checkpoints;
 use crate::view::{Digest, Point, RowChange, View};
 
-/// Frames that are written as one batch at most.
-const FRAMES_MAX: usize = 4096;
-/// Rows that a new store is filled with at a time.
-const FILL_ROWS: usize = 10_000;
+/// Frames with so many changes are written together.
+const CHANGES_AT_ONCE: usize = 10_000;
 
 /// What the store already has of a view.
 #[derive(Debug)]
@@ -98,12 +96,12 @@ fn keep<V: View>(
     checkpoints.note(writer.view.as_ref(), writer.at);
     while let Some(frame) = frames.blocking_recv() {
         let mut touched = V::Touched::default();
+        let mut weight = V::weight(&frame);
         let (mut at, mut view) = V::follow(frame, &mut touched);
-        for _ in 1..FRAMES_MAX {
-            match frames.try_recv() {
-                Ok(frame) => (at, view) = V::follow(frame, &mut touched),
-                Err(_) => break,
-            }
+        while weight < CHANGES_AT_ONCE {
+            let Ok(frame) = frames.try_recv() else { break };
+            weight += V::weight(&frame).max(1);
+            (at, view) = V::follow(frame, &mut touched);
         }
         writer.write(view, at, touched)?;
         checkpoints.note(writer.view.as_ref(), at);
@@ -129,19 +127,19 @@ impl<V: View> Writer<V> {
         let (mut touched, mut newest) = (V::Touched::default(), None);
         let mut rows = view.rows().peekable();
         while rows.peek().is_some() {
-            let mut batch = sled::Batch::default();
-            for (key, value) in rows.by_ref().take(FILL_ROWS) {
+            let mut part = Vec::new();
+            for (key, value) in rows.by_ref().take(CHANGES_AT_ONCE) {
                 meta.digest.add(&key, &value);
                 meta.rows += 1;
-                batch.insert(key, value);
+                part.push((key, Some(value)));
             }
-            store.apply(batch, FILL_ROWS)?;
+            store.write(part)?;
             while let Ok(frame) = frames.try_recv() {
                 newest = Some(V::follow(frame, &mut touched));
             }
         }
         drop(rows);
-        store.tree.with(|db| Ok(db.insert(meta::key(V::PART), meta.encode())?))?;
+        store.write(vec![(meta::key(V::PART), Some(meta.encode()))])?;
         let mut writer = Self { store, view, at, meta: Some(meta) };
         if let Some((at, view)) = newest {
             writer.write(view, at, touched)?;
@@ -149,29 +147,23 @@ impl<V: View> Writer<V> {
         Ok(writer)
     }
 
-    /// Brings the tree to `view`, in one batch.
+    /// Brings the tree to `view`.
     fn write(&mut self, view: Arc<V>, at: Point, touched: V::Touched) -> Result<(), Unusable> {
         let mut meta = self.meta.map_or_else(|| self.store.meta(V::PART), Ok)?;
-        let mut batch = sled::Batch::default();
-        let changes = V::changes(&self.view, &view, touched);
-        let rows = changes.len();
-        for RowChange { key, before, after } in changes {
+        let mut rows = Vec::new();
+        for RowChange { key, before, after } in V::changes(&self.view, &view, touched) {
             if let Some(before) = before {
                 meta.digest.remove(&key, &before);
                 meta.rows -= 1;
             }
-            match after {
-                Some(after) => {
-                    meta.digest.add(&key, &after);
-                    meta.rows += 1;
-                    batch.insert(key, after);
-                }
-                None => batch.remove(key),
+            if let Some(after) = &after {
+                meta.digest.add(&key, after);
+                meta.rows += 1;
             }
+            rows.push((key, after));
         }
         (meta.at, meta.revision) = (at, view.revision());
-        batch.insert(meta::key(V::PART), meta.encode());
         (self.view, self.at, self.meta) = (view, at, Some(meta));
-        self.store.apply(batch, rows)
+        self.store.replace(V::PART, rows, &meta)
     }
 }

@@ -52,6 +52,14 @@ const ROWS_AN_EPOCH: usize = 8;
 /// Epochs after the smallest batch. Garbage is free to go two epochs after it was made.
 const EPOCHS_LEAST: usize = 4;
 
+/// Rows that are still written all of them or none.
+const ROWS_TOGETHER: usize = 16_384;
+/// Rows of a batch, where there are more.
+const ROWS_OF_A_BATCH: usize = 1_000;
+
+/// A row's key, and its new value if it is to be there.
+type RowWrite = (Vec<u8>, Option<Vec<u8>>);
+
 /// How often it is looked whether anybody uses the tree.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -135,14 +143,46 @@ impl Store {
         Ok(Self { tree: Arc::new(Tree::open(path.to_owned())?), identity })
     }
 
-    /// Writes a batch of so many rows, all of them or none.
+    /// Changes a part's rows, and what it says of itself.
+    ///
+    /// sled pins one epoch for a batch, however large, and keeps until its end what each row replaced (8 KB a row); it takes the rows in no order, so that many need
+    /// each page again and again. So many rows are written as batches in order, and while that goes on the part says nothing of itself: a crash then leaves it unusable, and it
+    /// is made anew from a checkpoint and the ledger.
+    fn replace(&self, part: Part, mut rows: Vec<RowWrite>, meta: &Meta) -> Result<(), Unusable> {
+        if rows.len() > ROWS_TOGETHER {
+            self.write(vec![(meta::key(part), None)])?;
+            self.write(std::mem::take(&mut rows))?;
+        }
+        rows.push((meta::key(part), Some(meta.encode())));
+        self.write_batch(rows)
+    }
+
+    /// Writes rows, but not together.
+    fn write(&self, mut rows: Vec<RowWrite>) -> Result<(), Unusable> {
+        rows.sort_unstable();
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            self.write_batch(rows.by_ref().take(ROWS_OF_A_BATCH).collect())?;
+        }
+        Ok(())
+    }
+
+    /// Writes rows, all of them or none.
     ///
     /// What a write replaces is garbage of `crossbeam_epoch`, which collects a little of it whenever a thread pins an
     /// epoch. sled pins one for a whole batch, however large: left to itself it keeps the pages of all batches there ever
     /// were (measured: 1.2 KB a row). So the epochs that the rows would have had are made up for here.
-    fn apply(&self, batch: sled::Batch, rows: usize) -> Result<(), Unusable> {
+    fn write_batch(&self, rows: Vec<RowWrite>) -> Result<(), Unusable> {
+        let epochs = EPOCHS_LEAST + rows.len() / ROWS_AN_EPOCH;
+        let mut batch = sled::Batch::default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
         self.tree.with(|db| Ok(db.apply_batch(batch)?))?;
-        for _ in 0..EPOCHS_LEAST + rows / ROWS_AN_EPOCH {
+        for _ in 0..epochs {
             crossbeam_epoch::pin().flush();
         }
         Ok(())

@@ -115,6 +115,30 @@ fn a_row_that_is_lost_added_or_changed_is_noticed() {
     }
 }
 
+/// An import writes as many rows as there are at once.
+#[test]
+fn many_rows_are_written_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let (history, lease_history, _) = filled(&path);
+    let store = Store::open(&path, IDENTITY, &*history, &*lease_history).unwrap().store;
+    let before = store.meta(Part::State).unwrap();
+    let row = |n: usize| (format!("rmany{n:06}").into_bytes(), b"a row".to_vec());
+    let rows: Vec<_> = (0..ROWS_TOGETHER + 1).rev().map(row).collect();
+    let mut meta = before;
+    for (key, value) in &rows {
+        meta.digest.add(key, value);
+        meta.rows += 1;
+    }
+    store.replace(Part::State, rows.iter().cloned().map(|(key, value)| (key, Some(value))).collect(), &meta).unwrap();
+    assert_eq!(store.meta(Part::State).unwrap(), meta);
+    let count = store.tree.with(|db| Ok(db.scan_prefix(b"rmany").filter_map(Result::ok).count())).unwrap();
+    assert_eq!(count, rows.len());
+    store.replace(Part::State, rows.into_iter().map(|(key, _)| (key, None)).collect(), &before).unwrap();
+    drop(store);
+    Store::open(&path, IDENTITY, &*history, &*lease_history).unwrap();
+}
+
 /// sled's threads keep its file for a while after the last handle is gone.
 #[test]
 fn a_store_that_is_being_let_go_of_is_waited_for() {
@@ -146,9 +170,7 @@ fn a_store_that_rests_is_opened_again_for_the_next_row() {
             assert!(Instant::now() < until, "the tree is open although nobody uses it");
             std::thread::sleep(Duration::from_millis(5));
         }
-        let mut batch = sled::Batch::default();
-        batch.insert(&[b'z', round], b"a row of no view");
-        store.apply(batch, 1).unwrap();
+        store.write(vec![(vec![b'z', round], Some(b"a row of no view".to_vec()))]).unwrap();
         store.tree.close_if_idle().unwrap();
         assert!(!is_closed(), "it was used just now");
         store.tree.close().unwrap();
@@ -179,11 +201,8 @@ fn rows_that_are_written_again_and_again_cost_no_more_memory() {
     let store = Store::create(&folder.path().join("store"), IDENTITY).unwrap();
     let mut at_first = 0;
     for round in 0..160_u32 {
-        let mut batch = sled::Batch::default();
-        for row in 0..ROWS {
-            batch.insert(&row.to_be_bytes(), [round.to_be_bytes(); 40].concat());
-        }
-        store.apply(batch, ROWS as usize).unwrap();
+        let rows = (0..ROWS).map(|row| (row.to_be_bytes().to_vec(), Some([round.to_be_bytes(); 40].concat())));
+        store.write_batch(rows.collect()).unwrap();
         if round == 20 {
             at_first = resident();
         }

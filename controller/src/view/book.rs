@@ -71,6 +71,10 @@ impl View for LeaseBook {
         Ok(())
     }
 
+    fn weight(frame: &DurableLeases) -> usize {
+        frame.batches.iter().map(|batch| batch.events.len()).sum()
+    }
+
     fn follow(frame: DurableLeases, touched: &mut BTreeSet<ServerName>) -> (Point, Arc<Self>) {
         touched.extend(frame.batches.iter().map(|batch| batch.server.clone()));
         (Point { seq: frame.seq, hash: frame.hash }, frame.book)

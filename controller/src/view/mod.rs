@@ -105,6 +105,8 @@ pub trait View: Debug + Clone + Default + Send + Sync + 'static {
     /// # Errors
     /// If it does not read, or does not follow.
     fn replay(&mut self, payload: &[u8], touched: &mut Self::Touched) -> Result<(), ReplayFault>;
+    /// How many rows a published frame changes, at a guess.
+    fn weight(frame: &Self::Frame) -> usize;
     /// Where a published frame is, and the view right after it; notes what it touched.
     fn follow(frame: Self::Frame, touched: &mut Self::Touched) -> (Point, Arc<Self>);
     /// The rows that are different `after` what was `touched`.

@@ -66,6 +66,10 @@ impl View for State {
         Ok(())
     }
 
+    fn weight(frame: &Durable) -> usize {
+        frame.changes()
+    }
+
     fn follow(frame: Durable, touched: &mut BTreeSet<RecordKey>) -> (Point, Arc<Self>) {
         touched.extend(frame.entries.iter().flat_map(|entry| entry.changes().iter().map(Change::key)));
         (Point { seq: frame.seq, hash: frame.hash }, frame.state)

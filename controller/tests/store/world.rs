@@ -159,7 +159,7 @@ impl World {
         let at = append(&mut self.ledgers.as_mut().unwrap().0, &encode_frame(&entries));
         if let Some(followers) = &self.followers {
             let state = Arc::new(self.state.clone());
-            let durable = Durable { seq: at.seq, hash: at.hash, entries: entries.into(), state };
+            let durable = Durable::new(at.seq, at.hash, entries.into(), state);
             followers.state.0.blocking_send(durable).unwrap();
         }
     }
