@@ -2,21 +2,28 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use freehold_agent::driver::kea::apply::{Failpoint, Kea};
 use freehold_agent::driver::kea::control::{ConfigText, ControlSocket};
 use serde_json::{Value, json};
 
-/// The names that this process gave, so that tests of several processes do not meet.
-fn unique(name: &str) -> String {
-    format!("fh{}{}", std::process::id(), &name[..name.len().min(4)])
+use crate::generation::Generation;
+
+/// A name for a network namespace that no other test of this or another process has; with one more letter an interface's would still fit.
+fn unique() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("fh{}n{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub(crate) struct KeaHost {
+    generation: Generation,
+    server: PathBuf,
     folder: tempfile::TempDir,
     namespace: String,
     config_file: PathBuf,
@@ -26,7 +33,7 @@ pub(crate) struct KeaHost {
 
 impl KeaHost {
     /// A running Kea with `own` besides what it needs, or `None` where that cannot be had.
-    pub(crate) async fn start(name: &str, own: Value) -> Option<Self> {
+    pub(crate) async fn start(generation: Generation, name: &str, own: Value) -> Option<Self> {
         let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
         let has = |program: &str| {
             Command::new("sh")
@@ -34,27 +41,29 @@ impl KeaHost {
                 .output()
                 .is_ok_and(|out| out.status.success())
         };
-        if !root || !has("kea-dhcp4") || !has("ip") || !has("udhcpc") {
-            eprintln!("SKIPPED {name}: needs root, ip, kea-dhcp4 (package kea-dhcp4-server) and udhcpc");
+        let Some(server) = generation.server().filter(|_| root && has("ip") && has("udhcpc")) else {
+            eprintln!("SKIPPED {name}: needs root, ip, udhcpc and {generation:?}, which `cargo verify` fetches");
             return None;
-        }
+        };
         let folder = tempfile::tempdir().unwrap();
-        let namespace = unique(name);
+        // What Kea 2.6 asks of a folder with a control socket in it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o750)).unwrap();
+        let namespace = unique();
         let (config_file, lease_file) = (folder.path().join("kea-dhcp4.conf"), folder.path().join("leases.csv"));
         let mut dhcp4 = json!({
             "interfaces-config": {"interfaces": ["srv"], "dhcp-socket-type": "raw"},
             "control-socket": {"socket-type": "unix", "socket-name": folder.path().join("socket")},
             "lease-database": {"type": "memfile", "persist": true, "lfc-interval": 0},
             "hooks-libraries": [
-                {"library": "/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_lease_cmds.so"},
-                {"library": "/usr/lib/x86_64-linux-gnu/kea/hooks/libdhcp_stat_cmds.so"},
+                {"library": generation.hooks().join("libdhcp_lease_cmds.so")},
+                {"library": generation.hooks().join("libdhcp_stat_cmds.so")},
             ],
             "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
         });
         dhcp4.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         dhcp4["lease-database"]["name"] = json!(lease_file);
         fs::write(&config_file, format!("// A comment.\n{{\"Dhcp4\": {dhcp4} /* another */ }}\n")).unwrap();
-        let mut host = Self { folder, namespace, config_file, lease_file, process: None };
+        let mut host = Self { generation, server, folder, namespace, config_file, lease_file, process: None };
         host.build_network();
         host.start_kea().await;
         Some(host)
@@ -144,6 +153,28 @@ impl KeaHost {
         answered
     }
 
+    /// Option 43 as a client is told it, in hexadecimal.
+    pub(crate) async fn vendor_options(&self) -> String {
+        let (script, told) = (self.folder.path().join("script"), self.folder.path().join("told"));
+        let text = format!("#!/bin/sh\n[ \"$1\" = bound ] && printf %s \"$opt43\" > {}\nexit 0\n", told.display());
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let namespace = self.client_namespace();
+        let udhcpc = ["udhcpc", "-i", "cli", "-n", "-q", "-f", "-t", "3", "-T", "2", "-O", "43", "-s"];
+        let status = tokio::process::Command::new("ip")
+            .args(["netns", "exec", &namespace])
+            .args(udhcpc)
+            .arg(&script)
+            .stderr(Stdio::null())
+            .status()
+            .await
+            .unwrap();
+        assert!(status.success(), "no lease");
+        let options = fs::read_to_string(&told).unwrap();
+        fs::remove_file(told).unwrap();
+        options
+    }
+
     /// perfdhcp's clients get `count` leases, `rate` a second; its own report at the end.
     pub(crate) async fn lease(&self, count: u32, rate: u32) -> String {
         let (namespace, count, rate) = (self.client_namespace(), count.to_string(), rate.to_string());
@@ -177,10 +208,11 @@ impl KeaHost {
     async fn start_kea(&mut self) {
         let log = fs::File::create(self.folder.path().join("out")).unwrap();
         let child = Command::new("ip")
-            .args(["netns", "exec", &self.namespace, "kea-dhcp4", "-c"])
+            .args(["netns", "exec", &self.namespace])
+            .arg(&self.server)
+            .arg("-c")
             .arg(&self.config_file)
-            .env("KEA_PIDFILE_DIR", self.folder.path())
-            .env("KEA_LOCKFILE_DIR", self.folder.path())
+            .envs(self.generation.environment(self.folder.path()))
             .stderr(log.try_clone().unwrap())
             .stdout(log)
             .spawn()

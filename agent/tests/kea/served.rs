@@ -101,13 +101,19 @@ pub(crate) fn every_option() -> Vec<DhcpOption> {
         "a, \"b\" \\c é",
         "0a00ff",
         "010203040401aa",
+        // A route to 10.1.0.0/16 (RFC 3442).
+        "100a010a4d0001",
     ];
     for number in 2..255 {
         let Ok(code) = OptionCode::new(number) else { continue };
         if code.name().is_none() && ![121, 150, 224, 252].contains(&number) {
             continue;
         }
-        let first = if number == 43 { 10 } else { 0 };
+        let first = match number {
+            43 => 10,
+            121 => 11,
+            _ => 0,
+        };
         let fitting = texts[first..].iter().find(|text| {
             let value = OptionValue::from_text(code, text);
             value.is_ok_and(|value| options.add(code, value).is_ok())

@@ -8,6 +8,7 @@
 //!
 //! `verify` walks the table in [`steps`] with the [`runner`]; a new check is a new row there.
 
+mod debian;
 mod demo;
 mod packages;
 mod runner;

@@ -35,6 +35,8 @@ pub(crate) enum Package {
     Pip,
     /// curl, for what browsers send.
     Curl,
+    /// Tells a program where its libraries are.
+    Patchelf,
 }
 
 impl Package {
@@ -49,6 +51,7 @@ impl Package {
             Self::Npm => "npm",
             Self::Pip => "python3-pip",
             Self::Curl => "curl",
+            Self::Patchelf => "patchelf",
         }
     }
 
@@ -64,6 +67,7 @@ impl Package {
             Self::Npm => &["npm", "node"],
             Self::Pip => &["python3", "pip3"],
             Self::Curl => &["curl"],
+            Self::Patchelf => &["patchelf"],
         }
     }
 

@@ -1,7 +1,7 @@
 //! Everything that must pass, one row a step, in the order it runs: the cheap ones first.
 
 use crate::packages::Package::{self, *};
-use crate::tools::{BUF, GRPCIO, Tool};
+use crate::tools::{BUF, GRPCIO, KEA_2_6, KEA_3_0, Tool};
 
 /// One thing that must pass.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(crate) enum Build {
 }
 
 /// What a lab uses: real servers, real clients, network namespaces.
-pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables];
+pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables, Patchelf];
 
 /// The table.
 pub(crate) const STEPS: &[Step] = &[
@@ -80,7 +80,7 @@ pub(crate) const STEPS: &[Step] = &[
         commands: &[&["cargo", "test", "--workspace", "--exclude", "freehold-tests"]],
         long: &[],
         packages: LAB,
-        tools: &[],
+        tools: &[KEA_2_6, KEA_3_0],
         build: Build::Needs,
     },
     Step {

@@ -1,9 +1,12 @@
-//! Programs that come from a language's own registry, fetched into `target/tools`, never installed for the whole machine.
+//! Programs that come from a language's own registry, or from another release of Debian, fetched into `target/tools`, never installed
+//! for the whole machine.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+
+use crate::debian;
 
 /// Packages of a registry, each at one version.
 #[derive(Debug)]
@@ -24,7 +27,39 @@ enum Registry {
     Npm,
     /// Python's.
     Pypi,
+    /// Debian's, of these releases, the last one preferred.
+    Debian {
+        suites: &'static [&'static str],
+        /// Programs to be run, from the tool's own folder.
+        programs: &'static [&'static str],
+        /// What their own libraries' names begin with.
+        libraries: &'static str,
+    },
 }
+
+/// What of Kea the tests run.
+const KEA: &[&str] = &["kea-dhcp4-server", "kea-dhcp6-server"];
+const KEA_PROGRAMS: &[&str] = &["usr/sbin/kea-dhcp4", "usr/sbin/kea-dhcp6", "usr/sbin/kea-lfc"];
+
+/// Kea 2.6, Debian 13's. Debian 12's own is 2.2.
+pub(crate) const KEA_2_6: Tool = Tool {
+    registry: Registry::Debian { suites: &["trixie"], programs: KEA_PROGRAMS, libraries: "libkea-" },
+    packages: KEA,
+    folder: "target/tools/kea-2.6",
+    program: "target/tools/kea-2.6/usr/sbin/kea-dhcp4",
+};
+
+/// Kea 3.0, with the hooks that 2.6 does not have.
+pub(crate) const KEA_3_0: Tool = Tool {
+    registry: Registry::Debian {
+        suites: &["trixie", "trixie-backports"],
+        programs: KEA_PROGRAMS,
+        libraries: "libkea-",
+    },
+    packages: KEA,
+    folder: "target/tools/kea-3.0",
+    program: "target/tools/kea-3.0/usr/sbin/kea-dhcp4",
+};
 
 /// buf: lints the .proto files, and is a gRPC client nobody here wrote.
 pub(crate) const BUF: Tool = Tool {
@@ -63,6 +98,11 @@ impl Tool {
         let mut fetch = match self.registry {
             Registry::Npm => command("npm", &["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]),
             Registry::Pypi => command("python3", &["-m", "pip", "install", "--quiet", "--target"]),
+            Registry::Debian { suites, programs, libraries } => {
+                debian::unpack(&part, suites, self.packages)?;
+                debian::settle(&part, &folder, programs, libraries)?;
+                return fs::rename(part, folder);
+            }
         };
         let status = fetch.arg(&part).args(self.packages).current_dir(root).stdout(io::stderr()).status()?;
         if !status.success() {

@@ -29,6 +29,7 @@ use super::persist;
 use super::plan::{Fault, Plan, plan};
 use super::probe::{Listening, ProbeError};
 use super::readback::ReadBack;
+use super::render::VENDOR_SPACE;
 use crate::files::FileError;
 
 /// How long a lease file clean-up is waited for before an apply (3–9 s at 100–200k leases).
@@ -164,7 +165,7 @@ pub struct Kea {
 impl Kea {
     /// What Kea runs now.
     pub async fn running(&self) -> Result<Config, ControlError> {
-        Ok(Config::new(self.socket.running_config().await?))
+        Ok(Config::uncovered(self.socket.running_config().await?, || persist::written(&self.config_file)))
     }
 
     /// Where Kea listens now.
@@ -191,6 +192,12 @@ impl Kea {
                 return Ok(Outcome::Rejected { faults, message });
             }
         };
+        if let Some(place) = running.untold().first() {
+            let message = format!(
+                "Kea has vendor options at {place} that it does not show and its file does not say, so any change would lose them: write option 43 there as sub-options (space {VENDOR_SPACE:?}), or let the file say what runs"
+            );
+            return Ok(Outcome::Rejected { faults: Vec::new(), message });
+        }
         if let Some(clean_up) = self.clean_up_under_way().await {
             return Ok(Outcome::Busy { message: clean_up });
         }

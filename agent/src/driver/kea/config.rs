@@ -7,6 +7,7 @@ use freehold_core::model::ForeignSubnet;
 use freehold_core::net::Cidr;
 use serde_json::Value;
 
+use super::hidden;
 use super::readback::{ReadBack, read_back};
 use super::render::MARK;
 
@@ -17,6 +18,8 @@ pub struct Config {
     foreign: Value,
     /// Freehold's subnets, by id.
     ours: Vec<Value>,
+    /// Where options of others are whose values nobody tells.
+    untold: Vec<String>,
 }
 
 impl Config {
@@ -29,13 +32,27 @@ impl Config {
             networks.into_iter().flatten().for_each(|network| take_marked(network, &mut ours));
         }
         ours.sort_by_key(|subnet| subnet["id"].as_u64());
-        Self { foreign, ours }
+        Self { foreign, ours, untold: Vec::new() }
+    }
+
+    /// Takes apart what runs, with the options that Kea does not show as Kea's file, `written`, says them.
+    pub fn uncovered(running: Value, written: impl FnOnce() -> Option<Value>) -> Self {
+        let mut config = Self::new(running);
+        if !hidden::uncover(&mut config.foreign, None).is_empty() {
+            config.untold = hidden::uncover(&mut config.foreign, written().as_ref());
+        }
+        config
+    }
+
+    /// Where options of others are whose values Kea does not show and its file does not say: whoever sets this configuration loses them.
+    pub fn untold(&self) -> &[String] {
+        &self.untold
     }
 
     /// The same configuration with `ours` as Freehold's part.
     #[must_use]
     pub fn with(&self, ours: Vec<Value>) -> Self {
-        Self { foreign: self.foreign.clone(), ours }
+        Self { foreign: self.foreign.clone(), ours, untold: self.untold.clone() }
     }
 
     /// Freehold's subnets.

@@ -5,7 +5,7 @@
 //! Talking to it: [`control`] is the socket, [`lookup`] what can be asked.
 //!
 //! Configuring it, in the order of an apply ([`mod@apply`] is the sequence, and [`intent`] what a crash leaves of it):
-//! - [`config`] takes what runs apart into Freehold's part and the rest
+//! - [`config`] takes what runs apart into Freehold's part and the rest; [`hidden`] adds what Kea does not show
 //! - [`mod@plan`] makes the next configuration of a bundle, [`render`] each subnet of it
 //! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
 //! - [`readback`] tells from what runs which bundle it is
@@ -23,6 +23,7 @@ pub mod config;
 pub mod control;
 pub mod discover;
 pub mod follow;
+pub mod hidden;
 pub mod intent;
 pub mod leases;
 pub mod locate;

@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 
 use freehold_core::bundle::Bundle;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::config::Config;
@@ -34,12 +35,17 @@ pub fn persist(config_file: &Path, config: &Config) -> Result<(), FileError> {
 
 /// Whether the file starts Kea with `bundle` as Freehold's part. A file that cannot be read as a configuration does not.
 pub fn serves(config_file: &Path, bundle: &Bundle) -> bool {
+    written(config_file).is_some_and(|config| Config::new(config).read_back().bundle == *bundle)
+}
+
+/// What the file says, if it can be read as a configuration.
+pub fn written(config_file: &Path) -> Option<Value> {
     let read = |path: &Path| match files::read(path) {
         Ok(Some(content)) => String::from_utf8(content).map_err(io::Error::other),
         Ok(None) => Err(io::ErrorKind::NotFound.into()),
         Err(error) => Err(io::Error::other(error)),
     };
-    source::parse(config_file, &read).is_ok_and(|source| Config::new(source.config).read_back().bundle == *bundle)
+    source::parse(config_file, &read).ok().map(|source| source.config)
 }
 
 fn content(config: &Config) -> Vec<u8> {

@@ -16,7 +16,7 @@ use freehold_proto::sync::{PoolRange, ReservationResource, ScopeResource, reserv
 use prost::Message;
 use serde_json::{Map, Value};
 
-use super::render::{self, MARK};
+use super::render::{self, MARK, VENDOR_OPTIONS, VENDOR_SPACE};
 
 /// Freehold's part of a running configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,9 +81,16 @@ fn scope(subnet: &Value, dhcp4: &Value) -> Result<ScopeResource, String> {
     let mut pools = array(&subnet["pools"]).map(pool).collect::<Result<Vec<_>, _>>()?;
     pools.sort_by_key(AddressRange::start);
     let mut options = Options::default();
-    for found in array(&subnet["option-data"]) {
-        let (code, value) = option(found)?;
+    let (vendor, listed): (Vec<_>, Vec<_>) =
+        array(&subnet["option-data"]).partition(|found| found["space"] == VENDOR_SPACE);
+    let mut vendor = vendor_options(&vendor)?;
+    for found in listed {
+        let is_vendor = found["code"] == VENDOR_OPTIONS;
+        let (code, value) = option(found, if is_vendor { vendor.take() } else { None })?;
         options.add(code, value).map_err(|refusal| refusal.to_string())?;
+    }
+    if vendor.is_some() {
+        return Err("sub-options of option 43, which itself is not there".to_owned());
     }
     let scope = ScopeResource {
         id: text(&mark["scope"]).to_owned(),
@@ -138,7 +145,27 @@ fn pool(pool: &Value) -> Result<AddressRange, String> {
     parsed.filter(|range| range.start().is_ipv4()).ok_or_else(|| format!("pool is {range:?}"))
 }
 
-fn option(option: &Value) -> Result<(OptionCode, OptionValue), String> {
+/// The bytes of option 43 that its sub-options make, if there are any.
+fn vendor_options(parts: &[&Value]) -> Result<Option<String>, String> {
+    let mut data = String::new();
+    let mut parts = parts.to_vec();
+    parts.sort_by_key(|part| part["code"].as_u64());
+    for part in &parts {
+        let code =
+            part["code"].as_u64().and_then(|code| u8::try_from(code).ok()).ok_or("a sub-option without a code")?;
+        let at_code = |what: String| format!("option 43, sub-option {code}: {what}");
+        only(part, &Value::Null, &["code", "csv-format", "data", "name", "space"], |_, _| false).map_err(at_code)?;
+        let value = text(&part["data"]);
+        let length = bytes(value).and_then(|bytes| u8::try_from(bytes.len()).ok());
+        let length = length.filter(|_| part["csv-format"] == Value::Bool(false));
+        let length = length.ok_or_else(|| at_code(format!("data is {value:?}")))?;
+        data.push_str(&format!("{code:02X}{length:02X}{value}"));
+    }
+    Ok((!parts.is_empty()).then_some(data))
+}
+
+/// An option; of vendor options Kea 2.2 shows the bytes that `parts` make, later ones none.
+fn option(option: &Value, parts: Option<String>) -> Result<(OptionCode, OptionValue), String> {
     let code = option["code"].as_u64().and_then(|code| u32::try_from(code).ok()).ok_or("an option without a code")?;
     let at_code = |what: String| format!("option {code}: {what}");
     only(option, &Value::Null, &["code", "csv-format", "data", "name", "space"], |_, _| false).map_err(at_code)?;
@@ -146,7 +173,13 @@ fn option(option: &Value) -> Result<(OptionCode, OptionValue), String> {
         return Err(at_code(format!("space is {}", option["space"])));
     }
     let known = OptionCode::new(code).map_err(|refusal| at_code(refusal.to_string()))?;
-    let data = text(&option["data"]);
+    let data = match (text(&option["data"]), &parts) {
+        ("", Some(parts)) => parts,
+        (data, Some(parts)) if !data.eq_ignore_ascii_case(parts) => {
+            return Err(at_code(format!("data is {data:?} where its sub-options make {parts:?}")));
+        }
+        (data, _) => data,
+    };
     let readable = !matches!(known.shape(), Shape::Text | Shape::Bytes);
     if option["csv-format"] != Value::Bool(readable) {
         return Err(at_code(format!("csv-format is {}", option["csv-format"])));
@@ -248,7 +281,9 @@ mod tests {
             pool["option-data"] = json!([]);
         }
         for option in shown["option-data"].as_array_mut().unwrap() {
-            option["space"] = json!("dhcp4");
+            if option["space"].is_null() {
+                option["space"] = json!("dhcp4");
+            }
             option["always-send"] = json!(false);
         }
         shown["option-data"].as_array_mut().unwrap().reverse();

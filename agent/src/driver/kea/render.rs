@@ -56,12 +56,11 @@ pub fn scope(scope: &ScopeResource) -> Result<Value, Unfit> {
         Ok(json!({"pool": parsed.to_string()}))
     });
     subnet.insert("pools".to_owned(), Value::Array(pools.collect::<Result<_, _>>()?));
-    let options = scope
-        .options
-        .iter()
-        .enumerate()
-        .map(|(at, given)| option(given).map_err(|what| unfit(&format!("options[{at}]"), what)));
-    subnet.insert("option-data".to_owned(), Value::Array(options.collect::<Result<_, _>>()?));
+    let mut options = Vec::new();
+    for (at, given) in scope.options.iter().enumerate() {
+        options.extend(option(given).map_err(|what| unfit(&format!("options[{at}]"), what))?);
+    }
+    subnet.insert("option-data".to_owned(), Value::Array(options));
     subnet.insert("user-context".to_owned(), json!({MARK: mark}));
     Ok(Value::Object(subnet))
 }
@@ -102,10 +101,11 @@ pub fn reservation(reservation: &ReservationResource) -> Result<Value, Unfit> {
     Ok(Value::Object(host))
 }
 
-fn option(option: &DhcpOption) -> Result<Value, String> {
+/// The members of `option-data` for an option: one, or for vendor options one more for each sub-option.
+fn option(option: &DhcpOption) -> Result<Vec<Value>, String> {
     let code = OptionCode::new(option.code).map_err(|refusal| refusal.to_string())?;
-    let readable = |data: String| json!({"code": code.number(), "csv-format": true, "data": data});
-    let bytes = |bytes: &[u8]| json!({"code": code.number(), "csv-format": false, "data": hexadecimal(bytes, "").to_uppercase()});
+    let readable = |data: String| vec![json!({"code": code.number(), "csv-format": true, "data": data})];
+    let bytes = |bytes: &[u8]| vec![json!({"code": code.number(), "csv-format": false, "data": upper(bytes)})];
     Ok(match option.value.as_ref().ok_or("no value")? {
         OptionValue::Addresses(list) => readable(list.items.join(",")),
         OptionValue::Names(list) => readable(list.items.join(",")),
@@ -113,29 +113,40 @@ fn option(option: &DhcpOption) -> Result<Value, String> {
         OptionValue::Signed(number) => readable(number.to_string()),
         OptionValue::Flag(flag) => readable(flag.to_string()),
         OptionValue::Text(text) => bytes(text.as_bytes()),
-        OptionValue::Bytes(value) if option.code == VENDOR_OPTIONS && !is_encapsulated(value) => {
-            return Err(
-                "option 43 must be made of sub-options (code, length, bytes): Kea drops the rest without a word"
-                    .to_owned(),
-            );
+        OptionValue::Bytes(value) if option.code == VENDOR_OPTIONS => {
+            let parts = sub_options(value).ok_or(
+                "option 43 must be made of sub-options (code, length, bytes) by ascending codes: that is how Kea sends them, and it drops the rest without a word",
+            )?;
+            let part = |(code, value): (u8, &[u8])| json!({"code": code, "space": VENDOR_SPACE, "csv-format": false, "data": upper(value)});
+            bytes(&[]).into_iter().chain(parts.into_iter().map(part)).collect()
         }
         OptionValue::Bytes(value) => bytes(value),
     })
 }
 
-/// Vendor specific information (RFC 2132 §8.4), the one option that Kea takes apart unasked.
-const VENDOR_OPTIONS: u32 = 43;
+/// Vendor specific information (RFC 2132 §8.4), the one option that Kea takes apart unasked. From 2.6 on it does not show what it was given as bytes, so each
+/// sub-option is written by itself.
+pub(super) const VENDOR_OPTIONS: u32 = 43;
+/// The space of its sub-options.
+pub(super) const VENDOR_SPACE: &str = "vendor-encapsulated-options-space";
 
-/// Whether `bytes` are sub-options and nothing else.
-fn is_encapsulated(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
+/// The sub-options that `bytes` are made of; `None` if they are something else, or not by ascending codes.
+fn sub_options(bytes: &[u8]) -> Option<Vec<(u8, &[u8])>> {
+    let (mut rest, mut parts) = (bytes, Vec::new());
     while let [code, length, after @ ..] = rest {
-        match after.get(usize::from(*length)..) {
-            Some(next) if !matches!(code, 0 | 255) => rest = next,
-            _ => return false,
+        let (value, next) = after.split_at_checked(usize::from(*length))?;
+        let is_next = parts.last().is_none_or(|(last, _)| last < code);
+        if matches!(code, 0 | 255) || !is_next {
+            return None;
         }
+        parts.push((*code, value));
+        rest = next;
     }
-    rest.is_empty()
+    rest.is_empty().then_some(parts)
+}
+
+fn upper(bytes: &[u8]) -> String {
+    hexadecimal(bytes, "").to_uppercase()
 }
 
 /// Bytes in lower case hexadecimal with `separator` between them.
@@ -157,13 +168,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vendor_options_that_kea_would_cut_short_are_refused() {
-        let check = |value: &[u8], whole: bool| assert_eq!(is_encapsulated(value), whole, "{value:02x?}");
-        check(&[1, 4, 192, 168, 0, 1], true);
-        check(&[1, 0, 2, 1, 9], true);
-        check(&[1, 2, 3], false);
-        check(&[0, 2, 1, 1], false);
-        check(&[1, 1, 9, 255], false);
-        check(&[255, 0], false);
+    fn vendor_options_that_kea_would_cut_short_or_reorder_are_refused() {
+        let check = |value: &[u8], parts: Option<&[(u8, &[u8])]>| assert_eq!(sub_options(value).as_deref(), parts);
+        check(&[1, 4, 192, 168, 0, 1], Some(&[(1, &[192, 168, 0, 1])]));
+        check(&[1, 0, 2, 1, 9], Some(&[(1, &[]), (2, &[9])]));
+        check(&[2, 1, 9, 1, 0], None);
+        check(&[1, 1, 9, 1, 1, 8], None);
+        check(&[1, 2, 3], None);
+        check(&[0, 2, 1, 1], None);
+        check(&[1, 1, 9, 255], None);
+        check(&[255, 0], None);
     }
 }
