@@ -269,7 +269,7 @@ impl Follow {
         look.bad.iter().for_each(|row| warn!(%row, "a line of the lease file does not read; its lease may be unknown"));
         if !look.rows.is_empty() {
             let observed = clock::wall();
-            let events: Vec<_> = look.rows.iter().map(|row| known.learn(row, observed)).collect();
+            let events: Vec<_> = look.rows.iter().filter_map(|row| known.learn(row, observed)).collect();
             self.append(&events, follower.position())?;
         }
         Ok(look.more)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use freehold_core::bundle::Digest;
+use freehold_core::bundle::{Bundle, Digest};
 use freehold_core::model::ForeignSubnet;
 use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 
 use super::{KEA4, ServerFolder};
 use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery};
-
+use crate::driver::kea::bridge::Bridge;
 use crate::driver::kea::config::Config;
 use crate::driver::kea::control::{ControlError, ControlSocket};
 use crate::driver::kea::discover::{self, FoundKea, LeaseStore};
@@ -96,6 +96,8 @@ struct Seen {
     loaded: Option<Loaded>,
     looked: Option<Instant>,
     observed: Option<Digest>,
+    /// Freehold's part of what it runs.
+    bundle: Option<Bundle>,
     difference: String,
     foreign: Vec<ForeignSubnet>,
     version: String,
@@ -113,7 +115,7 @@ impl Keeper {
         self.end_what_was_cut_short(&kea, &stop).await;
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut not_before = Instant::now();
+        let (mut not_before, mut bridge) = (Instant::now(), Bridge::default());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -126,11 +128,17 @@ impl Keeper {
                 }
                 wish = self.wishes.recv() => {
                     let Some(wish) = wish else { return };
+                    if let Some(runs) = &seen.bundle {
+                        bridge.keep(&kea.socket, runs, &wish.bundle).await;
+                    }
                     tokio::time::sleep_until(not_before.into()).await;
                     let (outcome, took) = self.apply(&kea, &wish).await;
                     not_before = Instant::now() + (took * 10).min(PAUSE_MAX);
                     seen.looked = None;
                     self.look(&kea, &mut seen).await;
+                    if let Some(runs) = &seen.bundle {
+                        bridge.keep(&kea.socket, runs, &wish.bundle).await;
+                    }
                     let outcome = Said::Outcome(wish.server, outcome);
                     if self.says.send(outcome).await.is_err() || self.say_facts(&seen).await.is_err() {
                         return;
@@ -203,7 +211,7 @@ impl Keeper {
     async fn look(&self, kea: &Kea, seen: &mut Seen) -> bool {
         let Ok(status) = kea.socket.status().await else {
             let was = std::mem::take(&mut seen.running);
-            (seen.observed, seen.loaded) = (None, None);
+            (seen.observed, seen.bundle, seen.loaded) = (None, None, None);
             if was {
                 warn!("Kea does not answer on its control socket");
             }
@@ -337,6 +345,7 @@ impl Seen {
         let lines: Vec<_> =
             read_back.strange.iter().map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
         self.difference = lines.join("\n");
+        self.bundle = Some(read_back.bundle);
         self.foreign = config.foreign_subnets();
     }
 }

@@ -14,7 +14,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use freehold_agent::driver::kea::apply::{Failpoint, Outcome, Recovery, Step};
+use freehold_agent::driver::kea::bridge::Bridge;
 use freehold_agent::driver::kea::follow::{Follower, Watch, start};
+use freehold_agent::driver::kea::leases::seen;
+use freehold_core::Timestamp;
 use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use generation::{Generation, on_each_kea};
 use host::KeaHost;
@@ -98,6 +101,31 @@ async fn every_option_there_is_comes_back_as_it_was_sent(generation: Generation)
     let outcome = kea.apply(&wanted).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     assert_eq!(kea.running().await.unwrap().read_back().strange, []);
+}
+
+/// Before its configuration says so.
+async fn what_leaves_the_pools_is_leased_to_nobody_at_once(generation: Generation) {
+    let Some(host) = KeaHost::start(generation, "bridge", json!({})).await else { return };
+    let kea = host.kea();
+    let with = |pools: &[(&str, &str)]| bundle([scope("a", 1, "10.77.0.0/16", pools, 600)]);
+    let (one, none) = (with(&[("10.77.1.0", "10.77.1.0")]), with(&[]));
+    assert!(matches!(kea.apply(&one).await.unwrap(), Outcome::Applied { .. }));
+    let mut bridge = Bridge::default();
+    bridge.keep(&kea.socket, &one, &none).await;
+    assert_eq!(host.ask(2).await, 0, "a client got an address that was to be kept");
+    let watch = Watch::begin(host.lease_file()).unwrap();
+    let (snapshot, _) = start(host.lease_file(), watch.creations()).unwrap().unwrap();
+    assert_eq!(snapshot.leases.values().filter_map(|row| seen(row, Timestamp(0))).count(), 0, "it was taken for a lease");
+    // The hold was given back before it was applied.
+    bridge.keep(&kea.socket, &one, &one).await;
+    assert_eq!(host.ask(1).await, 1);
+    // What a client has stays his, whoever wants the address, and whoever does not want it any more.
+    let leased = kea.socket.lease_page(None, 10).await.unwrap();
+    for wanted in [&none, &one] {
+        bridge.keep(&kea.socket, &one, wanted).await;
+        assert_eq!(kea.socket.lease_page(None, 10).await.unwrap(), leased);
+    }
+    assert!(!leased[0].hw_address.is_empty() && leased[0].state == 0, "{leased:?}");
 }
 
 /// From 2.6 on Kea sends them and does not show them.

@@ -11,6 +11,7 @@ use std::net::Ipv4Addr;
 use freehold_core::Timestamp;
 use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState as CoreState};
 
+use super::bridge::is_placeholder;
 use super::memfile::{LeaseRow, LeaseState};
 
 /// What is remembered of each address.
@@ -32,17 +33,22 @@ impl KnownLeases {
         Self(leases.iter().map(|(address, row)| (*address, known(row))).collect())
     }
 
-    /// Learns a row, and says what it means.
-    pub fn learn(&mut self, row: &LeaseRow, observed: Timestamp) -> LeaseEvent {
+    /// Learns a row, and says what it means; a placeholder of Freehold's means nothing.
+    pub fn learn(&mut self, row: &LeaseRow, observed: Timestamp) -> Option<LeaseEvent> {
+        if is_placeholder(row.user_context.as_ref()) {
+            return None;
+        }
         let before =
             if row.valid_seconds == 0 { self.0.remove(&row.address) } else { self.0.insert(row.address, known(row)) };
-        LeaseEvent { kind: kind(row, before), lease: lease(row), observed, folded: 0 }
+        Some(LeaseEvent { kind: kind(row, before), lease: lease(row), observed, folded: 0 })
     }
 }
 
-/// A lease of a snapshot as an event, or nothing if it is over.
+/// A lease of a snapshot as an event, or nothing if it is over or a placeholder.
 pub fn seen(row: &LeaseRow, observed: Timestamp) -> Option<LeaseEvent> {
-    let there = matches!(row.state, LeaseState::Assigned | LeaseState::Declined) && row.valid_seconds > 0;
+    let there = matches!(row.state, LeaseState::Assigned | LeaseState::Declined)
+        && row.valid_seconds > 0
+        && !is_placeholder(row.user_context.as_ref());
     there.then(|| LeaseEvent { kind: LeaseEventKind::Seen, lease: lease(row), observed, folded: 0 })
 }
 
@@ -137,9 +143,23 @@ mod tests {
             (row(3, 2400, 600, Released), Kind::Released),
             (row(3, 2410, 600, Assigned), Kind::Granted),
         ] {
-            let event = known.learn(&row, NOW);
+            let event = known.learn(&row, NOW).unwrap();
             assert_eq!(event, LeaseEvent { kind: expected, lease: lease(&row), observed: NOW, folded: 0 }, "{row:?}");
         }
+    }
+
+    #[test]
+    fn a_placeholder_is_nobodys_lease() {
+        let context = serde_json::json!({"freehold": {"hold": true}}).as_object().cloned();
+        let mut known = KnownLeases::default();
+        for valid_seconds in [600, 0] {
+            let placeholder =
+                LeaseRow { user_context: context.clone(), ..row(0, 1000, valid_seconds, LeaseState::Declined) };
+            assert_eq!((known.learn(&placeholder, NOW), seen(&placeholder, NOW)), (None, None));
+        }
+        // Whoever comes then has a lease of his own.
+        let event = known.learn(&row(1, 1001, 600, LeaseState::Assigned), NOW).unwrap();
+        assert_eq!(event.kind, LeaseEventKind::Granted);
     }
 
     #[test]
@@ -152,6 +172,6 @@ mod tests {
         );
         assert_eq!(seen(&row(1, 1000, 600, LeaseState::Reclaimed), NOW), None);
         let mut known = KnownLeases::of(&BTreeMap::from([(granted.address, granted)]));
-        assert_eq!(known.learn(&row(1, 1100, 600, LeaseState::Assigned), NOW).kind, LeaseEventKind::Renewed);
+        assert_eq!(known.learn(&row(1, 1100, 600, LeaseState::Assigned), NOW).unwrap().kind, LeaseEventKind::Renewed);
     }
 }

@@ -14,11 +14,12 @@
 //!
 //! Hearing of its leases: [`follow`] reads the lease file ([`memfile`]) as it grows, [`leases`] says what a row means.
 //!
-//! `host_cmds`, `subnet_cmds` and holds by `lease_cmds` are not used yet: every change is one `config-set`, which Kea 2.2 and 2.6 have
-//! nothing else for.
+//! Every change is one `config-set`, which Kea 2.2 and 2.6 have nothing else for; until its turn comes [`bridge`] keeps Kea from leasing
+//! what is held or claimed. `host_cmds` and `subnet_cmds` are not used yet.
 
 pub mod apply;
 pub mod blame;
+pub mod bridge;
 pub mod config;
 pub mod control;
 pub mod discover;
