@@ -5,16 +5,19 @@ use anyhow::{Context, Result, bail, ensure};
 use freehold_lab::client::probe::Answer;
 use freehold_lab::link::colons;
 use freehold_lab::{Agent, Branch, Client, Controller, Kea, Site};
+use freehold_proto::v1::address_service_client::AddressServiceClient;
 use freehold_proto::v1::lease_service_client::LeaseServiceClient;
 use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
 use freehold_proto::v1::server::Management;
 use freehold_proto::v1::server_service_client::ServerServiceClient;
 use freehold_proto::v1::{
-    AddressRange, CreatePrefixRequest, CreateScopeRequest, LeaseTimes, Prefix, Scope, Server, UpdateScopeRequest,
-    UpdateServerRequest, WaitAppliedRequest, WatchLeasesRequest, WatchLeasesResponse, prefix, scope,
+    AddressPurpose, AddressRange, AllocateAddressesRequest, CreatePrefixRequest, CreateScopeRequest, LeaseTimes,
+    Prefix, Scope, Server, UpdateScopeRequest, UpdateServerRequest, WaitAppliedRequest, WatchLeasesRequest,
+    WatchLeasesResponse, prefix, scope,
 };
 use serde_json::json;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tonic::Streaming;
@@ -58,6 +61,7 @@ fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
     runtime.block_on(prepare(&channel, &server, berlin))?;
 
     let mut applied = runtime.block_on(changes(&channel))?;
+    let mut bitten = holds(runtime, &channel, &berlin.kea, berlin.address(1, 0))?;
     let mut kea = kea_alone(&berlin.kea)?;
     let client = berlin.client(&site.lab, "client", [2, 0, 0, 0, 0, 1])?;
     let mut seen = leases(runtime, &channel, &client)?;
@@ -67,6 +71,8 @@ fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
     let mut figures = vec![
         ("call_to_applied_p50_ms", percentile(&mut applied, 50.0)),
         ("call_to_applied_p99_ms", percentile(&mut applied, 99.0)),
+        ("hold_bites_p50_ms", percentile(&mut bitten, 50.0)),
+        ("hold_bites_p99_ms", percentile(&mut bitten, 99.0)),
         ("kea_config_test_p50_ms", percentile(&mut kea.tests, 50.0)),
         ("kea_config_set_p50_ms", percentile(&mut kea.sets, 50.0)),
         ("kea_config_get_p50_ms", percentile(&mut kea.gets, 50.0)),
@@ -125,6 +131,48 @@ async fn changes(channel: &Channel) -> Result<Vec<f64>> {
         waits.push(milliseconds(begun.elapsed()));
     }
     Ok(waits)
+}
+
+/// Holds addresses of the pool, one after the other; how long each took from the call until Kea would lease it to nobody, in ms.
+fn holds(runtime: &Runtime, channel: &Channel, kea: &Kea, first: Ipv4Addr) -> Result<Vec<f64>> {
+    let mut client = AddressServiceClient::new(channel.clone());
+    let mut waits = Vec::new();
+    for step in 0..TIMES {
+        std::thread::sleep(REST);
+        let address = Ipv4Addr::from(u32::from(first) + 2 * u32::from(step) + 1).to_string();
+        let request = AllocateAddressesRequest {
+            parent: format!("scopes/{LAN_SCOPE}"),
+            addresses: vec![address.clone()],
+            purpose: AddressPurpose::Hold.into(),
+            ..AllocateAddressesRequest::default()
+        };
+        let begun = Instant::now();
+        runtime.block_on(client.allocate_addresses(request))?;
+        while !is_kept(kea, &address)? {
+            ensure!(begun.elapsed() < SOON, "{address} is held, and Kea would lease it");
+        }
+        waits.push(milliseconds(begun.elapsed()));
+    }
+    Ok(waits)
+}
+
+/// Whether Kea leases an address to nobody: it is in no pool, or a lease is on it that no client has.
+fn is_kept(kea: &Kea, address: &str) -> Result<bool> {
+    let answer = kea.command("lease4-get", Some(json!({ "ip-address": address })))?;
+    if answer["arguments"]["state"] == 1 {
+        return Ok(true);
+    }
+    let whole: Ipv4Addr = address.parse()?;
+    let running = kea.command("config-get", None)?;
+    let subnets = running["arguments"]["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
+    let has = |pool: &serde_json::Value| {
+        let text = pool["pool"].as_str().unwrap_or_default().replace(' ', "");
+        let ends = text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+        ends.is_none_or(|(first, last): (Ipv4Addr, Ipv4Addr)| (first..=last).contains(&whole))
+    };
+    let lan = subnets.iter().find(|subnet| subnet["user-context"]["freehold"]["scope"] == LAN_SCOPE);
+    let lan = lan.context("Kea does not have the scope")?;
+    Ok(!lan["pools"].as_array().into_iter().flatten().any(has))
 }
 
 async fn wait_applied(channel: &Channel) -> Result<()> {
