@@ -13,15 +13,15 @@ use tonic::{Status, body::Body};
 pub(super) struct Guarded {
     inner: Body,
     peer: Peer,
-    cut_off: Pin<Box<WaitForCancellationFutureOwned>>,
-    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    stopping: CancellationToken,
+    /// Waits to be cut off, and for the controller to stop. Most answers are ready when they are asked for, and never wait.
+    waits: Option<[Pin<Box<WaitForCancellationFutureOwned>>; 2]>,
     ended: bool,
 }
 
 impl Guarded {
     pub(super) fn new(inner: Body, peer: Peer, stopping: &CancellationToken) -> Self {
-        let cut_off = Box::pin(peer.revoked.clone().cancelled_owned());
-        Self { inner, peer, cut_off, stopping: Box::pin(stopping.clone().cancelled_owned()), ended: false }
+        Self { inner, peer, stopping: stopping.clone(), waits: None, ended: false }
     }
 
     fn end(&mut self, status: &Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
@@ -45,14 +45,25 @@ impl HttpBody for Guarded {
         if this.ended {
             return Poll::Ready(None);
         }
-        if this.cut_off.as_mut().poll(cx).is_ready() {
+        if this.peer.revoked.is_cancelled() {
             let answer = this.peer.last_answer();
             return this.end(&answer);
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Pending if this.stopping.as_mut().poll(cx).is_ready() => this.end(&stopping()),
-            other => other,
+        let ready = Pin::new(&mut this.inner).poll_frame(cx);
+        if ready.is_ready() {
+            return ready;
         }
+        let [cut_off, stopped] = this.waits.get_or_insert_with(|| {
+            [&this.peer.revoked, &this.stopping].map(|token| Box::pin(token.clone().cancelled_owned()))
+        });
+        if cut_off.as_mut().poll(cx).is_ready() {
+            let answer = this.peer.last_answer();
+            return this.end(&answer);
+        }
+        if stopped.as_mut().poll(cx).is_ready() {
+            return this.end(&stopping());
+        }
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {

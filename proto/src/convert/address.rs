@@ -10,9 +10,11 @@ use freehold_core::Timestamp;
 use freehold_core::address::{AddressState, AddressView, Row, Unusable, Why};
 use freehold_core::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use freehold_core::command::AddressDetails;
+use freehold_core::model::Assignment;
 use freehold_core::net::AddressRange;
 use freehold_core::refusal::Refusal;
 use freehold_core::text::HostName;
+use std::fmt::{self, Write};
 
 /// The message of a state.
 pub fn state(state: AddressState) -> State {
@@ -41,13 +43,13 @@ pub fn message(view: &AddressView, now: Timestamp) -> v1::Address {
         Why::Assigned(assignment) => Some(time::etag(assignment.stamp.revision)),
         _ => None,
     });
-    let name = view.name.to_string();
+    let name = written(&view.name);
     v1::Address {
         address: view.name.address.to_string(),
         state: state(view.state).into(),
         reasons: view.reasons.iter().map(|why| reason_message(view, &name, why, now)).collect(),
         name,
-        network: view.network.as_ref().map(|network| network.name.to_string()).unwrap_or_default(),
+        network: view.network.as_ref().map(|network| written(&network.name)).unwrap_or_default(),
         scope: view.scope.as_ref().map(|scope| scope.name.to_string()).unwrap_or_default(),
         in_pool: view.in_pool,
         host_names,
@@ -56,6 +58,13 @@ pub fn message(view: &AddressView, now: Timestamp) -> v1::Address {
         effective_tags: Vec::new(),
         effective_fields: Vec::new(),
     }
+}
+
+/// A name as text. A list has hundreds of them, and most are longer than what a text grows to in two steps.
+fn written(name: &impl fmt::Display) -> String {
+    let mut text = String::with_capacity(64);
+    write!(text, "{name}").expect("writing to a string does not fail");
+    text
 }
 
 fn host_name(why: &Why) -> Option<String> {
@@ -94,12 +103,15 @@ fn reason_message(view: &AddressView, view_name: &str, why: &Why, now: Timestamp
 
 /// A reason as people are told it.
 fn words(why: &Why, now: Timestamp) -> String {
-    let of = |client: Option<&ClientIdentity>| client.map(|client| format!(" for {client}")).unwrap_or_default();
+    let by = |how: &str, found: &Assignment| match &found.client {
+        Some(client) => written(&format_args!("{how} by {} for {client}", found.holder)),
+        None => written(&format_args!("{how} by {}", found.holder)),
+    };
     match why {
-        Why::Assigned(found) if found.is_hold() => format!("held by {}{}", found.holder, of(found.client.as_ref())),
-        Why::Assigned(found) => format!("claimed by {}{}", found.holder, of(found.client.as_ref())),
+        Why::Assigned(found) if found.is_hold() => by("held", found),
+        Why::Assigned(found) => by("claimed", found),
         Why::Reserved(reservation) => {
-            format!("reserved in {}{}", reservation.name.scope, of(Some(&reservation.client)))
+            format!("reserved in {} for {}", reservation.name.scope, reservation.client)
         }
         Why::Leased { server, lease } if lease.live(now) => format!("leased by {server}"),
         Why::Leased { server, .. } => format!("leased by {server}; the lease is over, but the server has not said so"),
