@@ -144,6 +144,9 @@ pub(crate) struct Next {
     /// Claim them
     #[arg(long, conflicts_with = "reserve")]
     claim: bool,
+    /// When the claims end by themselves: in 30d, or at 2026-11-21T14:05:00Z
+    #[arg(long, value_name = "TIME", requires = "claim", conflicts_with_all = ["hold", "reserve"])]
+    expires: Option<String>,
     /// Reserve them in the scope
     #[arg(long)]
     reserve: bool,

@@ -77,6 +77,11 @@ pub(super) fn end(text: &str, now: SystemTime) -> Result<prost_types::Timestamp,
     text.parse().map_err(|_| wrong())
 }
 
+/// The same, if one is given, from now on.
+fn expiry(text: Option<&str>) -> Result<Option<prost_types::Timestamp>, Failure> {
+    text.map(|text| end(text, SystemTime::now())).transpose()
+}
+
 impl super::Client {
     pub(super) fn message(&self) -> Option<Client> {
         let hardware = self.hardware.as_ref().map(|address| Client::HardwareAddress(address.to_string()));
@@ -134,6 +139,7 @@ impl Next {
             count: self.count,
             purpose: purpose.into(),
             ttl: self.hold.map(whole),
+            expire_time: expiry(self.expires.as_deref())?,
             details: self.details.list(),
             probe: self.probe.map_or(v1::ProbePolicy::Unspecified, Probe::policy).into(),
             request_id,
@@ -152,7 +158,7 @@ impl Clear {
 
 impl Claim {
     fn end(&self) -> Result<Option<prost_types::Timestamp>, Failure> {
-        self.expires.as_ref().map(|text| end(text, SystemTime::now())).transpose()
+        expiry(self.expires.as_deref())
     }
 
     pub(super) fn of_hold(
@@ -305,6 +311,18 @@ mod tests {
                 ..Default::default()
             }
         );
+    }
+
+    #[test]
+    fn a_next_claim_may_end_by_itself() {
+        let line = "ip next 10.1.2.0/24 --claim --expires 2026-11-21T14:05:00Z";
+        let Noun::Ip(Command::Next(next)) = testing::parse(line) else { panic!("another command") };
+        let request = next.request("id".into()).expect("a request");
+        assert_eq!(request.expire_time.map(|time| time.seconds), Some(1_795_269_900));
+        // A hold has an end of its own.
+        for line in ["ip next 10.1.2.0/24 --hold 1h --expires 30d", "ip next 10.1.2.0/24 --expires 30d"] {
+            assert!(testing::refused(line).starts_with("error: "), "{line}");
+        }
     }
 
     #[test]
