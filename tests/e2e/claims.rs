@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use freehold_lab::NOBODY;
 use freehold_lab::client::perfdhcp::Load;
 use freehold_lab::wait::until;
 use freehold_proto::v1::address_details::Client;
@@ -190,7 +191,7 @@ async fn phases(line: &Channel) -> Result<BTreeMap<Ipv4Addr, Vec<(SystemTime, Ph
     }
 }
 
-/// All that Kea ever wrote into its lease files: addresses, and who leased them.
+/// All leases that Kea ever wrote into its lease files: addresses, and who leased them. What keeps an address for nobody is none.
 fn rows(berlin: &Berlin) -> Result<Vec<(Ipv4Addr, String)>> {
     let mut rows = Vec::new();
     for file in std::fs::read_dir(berlin.branch.host.folder())? {
@@ -202,7 +203,9 @@ fn rows(berlin: &Berlin) -> Result<Vec<(Ipv4Addr, String)>> {
         for row in text.split_inclusive('\n').skip(1).filter(|row| row.ends_with('\n')) {
             let mut columns = row.split(',');
             let (address, client) = columns.next().zip(columns.next()).context("a row is short")?;
-            rows.push((address.parse()?, client.to_owned()));
+            if client != NOBODY {
+                rows.push((address.parse()?, client.to_owned()));
+            }
         }
     }
     Ok(rows)

@@ -70,6 +70,9 @@ pub struct KeaLease {
     pub state: u32,
 }
 
+/// The hardware address of a lease that is nobody's: Freehold keeps addresses by such until Kea's configuration does.
+pub const NOBODY: &str = "00:00:00:00:00:00";
+
 impl Kea {
     /// A Kea on `host` that is not started yet.
     pub fn new(host: &Host, install: Install) -> Self {
@@ -176,6 +179,9 @@ impl Kea {
             for row in text.split_inclusive('\n').skip(1).filter(|row| row.ends_with('\n')) {
                 let (address, lease) =
                     parse_row(row.trim_end()).with_context(|| format!("{} says {row:?}", path.display()))?;
+                if lease.hardware_address == NOBODY {
+                    continue;
+                }
                 if lease.valid_lifetime == 0 {
                     leases.remove(&address);
                 } else {

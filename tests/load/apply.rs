@@ -158,7 +158,7 @@ fn holds(runtime: &Runtime, channel: &Channel, kea: &Kea, first: Ipv4Addr) -> Re
 
 /// Whether Kea leases an address to nobody: it is in no pool, or a lease is on it that no client has.
 fn is_kept(kea: &Kea, address: &str) -> Result<bool> {
-    let answer = kea.command("lease4-get", Some(json!({ "ip-address": address })))?;
+    let answer = kea.answer("lease4-get", Some(json!({ "ip-address": address })))?;
     if answer["arguments"]["state"] == 1 {
         return Ok(true);
     }
