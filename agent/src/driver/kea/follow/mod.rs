@@ -108,7 +108,7 @@ struct OpenFile {
 }
 
 impl Follower {
-    /// Goes on where `position` says. `creations` is [`Watch::creations`], read before this call.
+    /// Goes on where `position` says. `creations` is [`Watch::settled_creations`], read before this call.
     pub fn resume(lease_file: &Path, position: &Position, creations: i64) -> Result<Result<Self, Lost>, FollowError> {
         // The lease file first: if it rotates between the two, its file is found as `.1`.
         for (path, rotated) in [(lease_file.to_owned(), false), (suffixed(lease_file, ".1"), true)] {

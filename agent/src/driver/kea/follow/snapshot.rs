@@ -23,7 +23,7 @@ pub struct Snapshot {
 /// Reads all leases and returns a follower for what comes after.
 /// `None` while there is no lease file: Kea has not run yet, or is between the rename and the creation of a rotation.
 ///
-/// `creations` is [`super::Watch::creations`], read before this call.
+/// `creations` is [`super::Watch::settled_creations`], read before this call.
 pub fn start(lease_file: &Path, creations: i64) -> Result<Option<(Snapshot, Follower)>, FollowError> {
     let Some(files) = settled(lease_file)? else {
         return Ok(None);

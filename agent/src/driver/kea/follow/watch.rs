@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 /// The longest time without a look at the file.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
+/// After so long the kernel has told of a file that was created, on a busy machine too.
+const TOLD: Duration = Duration::from_secs(1);
+
 /// The folder of the lease file cannot be watched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch {folder} for changes of the lease file")]
@@ -56,6 +59,23 @@ impl Watch {
     /// How often the file has come into being since the watch began.
     pub fn creations(&self) -> i64 {
         self.signal.creations.load(Ordering::Acquire)
+    }
+
+    /// [`creations`](Self::creations) when the kernel has had the time to tell of the file that is there now. A file counts as
+    /// skipped if it is taken up before its own creation was counted.
+    pub async fn settled_creations(&self, lease_file: &Path) -> i64 {
+        let is_young = || {
+            let created = std::fs::metadata(lease_file).and_then(|file| file.created());
+            created.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < TOLD))
+        };
+        let until = tokio::time::Instant::now() + 2 * TOLD;
+        loop {
+            let creations = self.creations();
+            if !is_young() || tokio::time::Instant::now() > until {
+                return creations;
+            }
+            tokio::time::sleep(TOLD / 20).await;
+        }
     }
 
     /// Waits until there may be something to read.
