@@ -411,7 +411,7 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
     };
     let following = async {
         let mut followed = Vec::new();
-        let mut looks = 0;
+        let (mut looks, mut resumed) = (0, 0);
         loop {
             let last = done.load(Ordering::Acquire);
             loop {
@@ -419,22 +419,31 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
                 assert_eq!(look.bad, []);
                 followed.extend(look.rows);
                 looks += 1;
-                if looks % 50 == 0 {
-                    let position = follower.position();
-                    let creations = watch.settled_creations(host.lease_file()).await;
-                    follower = Follower::resume(host.lease_file(), &position, creations).unwrap().unwrap();
+                if look.more {
+                    continue;
                 }
+                if looks < 50 {
+                    break;
+                }
+                // Another follower goes on, once the file that this one has read to its end is the settled one.
+                let creations = watch.settled_creations(host.lease_file()).await;
+                let look = follower.look(creations, 4096).unwrap().unwrap();
+                followed.extend(look.rows);
                 if !look.more {
+                    let position = follower.position();
+                    follower = Follower::resume(host.lease_file(), &position, creations).unwrap().unwrap();
+                    (looks, resumed) = (0, resumed + 1);
                     break;
                 }
             }
             if last {
-                return followed;
+                return (followed, resumed);
             }
             watch.changed().await;
         }
     };
-    let (report, followed) = tokio::join!(clients, following);
+    let (report, (followed, resumed)) = tokio::join!(clients, following);
+    assert!(resumed > 0, "no follower took over");
     assert!(watch.creations() >= 2, "no clean-up happened");
     let addresses: BTreeSet<_> = followed.iter().map(|row| row.address).collect();
     assert_eq!(addresses.len(), followed.len(), "a lease came twice");
