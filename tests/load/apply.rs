@@ -164,7 +164,7 @@ fn is_kept(kea: &Kea, address: &str) -> Result<bool> {
     }
     let whole: Ipv4Addr = address.parse()?;
     let running = kea.command("config-get", None)?;
-    let subnets = running["arguments"]["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
+    let subnets = running["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
     let has = |pool: &serde_json::Value| {
         let text = pool["pool"].as_str().unwrap_or_default().replace(' ', "");
         let ends = text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
