@@ -162,13 +162,13 @@ fn is_kept(kea: &Kea, address: &str) -> Result<bool> {
     if answer["arguments"]["state"] == 1 {
         return Ok(true);
     }
-    let whole: Ipv4Addr = address.parse()?;
+    let held: Ipv4Addr = address.parse()?;
     let running = kea.command("config-get", None)?;
     let subnets = running["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
     let has = |pool: &serde_json::Value| {
         let text = pool["pool"].as_str().unwrap_or_default().replace(' ', "");
         let ends = text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
-        ends.is_none_or(|(first, last): (Ipv4Addr, Ipv4Addr)| (first..=last).contains(&whole))
+        ends.is_none_or(|(first, last): (Ipv4Addr, Ipv4Addr)| (first..=last).contains(&held))
     };
     let lan = subnets.iter().find(|subnet| subnet["user-context"]["freehold"]["scope"] == LAN_SCOPE);
     let lan = lan.context("Kea does not have the scope")?;

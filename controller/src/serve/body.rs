@@ -24,6 +24,12 @@ impl Guarded {
         Self { inner, peer, stopping: stopping.clone(), waits: None, ended: false }
     }
 
+    /// Ends with what a peer that was cut off is told.
+    fn cut_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let answer = self.peer.last_answer();
+        self.end(&answer)
+    }
+
     fn end(&mut self, status: &Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         self.ended = true;
         let mut trailers = HeaderMap::new();
@@ -46,8 +52,7 @@ impl HttpBody for Guarded {
             return Poll::Ready(None);
         }
         if this.peer.revoked.is_cancelled() {
-            let answer = this.peer.last_answer();
-            return this.end(&answer);
+            return this.cut_off();
         }
         let ready = Pin::new(&mut this.inner).poll_frame(cx);
         if ready.is_ready() {
@@ -57,8 +62,7 @@ impl HttpBody for Guarded {
             [&this.peer.revoked, &this.stopping].map(|token| Box::pin(token.clone().cancelled_owned()))
         });
         if cut_off.as_mut().poll(cx).is_ready() {
-            let answer = this.peer.last_answer();
-            return this.end(&answer);
+            return this.cut_off();
         }
         if stopped.as_mut().poll(cx).is_ready() {
             return this.end(&stopping());

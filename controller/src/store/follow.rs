@@ -82,18 +82,18 @@ fn keep<V: View>(
     mut checkpoints: Checkpoints,
     mut frames: mpsc::Receiver<V::Frame>,
 ) -> Result<(), Unusable> {
-    let mut writer = match backlog {
+    let (mut writer, at) = match backlog {
         // To write what is there would open the tree, which nobody may need for long.
         Backlog::Since(stored, stored_at, touched) => {
-            let mut writer = Writer { store, view: stored, at: stored_at, meta: None };
+            let mut writer = Writer { store, view: stored };
             if stored_at != at {
                 writer.write(Arc::clone(&view), at, touched)?;
             }
-            writer
+            (writer, at)
         }
         Backlog::Everything => Writer::fill(store, Arc::clone(&view), at, &mut frames)?,
     };
-    checkpoints.note(writer.view.as_ref(), writer.at);
+    checkpoints.note(writer.view.as_ref(), at);
     while let Some(frame) = frames.blocking_recv() {
         let mut touched = V::Touched::default();
         let mut weight = V::weight(&frame);
@@ -114,14 +114,16 @@ fn keep<V: View>(
 struct Writer<V> {
     store: Store,
     view: Arc<V>,
-    at: Point,
-    /// What the tree says of itself; it is read before the first batch.
-    meta: Option<Meta>,
 }
 
 impl<V: View> Writer<V> {
-    /// Fills an empty tree, while frames go on coming in.
-    fn fill(store: Store, view: Arc<V>, at: Point, frames: &mut mpsc::Receiver<V::Frame>) -> Result<Self, Unusable> {
+    /// Fills an empty tree, while frames go on coming in. Says where it stands then.
+    fn fill(
+        store: Store,
+        view: Arc<V>,
+        at: Point,
+        frames: &mut mpsc::Receiver<V::Frame>,
+    ) -> Result<(Self, Point), Unusable> {
         let mut meta =
             Meta { identity: store.identity, at, revision: view.revision(), rows: 0, digest: Digest::default() };
         let (mut touched, mut newest) = (V::Touched::default(), None);
@@ -140,16 +142,15 @@ impl<V: View> Writer<V> {
         }
         drop(rows);
         store.write(vec![(meta::key(V::PART), Some(meta.encode()))])?;
-        let mut writer = Self { store, view, at, meta: Some(meta) };
-        if let Some((at, view)) = newest {
-            writer.write(view, at, touched)?;
-        }
-        Ok(writer)
+        let mut writer = Self { store, view };
+        let Some((newer, view)) = newest else { return Ok((writer, at)) };
+        writer.write(view, newer, touched)?;
+        Ok((writer, newer))
     }
 
     /// Brings the tree to `view`.
     fn write(&mut self, view: Arc<V>, at: Point, touched: V::Touched) -> Result<(), Unusable> {
-        let mut meta = self.meta.map_or_else(|| self.store.meta(V::PART), Ok)?;
+        let mut meta = self.store.meta(V::PART)?;
         let mut rows = Vec::new();
         for RowChange { key, before, after } in V::changes(&self.view, &view, touched) {
             if let Some(before) = before {
@@ -163,7 +164,7 @@ impl<V: View> Writer<V> {
             rows.push((key, after));
         }
         (meta.at, meta.revision) = (at, view.revision());
-        (self.view, self.at, self.meta) = (view, at, Some(meta));
+        self.view = view;
         self.store.replace(V::PART, rows, &meta)
     }
 }

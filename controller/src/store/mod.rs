@@ -36,10 +36,9 @@ use crate::view::{Part, Point};
 use freehold_core::State;
 use freehold_core::lease::LeaseBook;
 use freehold_proto::convert::stored::Unreadable;
+use meta::Meta;
 use tokio_util::sync::CancellationToken;
 use tree::Tree;
-
-use meta::Meta;
 
 pub use follow::{Backlog, Follower, FollowerError};
 pub use open::allocate_tables;

@@ -32,10 +32,10 @@ struct Used {
 impl Tree {
     /// Opens the tree in this folder, new or old.
     pub(super) fn open(path: PathBuf) -> Result<Self, Unusable> {
-        let start = Instant::now();
-        let db = open::tree(&path)?;
-        let used = Used { last: Instant::now(), opening_took: start.elapsed() };
-        Ok(Self { path, open: RwLock::new(Some(db)), used: Mutex::new(used) })
+        let used = Used { last: Instant::now(), opening_took: Duration::ZERO };
+        let tree = Self { path, open: RwLock::new(None), used: Mutex::new(used) };
+        tree.with(|_| Ok(()))?;
+        Ok(tree)
     }
 
     /// Works on the tree, which is opened for it if it is closed. Blocks on the disk.

@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::packages::{apt_get, run};
+
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Unpacks `packages`, of the last of `suites` that has them, with all that they depend on, into `folder`.
@@ -23,9 +25,9 @@ pub(crate) fn unpack(folder: &Path, suites: &[&str], packages: &[&str]) -> io::R
     fs::write(apt.join("sources.list"), sources)?;
     fs::write(apt.join("status"), "")?;
     let newest = suites.last().copied().unwrap_or_default();
-    apt_get(&apt, &["update"])?;
+    apt_get_in(&apt, &["update"])?;
     let install = ["--yes", "--download-only", "--no-install-recommends", "--target-release", newest, "install"];
-    apt_get(&apt, &[&install[..], packages].concat())?;
+    apt_get_in(&apt, &[&install[..], packages].concat())?;
     for archive in fs::read_dir(apt.join("archives"))? {
         let archive = archive?.path();
         if archive.extension().is_some_and(|extension| extension == "deb") {
@@ -70,8 +72,9 @@ fn archive() -> io::Result<String> {
     Ok(line.trim_end_matches(" main").to_owned())
 }
 
-fn apt_get(apt: &Path, arguments: &[&str]) -> io::Result<()> {
-    let of = |option: &str, path: PathBuf| format!("{option}={}", path.display());
+/// apt-get in a state of its own.
+fn apt_get_in(apt: &Path, arguments: &[&str]) -> io::Result<()> {
+    let of = |option: &str, path: PathBuf| format!("--option={option}={}", path.display());
     let options = [
         of("Dir::State", apt.to_owned()),
         of("Dir::State::lists", apt.join("lists")),
@@ -79,16 +82,9 @@ fn apt_get(apt: &Path, arguments: &[&str]) -> io::Result<()> {
         of("Dir::Cache", apt.to_owned()),
         of("Dir::Cache::archives", apt.join("archives")),
         of("Dir::Etc::sourcelist", apt.join("sources.list")),
-        "Dir::Etc::sourceparts=-".to_owned(),
-        "Dir::Etc::preferences=-".to_owned(),
-        "APT::Sandbox::User=root".to_owned(),
+        "--option=Dir::Etc::sourceparts=-".to_owned(),
+        "--option=Dir::Etc::preferences=-".to_owned(),
+        "--option=APT::Sandbox::User=root".to_owned(),
     ];
-    let mut command = Command::new("apt-get");
-    command.args(["--quiet", "--quiet"]).args(options.iter().flat_map(|option| ["--option", option])).args(arguments);
-    run(command.env("DEBIAN_FRONTEND", "noninteractive").stdout(io::stderr()))
-}
-
-fn run(command: &mut Command) -> io::Result<()> {
-    let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} ended with {status}"))) }
+    apt_get(&options.iter().map(String::as_str).chain(arguments.iter().copied()).collect::<Vec<_>>())
 }

@@ -131,19 +131,17 @@ fn install(names: &[&str]) -> io::Result<()> {
     apt_get(&arguments)
 }
 
-fn apt_get(arguments: &[&str]) -> io::Result<()> {
-    // Standard output belongs to the caller's story: apt-get's goes to standard error.
-    let status = Command::new("apt-get")
-        .args(["--quiet", "--quiet"])
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdout(io::stderr())
-        .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(format!("apt-get {} ended with {status}", arguments.join(" "))))
-    }
+/// Runs apt-get, which asks nothing and says little.
+pub(crate) fn apt_get(arguments: &[&str]) -> io::Result<()> {
+    let mut command = Command::new("apt-get");
+    command.args(["--quiet", "--quiet"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    run(&mut command)
+}
+
+/// Runs a command that must succeed. Standard output belongs to the caller's story: the command's goes to standard error.
+pub(crate) fn run(command: &mut Command) -> io::Result<()> {
+    let status = command.stdout(io::stderr()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?} ended with {status}"))) }
 }
 
 /// Refuses the start of services while it lives (Debian's invoke-rc.d(8), policy-rc.d).

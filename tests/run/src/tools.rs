@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::debian;
+use crate::packages::run;
 
 /// Packages of a registry, each at one version.
 #[derive(Debug)]
@@ -104,10 +105,7 @@ impl Tool {
                 return fs::rename(part, folder);
             }
         };
-        let status = fetch.arg(&part).args(self.packages).current_dir(root).stdout(io::stderr()).status()?;
-        if !status.success() {
-            return Err(io::Error::other(format!("{fetch:?} ended with {status}")));
-        }
+        run(fetch.arg(&part).args(self.packages).current_dir(root))?;
         fs::rename(part, folder)
     }
 }

@@ -10,6 +10,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+use data_encoding::HEXUPPER;
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::OptionCode;
 use freehold_proto::sync::{ReservationResource, ScopeResource, reservation_resource::Client};
@@ -105,7 +106,8 @@ pub fn reservation(reservation: &ReservationResource) -> Result<Value, Unfit> {
 fn option(option: &DhcpOption) -> Result<Vec<Value>, String> {
     let code = OptionCode::new(option.code).map_err(|refusal| refusal.to_string())?;
     let readable = |data: String| vec![json!({"code": code.number(), "csv-format": true, "data": data})];
-    let bytes = |bytes: &[u8]| vec![json!({"code": code.number(), "csv-format": false, "data": upper(bytes)})];
+    let bytes =
+        |bytes: &[u8]| vec![json!({"code": code.number(), "csv-format": false, "data": HEXUPPER.encode(bytes)})];
     Ok(match option.value.as_ref().ok_or("no value")? {
         OptionValue::Addresses(list) => readable(list.items.join(",")),
         OptionValue::Names(list) => readable(list.items.join(",")),
@@ -117,7 +119,7 @@ fn option(option: &DhcpOption) -> Result<Vec<Value>, String> {
             let parts = sub_options(value).ok_or(
                 "option 43 must be made of sub-options (code, length, bytes) by ascending codes: that is how Kea sends them, and it drops the rest without a word",
             )?;
-            let part = |(code, value): (u8, &[u8])| json!({"code": code, "space": VENDOR_SPACE, "csv-format": false, "data": upper(value)});
+            let part = |(code, value): (u8, &[u8])| json!({"code": code, "space": VENDOR_SPACE, "csv-format": false, "data": HEXUPPER.encode(value)});
             bytes(&[]).into_iter().chain(parts.into_iter().map(part)).collect()
         }
         OptionValue::Bytes(value) => bytes(value),
@@ -143,10 +145,6 @@ fn sub_options(bytes: &[u8]) -> Option<Vec<(u8, &[u8])>> {
         rest = next;
     }
     rest.is_empty().then_some(parts)
-}
-
-fn upper(bytes: &[u8]) -> String {
-    hexadecimal(bytes, "").to_uppercase()
 }
 
 /// Bytes in lower case hexadecimal with `separator` between them.
