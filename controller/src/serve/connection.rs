@@ -3,6 +3,7 @@
 use super::body::stopping;
 use super::connections::Connections;
 use super::front::Front;
+use super::gathered::Gathered;
 use super::peer::Peer;
 use super::standing;
 use super::strangers::Strangers;
@@ -142,7 +143,7 @@ impl Acceptor {
         });
         let builder = http(self.calls.clone());
         let builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(tls), service));
+        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(Gathered::new(tls)), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = tokio::time::sleep(limit) => {

@@ -18,6 +18,7 @@ mod connection;
 mod connections;
 mod denials;
 mod front;
+mod gathered;
 mod peer;
 mod standing;
 mod strangers;
