@@ -69,9 +69,9 @@ fn tree(state: &State, wrong: &mut Vec<String>) {
             None => roots.entry((name.space.clone(), name.cidr.family())).or_default(),
         };
         *carved = carved.and(&name.cidr);
-        let found = state.parent_of(name).map(|parent| &parent.name);
-        if found != around.last().copied() {
-            wrong.push(format!("{name} is found in another prefix than the one around it"));
+        let is_parent = state.parent_of(name).map(|parent| &parent.name) == around.last().copied();
+        if !is_parent || !state.around(name).map(|prefix| &prefix.name).eq(around.iter().rev().copied()) {
+            wrong.push(format!("{name} is found in other prefixes than those around it"));
         }
         around.push(name);
     }

@@ -8,6 +8,7 @@
 //! inherited the value of whatever around it is nearest and has one. [`effective`] says what holds and from where. Nothing
 //! inherited is stored, and nothing at all is stored where there are no labels: a [`Labels`] is one word then.
 
+use crate::address::{AddressView, Why};
 use crate::change::RecordKey;
 use crate::model::{Assignment, Prefix, Reservation, Scope, Space};
 use crate::name::{AddressName, FieldName, PrefixName};
@@ -158,8 +159,7 @@ impl Effective {
 
     /// Takes in what `name` has around it: prefixes from the inside out, then its space.
     fn inherit_around(&mut self, state: &State, name: &PrefixName) {
-        let around = std::iter::successors(state.parent_of(name), |prefix| state.parent_of(&prefix.name));
-        for prefix in around.filter(|prefix| !prefix.labels.is_empty()) {
+        for prefix in state.around(name).filter(|prefix| !prefix.labels.is_empty()) {
             self.inherit(state, RecordKey::Prefix(prefix.name.clone()), &prefix.labels);
         }
         if let Some(space) = state.space(&name.space).filter(|space| !space.labels.is_empty()) {
@@ -198,9 +198,8 @@ pub fn effective(state: &State, thing: Labelled<'_>) -> Effective {
             all
         }
         Labelled::Address(assignment) => {
-            let mut all = Effective::own(RecordKey::Address(assignment.name.clone()), assignment.labels());
-            inherit_address(&mut all, state, &assignment.name);
-            all
+            let AddressName { space, address } = &assignment.name;
+            of_assignment(state, assignment, state.network_at(space, *address), state.scope_at(space, *address))
         }
         Labelled::Reservation(reservation) => {
             let mut all = Effective::own(RecordKey::Reservation(reservation.name.clone()), &reservation.labels);
@@ -213,18 +212,37 @@ pub fn effective(state: &State, thing: Labelled<'_>) -> Effective {
     }
 }
 
-/// The labels that come down to an address of which nothing was decided.
-pub fn around_address(state: &State, name: &AddressName) -> Effective {
-    let mut all = Effective::default();
-    inherit_address(&mut all, state, name);
+/// The labels that hold for an address that was looked at: those of what was decided about it, or else those that come down to it.
+pub fn of_address(state: &State, view: &AddressView) -> Effective {
+    let (network, scope) = (view.network.as_ref(), view.scope.as_ref());
+    let decided = view.reasons.iter().find_map(|why| match why {
+        Why::Assigned(assignment) => Some(of_assignment(state, assignment, network, scope)),
+        Why::Reserved(reservation) => Some(effective(state, Labelled::Reservation(reservation))),
+        _ => None,
+    });
+    decided.unwrap_or_else(|| {
+        let mut all = Effective::default();
+        inherit_address(&mut all, state, network, scope);
+        all
+    })
+}
+
+fn of_assignment(
+    state: &State,
+    assignment: &Assignment,
+    network: Option<&Arc<Prefix>>,
+    scope: Option<&Arc<Scope>>,
+) -> Effective {
+    let mut all = Effective::own(RecordKey::Address(assignment.name.clone()), assignment.labels());
+    inherit_address(&mut all, state, network, scope);
     all
 }
 
-fn inherit_address(all: &mut Effective, state: &State, name: &AddressName) {
-    if let Some(scope) = state.scope_at(&name.space, name.address) {
+fn inherit_address(all: &mut Effective, state: &State, network: Option<&Arc<Prefix>>, scope: Option<&Arc<Scope>>) {
+    if let Some(scope) = scope {
         all.inherit(state, RecordKey::Scope(scope.name.clone()), &scope.labels);
     }
-    if let Some(network) = state.network_at(&name.space, name.address) {
+    if let Some(network) = network {
         all.inherit(state, RecordKey::Prefix(network.name.clone()), &network.labels);
         all.inherit_around(state, &network.name);
     }

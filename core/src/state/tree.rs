@@ -65,21 +65,19 @@ impl State {
     }
 
     /// The longest prefix that covers `name` and is not `name`.
-    ///
-    /// Every prefix around a place comes before it in order, and around whatever lies between: from one prefix that does not cover
-    /// the place to the next candidate is one step to what the two have in common, so few are looked at.
     pub fn parent_of(&self, name: &PrefixName) -> Option<&Arc<Prefix>> {
-        let mut around = PrefixName { space: name.space.clone(), cidr: name.cidr.ancestors().next()? };
-        loop {
-            let (before, prefix) = self.prefixes.get_prev(&around)?;
-            if before.space != around.space || before.cidr.family() != around.cidr.family() {
-                return None;
-            }
-            if before.cidr.covers(&around.cidr) {
-                return Some(prefix);
-            }
-            around.cidr = around.cidr.ancestors().find(|wider| wider.covers(&before.cidr))?;
-        }
+        nearest_around(&self.prefixes, name).map(|(_, prefix)| prefix)
+    }
+
+    /// The prefixes around `name`, from the inside out, whether it is one of the plan or not.
+    pub fn around<'a>(&'a self, name: &PrefixName) -> impl Iterator<Item = &'a Arc<Prefix>> {
+        // What is around a prefix of the plan has something carved out of it, as few prefixes have.
+        let parent = |name: &PrefixName| {
+            let (parent, _) = nearest_around(&self.carved, name)?;
+            self.prefixes.get(parent)
+        };
+        let first = if self.prefixes.contains_key(name) { parent(name) } else { self.parent_of(name) };
+        std::iter::successors(first, move |prefix| parent(&prefix.name))
     }
 
     /// The prefixes directly inside `name`, in order.
@@ -143,10 +141,9 @@ impl State {
 
     /// The prefixes from below `root` down to `name`, `name` last, though it may be gone by now.
     fn path(&self, root: Option<&PrefixName>, name: &PrefixName) -> Vec<Cidr> {
-        let around = std::iter::successors(self.parent_of(name), |prefix| self.parent_of(&prefix.name));
         let mut path = vec![name.cidr];
         path.extend(
-            around
+            self.around(name)
                 .map(|prefix| prefix.name.cidr)
                 .take_while(|cidr| root.is_none_or(|root| root.cidr != *cidr && root.cidr.covers(cidr))),
         );
@@ -176,6 +173,24 @@ impl State {
         } else {
             set(&mut self.roots, (name.space.clone(), name.cidr.family()), change);
         }
+    }
+}
+
+/// The longest prefix among `all` that covers `name` and is not `name`.
+///
+/// Every prefix around a place comes before it in order, and around whatever lies between: from one prefix that does not cover
+/// the place to the next candidate is one step to what the two have in common, so few are looked at.
+fn nearest_around<'a, V>(all: &'a OrdMap<PrefixName, V>, name: &PrefixName) -> Option<(&'a PrefixName, &'a V)> {
+    let mut around = PrefixName { space: name.space.clone(), cidr: name.cidr.ancestors().next()? };
+    loop {
+        let (before, value) = all.get_prev(&around)?;
+        if before.space != around.space || before.cidr.family() != around.cidr.family() {
+            return None;
+        }
+        if before.cidr.covers(&around.cidr) {
+            return Some((before, value));
+        }
+        around.cidr = around.cidr.ancestors().find(|wider| wider.covers(&before.cidr))?;
     }
 }
 

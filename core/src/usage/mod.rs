@@ -100,9 +100,8 @@ impl Usage {
         let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
         let change = |tally: &Tally| tally.less(&before).plus(&after);
         let state = Arc::clone(&self.state);
-        let around = std::iter::successors(state.parent_of(name), |prefix| state.parent_of(&prefix.name));
         // What lay in a network lies there no more, and a new container is counted when all that lies in it was.
-        for container in around.filter(|prefix| prefix.kind == PrefixKind::Container) {
+        for container in state.around(name).filter(|prefix| prefix.kind == PrefixKind::Container) {
             if let Some(tally) = self.prefixes.get_mut(&container.name) {
                 *tally = Arc::new(change(tally));
             }

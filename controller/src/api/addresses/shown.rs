@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::obedience::{runs_older_form, told_elsewhere};
 use crate::settle::proven;
 use freehold_core::address::{AddressView, Row, Why, awaits, look};
-use freehold_core::labels::{Labelled, around_address, effective};
+use freehold_core::labels;
 use freehold_core::lease::LeaseBook;
 use freehold_core::model::{Management, Phase};
 use freehold_core::name::{AddressName, ServerName};
@@ -24,13 +24,7 @@ impl Api {
     /// The same, with the labels that hold for it.
     pub(super) fn shown_whole(&self, state: &State, book: &LeaseBook, name: &AddressName) -> Address {
         let view = look(state, book, name);
-        let holding = view.reasons.iter().find_map(|why| match why {
-            Why::Assigned(assignment) => Some(effective(state, Labelled::Address(assignment))),
-            Why::Reserved(reservation) => Some(effective(state, Labelled::Reservation(reservation))),
-            _ => None,
-        });
-        let holding = holding.unwrap_or_else(|| around_address(state, name));
-        let (effective_tags, effective_fields) = effective_messages(&holding);
+        let (effective_tags, effective_fields) = effective_messages(&labels::of_address(state, &view));
         Address { effective_tags, effective_fields, ..self.shown_view(state, book, &view) }
     }
 
