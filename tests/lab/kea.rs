@@ -1,13 +1,16 @@
 //! A real Kea DHCPv4 server on a host.
 //!
 //! Its configuration, control socket, leases and PID file lie in the host's folder. Raw sockets, a memfile lease database, the hooks
-//! lease_cmds and stat_cmds; everything else is the caller's.
+//! lease_cmds and stat_cmds, on Kea 3.0 also host_cmds and subnet_cmds; everything else is the caller's.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -21,29 +24,73 @@ use crate::wait::until;
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// Where a version of Kea is installed.
+/// The Keas there are to be driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generation {
+    /// Debian 12's 2.2, which is installed.
+    #[default]
+    Kea2_2,
+    /// Debian 13's 2.6.
+    Kea2_6,
+    /// That of Debian 13's backports, 3.0, with the hooks by which it is changed while it serves.
+    Kea3_0,
+}
+
+impl Generation {
+    /// That of the environment variable `FREEHOLD_KEA`: `2.2`, `2.6` or `3.0`; 2.2 if it is not set.
+    pub fn from_environment() -> Result<Self> {
+        std::env::var("FREEHOLD_KEA").map_or(Ok(Self::default()), |name| name.parse())
+    }
+
+    /// Where `cargo verify` unpacked it; the installed one is at home.
+    fn root(self) -> Option<PathBuf> {
+        let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools");
+        match self {
+            Self::Kea2_2 => None,
+            Self::Kea2_6 => Some(tools.join("kea-2.6")),
+            Self::Kea3_0 => Some(tools.join("kea-3.0")),
+        }
+    }
+}
+
+impl FromStr for Generation {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "2.2" => Ok(Self::Kea2_2),
+            "2.6" => Ok(Self::Kea2_6),
+            "3.0" => Ok(Self::Kea3_0),
+            other => bail!("there is no Kea {other:?} here: 2.2, 2.6 or 3.0"),
+        }
+    }
+}
+
+/// Where a Kea is installed.
 #[derive(Debug, Clone)]
 pub struct Install {
     /// kea-dhcp4.
-    pub server: PathBuf,
+    server: PathBuf,
     /// kea-lfc, which cleans the lease file up.
-    pub cleanup: PathBuf,
-    /// The folder of the hook libraries.
-    pub hooks: PathBuf,
+    cleanup: PathBuf,
+    /// The hook libraries that it loads.
+    hooks: Vec<PathBuf>,
 }
 
 impl Install {
-    /// Debian's packages, copied into `folder`.
-    pub fn debian(folder: &Path) -> Result<Self> {
-        let hooks = ["x86_64", "aarch64"].map(|cpu| PathBuf::from(format!("/usr/lib/{cpu}-linux-gnu/kea/hooks")));
-        Ok(Self {
-            server: Program::copied("kea-dhcp4", folder)?,
-            cleanup: Program::copied("kea-lfc", folder)?,
-            hooks: hooks
-                .into_iter()
-                .find(|hooks| hooks.is_dir())
-                .ok_or_else(|| anyhow!("Kea's hooks are not installed"))?,
-        })
+    /// A Kea of `generation`; Debian's own is copied into `folder`, so that no AppArmor profile is about it.
+    pub fn of(generation: Generation, folder: &Path) -> Result<Self> {
+        let root = generation.root();
+        let (server, cleanup) = match &root {
+            None => (Program::copied("kea-dhcp4", folder)?, Program::copied("kea-lfc", folder)?),
+            Some(root) => (root.join("usr/sbin/kea-dhcp4"), root.join("usr/sbin/kea-lfc")),
+        };
+        ensure!(server.exists(), "{} is not there: `cargo verify` fetches it", server.display());
+        let at = root.unwrap_or_else(|| "/".into());
+        let hooks = at.join(format!("usr/lib/{}-linux-gnu/kea/hooks", std::env::consts::ARCH));
+        let live = ["host_cmds", "subnet_cmds"].into_iter().filter(|_| generation == Generation::Kea3_0);
+        let names = ["lease_cmds", "stat_cmds"].into_iter().chain(live);
+        Ok(Self { server, cleanup, hooks: names.map(|name| hooks.join(format!("libdhcp_{name}.so"))).collect() })
     }
 }
 
@@ -81,12 +128,12 @@ impl Kea {
 
     /// A complete configuration that serves `subnet4` on `interface`.
     pub fn config(&self, interface: &str, subnet4: &Value) -> Value {
-        let hook = |name: &str| json!({ "library": self.install.hooks.join(name) });
+        let hooks: Vec<_> = self.install.hooks.iter().map(|hook| json!({ "library": hook })).collect();
         json!({ "Dhcp4": {
             "interfaces-config": { "interfaces": [interface], "dhcp-socket-type": "raw" },
             "control-socket": { "socket-type": "unix", "socket-name": self.socket_path() },
             "lease-database": { "type": "memfile", "persist": true, "name": self.lease_path(), "lfc-interval": 3600 },
-            "hooks-libraries": [hook("libdhcp_lease_cmds.so"), hook("libdhcp_stat_cmds.so")],
+            "hooks-libraries": hooks,
             "valid-lifetime": 3600,
             "loggers": [{ "name": "kea-dhcp4", "severity": "INFO", "output_options": [{ "output": "stdout" }] }],
             "subnet4": subnet4,
@@ -117,12 +164,20 @@ impl Kea {
     /// Starts it, and waits until it serves.
     pub fn start(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "Kea on {} runs already", self.host.name());
-        let program = Program::new(&self.install.server)
+        // What Kea 2.6 asks of a folder with a control socket in it.
+        std::fs::set_permissions(self.host.folder(), Permissions::from_mode(0o750))?;
+        let hooks = self.install.hooks.first().and_then(|hook| hook.parent()).context("there are no hooks")?;
+        let mut program = Program::new(&self.install.server)
             .arg("-c")
             .arg(self.config_path())
-            .env("KEA_PIDFILE_DIR", self.host.folder())
-            .env("KEA_LOCKFILE_DIR", self.host.folder())
+            .env("KEA_HOOKS_PATH", hooks)
             .env("KEA_LFC_EXECUTABLE", &self.install.cleanup);
+        // From 2.6 on Kea uses files in certain folders only.
+        for folder in
+            ["KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_CONTROL_SOCKET_DIR", "KEA_DHCP_DATA_DIR", "KEA_LOG_FILE_DIR"]
+        {
+            program = program.env(folder, self.host.folder());
+        }
         let mut process = self.host.start("kea-dhcp4", program)?;
         let started = until("Kea serves", START_LIMIT, || match process.ended()? {
             Some(status) => Ok(Err(anyhow!("Kea on {} ended with {status}:\n{}", self.host.name(), process.log()?))),

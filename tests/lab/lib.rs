@@ -29,7 +29,7 @@ pub mod wait;
 pub use client::{Client, ClientLease};
 pub use freehold::{Agent, Controller};
 pub use host::{Host, Output};
-pub use kea::{Kea, NOBODY};
+pub use kea::{Generation, Kea, NOBODY};
 pub use lab::{Lab, skip};
 pub use loopback::Loopback;
 pub use process::{Process, Program, built};

@@ -14,7 +14,7 @@ use anyhow::Result;
 
 use crate::client::Client;
 use crate::host::Host;
-use crate::kea::{Install, Kea};
+use crate::kea::{Generation, Install, Kea};
 use crate::lab::Lab;
 use crate::link::{InterfaceAddress, Link, Segment};
 
@@ -70,12 +70,17 @@ impl Site {
         }
     }
 
-    /// Builds it. `None`, loudly, where no lab can be.
+    /// Builds it, with the Keas that `FREEHOLD_KEA` names. `None`, loudly, where no lab can be.
     pub fn new() -> Result<Option<Self>> {
+        Self::of(Generation::from_environment()?)
+    }
+
+    /// Builds it with such Keas. `None`, loudly, where no lab can be.
+    pub fn of(kea: Generation) -> Result<Option<Self>> {
         let Some(lab) = Lab::new()? else {
             return Ok(None);
         };
-        let install = Install::debian(lab.folder())?;
+        let install = Install::of(kea, lab.folder())?;
         let wan = lab.segment("wan")?;
         let controller = lab.host("controller")?;
         let controller_wan = lab.plug(&controller, &wan, WAN, None, Some(wan_address(Self::CONTROLLER)))?;

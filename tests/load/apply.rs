@@ -1,20 +1,20 @@
-//! A change until a real Kea runs it, and a lease until the API shows it: a controller, a Kea with ten scopes and its agent in
-//! the lab. Needs root.
+//! A change until a real Kea runs it, and a lease until the API shows it: a controller, a Kea and its agent in the lab. Needs root.
 
 use anyhow::{Context, Result, bail, ensure};
 use freehold_lab::client::probe::Answer;
 use freehold_lab::link::colons;
-use freehold_lab::{Agent, Branch, Client, Controller, Kea, Site};
+use freehold_lab::{Agent, Branch, Client, Controller, Generation, Kea, Site};
 use freehold_proto::v1::address_service_client::AddressServiceClient;
 use freehold_proto::v1::lease_service_client::LeaseServiceClient;
 use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
+use freehold_proto::v1::reservation_service_client::ReservationServiceClient;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
 use freehold_proto::v1::server::Management;
 use freehold_proto::v1::server_service_client::ServerServiceClient;
 use freehold_proto::v1::{
-    AddressPurpose, AddressRange, AllocateAddressesRequest, CreatePrefixRequest, CreateScopeRequest, LeaseTimes,
-    Prefix, Scope, Server, UpdateScopeRequest, UpdateServerRequest, WaitAppliedRequest, WatchLeasesRequest,
-    WatchLeasesResponse, prefix, scope,
+    AddressPurpose, AddressRange, AllocateAddressesRequest, CreatePrefixRequest, CreateReservationRequest,
+    CreateScopeRequest, LeaseTimes, Prefix, Reservation, Scope, Server, UpdateScopeRequest, UpdateServerRequest,
+    WaitAppliedRequest, WatchLeasesRequest, WatchLeasesResponse, prefix, reservation, scope,
 };
 use serde_json::json;
 use std::net::Ipv4Addr;
@@ -26,27 +26,40 @@ use tonic::transport::Channel;
 use crate::figures::{Figures, RUNS, line, percentile};
 use crate::{disk, meter, plan};
 
-/// Scopes on the server, the one that is changed among them.
-const SCOPES: usize = 10;
-/// Changes, and new clients, in a run.
+/// Changes of a kind, and new clients, in a run.
 const TIMES: u8 = 30;
 const SOON: Duration = Duration::from_secs(20);
 /// Longer than it takes: a client asks once.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// Between two changes: the agent rests after an apply, ten times as long as Kea's `config-set` took.
-const REST: Duration = Duration::from_secs(1);
+/// Between two changes: the agent rests after an apply, ten times as long as Kea's sockets were closed, but not longer than so.
+const REST_MAX: Duration = Duration::from_secs(6);
+const REST_MIN: Duration = Duration::from_millis(200);
 const LAN_SCOPE: &str = "lan";
 
-pub(crate) fn measure(runtime: &Runtime) -> Result<String> {
-    let mut runs = Vec::new();
-    for _ in 0..RUNS {
-        let mut site = Site::new()?.context("there is no lab here")?;
-        runs.push(run(runtime, &mut site)?);
-    }
-    Ok(line("apply", &[("scopes", SCOPES as u64), ("changes", TIMES.into()), ("clients", TIMES.into())], &runs))
+/// What the server has, the scope that is changed not counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) scopes: usize,
+    /// In each of them.
+    pub(crate) reservations: u8,
 }
 
-fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
+pub(crate) fn measure(runtime: &Runtime, kea: Generation, size: Size) -> Result<String> {
+    let mut runs = Vec::new();
+    for _ in 0..RUNS {
+        let mut site = Site::of(kea)?.context("there is no lab here")?;
+        runs.push(run(runtime, &mut site, size)?);
+    }
+    let settings = [
+        ("scopes", size.scopes as u64),
+        ("reservations_each", size.reservations.into()),
+        ("changes", TIMES.into()),
+        ("clients", TIMES.into()),
+    ];
+    Ok(line(&format!("apply to {kea:?}"), &settings, &runs))
+}
+
+fn run(runtime: &Runtime, site: &mut Site, size: Size) -> Result<Figures> {
     let disk = disk::fdatasync_rate(site.lab.folder())?;
     let mut controller = Controller::init(site)?;
     controller.run()?;
@@ -58,10 +71,12 @@ fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
     controller.wait_connected(&agent.server(), SOON)?;
     let server = format!("servers/{}", agent.server());
     let channel = controller.channel(runtime.handle())?;
-    runtime.block_on(prepare(&channel, &server, berlin))?;
+    runtime.block_on(prepare(&channel, &server, berlin, size))?;
 
     let mut applied = runtime.block_on(changes(&channel))?;
-    let mut bitten = holds(runtime, &channel, &berlin.kea, berlin.address(1, 0))?;
+    let mut reserved = runtime.block_on(reservations(&channel, berlin))?;
+    let rest = rest(&applied);
+    let mut bitten = holds(runtime, &channel, &berlin.kea, berlin.address(1, 0), rest)?;
     let mut kea = kea_alone(&berlin.kea)?;
     let client = berlin.client(&site.lab, "client", [2, 0, 0, 0, 0, 1])?;
     let mut seen = leases(runtime, &channel, &client)?;
@@ -71,6 +86,8 @@ fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
     let mut figures = vec![
         ("call_to_applied_p50_ms", percentile(&mut applied, 50.0)),
         ("call_to_applied_p99_ms", percentile(&mut applied, 99.0)),
+        ("reservation_to_applied_p50_ms", percentile(&mut reserved, 50.0)),
+        ("reservation_to_applied_p99_ms", percentile(&mut reserved, 99.0)),
         ("hold_bites_p50_ms", percentile(&mut bitten, 50.0)),
         ("hold_bites_p99_ms", percentile(&mut bitten, 99.0)),
         ("kea_config_test_p50_ms", percentile(&mut kea.tests, 50.0)),
@@ -85,12 +102,11 @@ fn run(runtime: &Runtime, site: &mut Site) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Lets the controller manage the server, and gives it a scope for the clients here and nine for others.
-async fn prepare(channel: &Channel, server: &str, berlin: &Branch) -> Result<()> {
-    let managed = Server { name: server.to_owned(), management: Management::Managed.into(), ..Server::default() };
-    let request = UpdateServerRequest { server: Some(managed), ..UpdateServerRequest::default() };
-    ServerServiceClient::new(channel.clone()).update_server(request).await?;
-    plan::scopes(channel, SCOPES - 1, |_| Some(server.to_owned())).await?;
+/// Gives the server a scope for the clients here and some for others, and lets the controller manage it.
+async fn prepare(channel: &Channel, server: &str, berlin: &Branch, size: Size) -> Result<()> {
+    plan::scopes(channel, size.scopes, |_| Some(server.to_owned())).await?;
+    let all = (0..size.scopes).flat_map(|scope| (0..size.reservations).map(move |client| (scope, client)));
+    plan::each(all, |(scope, client)| plan::reservation(channel.clone(), scope, client)).await?;
 
     let prefix = Prefix { cidr: berlin.network(), kind: prefix::Kind::Network.into(), ..Prefix::default() };
     let request = CreatePrefixRequest {
@@ -111,6 +127,9 @@ async fn prepare(channel: &Channel, server: &str, berlin: &Branch) -> Result<()>
     let request =
         CreateScopeRequest { scope_id: LAN_SCOPE.to_owned(), scope: Some(lan), ..CreateScopeRequest::default() };
     ScopeServiceClient::new(channel.clone()).create_scope(request).await?;
+    let managed = Server { name: server.to_owned(), management: Management::Managed.into(), ..Server::default() };
+    let request = UpdateServerRequest { server: Some(managed), ..UpdateServerRequest::default() };
+    ServerServiceClient::new(channel.clone()).update_server(request).await?;
     wait_applied(channel).await
 }
 
@@ -119,7 +138,7 @@ async fn changes(channel: &Channel) -> Result<Vec<f64>> {
     let mut client = ScopeServiceClient::new(channel.clone());
     let mut waits = Vec::new();
     for step in 0..TIMES {
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(rest(&waits)).await;
         let scope = Scope {
             name: format!("scopes/{LAN_SCOPE}"),
             lease_times: Some(LeaseTimes { valid_seconds: 4000 + u32::from(step), ..LeaseTimes::default() }),
@@ -133,12 +152,42 @@ async fn changes(channel: &Channel) -> Result<Vec<f64>> {
     Ok(waits)
 }
 
+/// Reserves addresses of the scope; how long each took from the call until the API says that Kea was proven to know it, in ms.
+async fn reservations(channel: &Channel, berlin: &Branch) -> Result<Vec<f64>> {
+    let mut client = ReservationServiceClient::new(channel.clone());
+    let mut waits = Vec::new();
+    for step in 0..TIMES {
+        tokio::time::sleep(rest(&waits)).await;
+        let reservation = Reservation {
+            address: berlin.address(9, step + 1).to_string(),
+            client: Some(reservation::Client::HardwareAddress(colons([2, 0, 0, 0, 0x30, step]))),
+            ..Reservation::default()
+        };
+        let request = CreateReservationRequest {
+            parent: format!("scopes/{LAN_SCOPE}"),
+            reservation: Some(reservation),
+            ..CreateReservationRequest::default()
+        };
+        let begun = Instant::now();
+        client.create_reservation(request).await?;
+        wait_applied(channel).await?;
+        waits.push(milliseconds(begun.elapsed()));
+    }
+    Ok(waits)
+}
+
+/// How long to wait before the next change, after changes that took so many ms.
+fn rest(waits: &[f64]) -> Duration {
+    let last = waits.last().map_or(REST_MAX, |took| Duration::from_secs_f64(took / 100.0));
+    last.clamp(REST_MIN, REST_MAX)
+}
+
 /// Holds addresses of the pool, one after the other; how long each took from the call until Kea would lease it to nobody, in ms.
-fn holds(runtime: &Runtime, channel: &Channel, kea: &Kea, first: Ipv4Addr) -> Result<Vec<f64>> {
+fn holds(runtime: &Runtime, channel: &Channel, kea: &Kea, first: Ipv4Addr, rest: Duration) -> Result<Vec<f64>> {
     let mut client = AddressServiceClient::new(channel.clone());
     let mut waits = Vec::new();
     for step in 0..TIMES {
-        std::thread::sleep(REST);
+        std::thread::sleep(REST_MAX.min(rest));
         let address = Ipv4Addr::from(u32::from(first) + 2 * u32::from(step) + 1).to_string();
         let request = AllocateAddressesRequest {
             parent: format!("scopes/{LAN_SCOPE}"),
@@ -197,7 +246,9 @@ fn kea_alone(kea: &Kea) -> Result<KeaAlone> {
     };
     let mut alone = KeaAlone { tests: Vec::new(), sets: Vec::new(), gets: Vec::new() };
     for _ in 0..TIMES {
-        let (get, config) = timed("config-get", None)?;
+        let (get, mut config) = timed("config-get", None)?;
+        // Newer Keas add it, and refuse it.
+        config.as_object_mut().map(|members| members.shift_remove("hash"));
         alone.gets.push(get);
         alone.tests.push(timed("config-test", Some(config.clone()))?.0);
         alone.sets.push(timed("config-set", Some(config))?.0);

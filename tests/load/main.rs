@@ -32,6 +32,7 @@ mod start;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
+use freehold_lab::Generation;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 
@@ -94,7 +95,17 @@ enum What {
         leases: u64,
     },
     /// A change until a real Kea runs it, and a lease until the API shows it.
-    Apply,
+    Apply {
+        /// The Kea: 2.2, 2.6 or 3.0.
+        #[arg(long, default_value = "2.2")]
+        kea: Generation,
+        /// Scopes on it, besides the one that is changed.
+        #[arg(long, default_value_t = 9)]
+        scopes: usize,
+        /// Reservations in each of them, 90 at most.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=90))]
+        reservations: u8,
+    },
 }
 
 fn main() -> Result<()> {
@@ -115,7 +126,9 @@ fn main() -> Result<()> {
         What::Addresses { used } => runtime.block_on(addresses::measure(&folder, used))?,
         What::Large { used } => runtime.block_on(addresses::large::measure(&folder, used))?,
         What::Start { scopes, leases } => runtime.block_on(start::measure(&folder, scopes, leases))?,
-        What::Apply => apply::measure(&runtime)?,
+        What::Apply { kea, scopes, reservations } => {
+            apply::measure(&runtime, kea, apply::Size { scopes, reservations })?
+        }
     };
     println!("{line}");
     Ok(())

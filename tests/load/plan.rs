@@ -2,9 +2,14 @@
 
 use anyhow::Result;
 use freehold_proto::v1::prefix_service_client::PrefixServiceClient;
+use freehold_proto::v1::reservation::Client;
+use freehold_proto::v1::reservation_service_client::ReservationServiceClient;
 use freehold_proto::v1::scope::Status;
 use freehold_proto::v1::scope_service_client::ScopeServiceClient;
-use freehold_proto::v1::{AddressRange, CreatePrefixRequest, CreateScopeRequest, LeaseTimes, Prefix, Scope, prefix};
+use freehold_proto::v1::{
+    AddressRange, CreatePrefixRequest, CreateReservationRequest, CreateScopeRequest, LeaseTimes, Prefix, Reservation,
+    Scope, prefix,
+};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::future::Future;
 use std::net::Ipv4Addr;
@@ -55,6 +60,24 @@ async fn scope(channel: Channel, number: usize, server: Option<String>) -> Resul
     let request =
         CreateScopeRequest { scope_id: scope_id(number), scope: Some(scope), ..CreateScopeRequest::default() };
     ScopeServiceClient::new(channel).create_scope(request).await?;
+    Ok(())
+}
+
+/// Reserves an address of the scope with this number for a client of its own.
+pub(crate) async fn reservation(channel: Channel, number: usize, client: u8) -> Result<()> {
+    let [_, _, high, low] = u32::try_from(number)?.to_be_bytes();
+    let reservation = Reservation {
+        address: address(number, 2 + client).to_string(),
+        host_name: format!("host-{number}-{client}"),
+        client: Some(Client::HardwareAddress(format!("02:00:{high:02x}:{low:02x}:01:{client:02x}"))),
+        ..Reservation::default()
+    };
+    let request = CreateReservationRequest {
+        parent: format!("scopes/{}", scope_id(number)),
+        reservation: Some(reservation),
+        ..CreateReservationRequest::default()
+    };
+    ReservationServiceClient::new(channel).create_reservation(request).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use freehold_core::bundle::{Bundle, Digest};
+use freehold_core::bundle::Digest;
 use freehold_core::model::ForeignSubnet;
 use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{KEA4, ServerFolder};
-use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery};
+use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery, Way};
 use crate::driver::kea::bridge::Bridge;
-use crate::driver::kea::config::Config;
 use crate::driver::kea::control::{ControlError, ControlSocket};
 use crate::driver::kea::discover::{self, FoundKea, LeaseStore};
+use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
 use crate::driver::kea::plan::Fault;
 use crate::server::feed::Feed;
@@ -82,22 +82,11 @@ pub struct Health {
 /// Between two looks at its counters.
 const COUNT: Duration = Duration::from_secs(10);
 
-/// What hints at another configuration: another process, or a load at another time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Loaded {
-    pid: u32,
-    /// About when, in two-second steps of this host's clock, so that rounding does not look like a change.
-    at: i64,
-}
-
 /// The server as it was last seen.
 #[derive(Debug, Default)]
 struct Seen {
-    loaded: Option<Loaded>,
     looked: Option<Instant>,
     observed: Option<Digest>,
-    /// Freehold's part of what it runs.
-    bundle: Option<Bundle>,
     difference: String,
     foreign: Vec<ForeignSubnet>,
     version: String,
@@ -109,10 +98,10 @@ struct Seen {
 impl Keeper {
     /// Works until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        let Some((found, kea)) = self.find(&stop).await else { return };
+        let Some((found, mut kea)) = self.find(&stop).await else { return };
         info!(version = %found.version, config = %found.places.config_file.display(), "Kea DHCPv4 found");
         let mut seen = Seen { version: found.version, running: true, ..Seen::default() };
-        self.end_what_was_cut_short(&kea, &stop).await;
+        self.end_what_was_cut_short(&mut kea, &stop).await;
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut not_before, mut bridge) = (Instant::now(), Bridge::default());
@@ -120,7 +109,7 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = looks.tick() => {
-                    let different = self.look(&kea, &mut seen).await;
+                    let different = self.look(&mut kea, &mut seen).await;
                     self.count(&kea, &mut seen).await;
                     if different && self.say_facts(&seen).await.is_err() {
                         return;
@@ -128,17 +117,12 @@ impl Keeper {
                 }
                 wish = self.wishes.recv() => {
                     let Some(wish) = wish else { return };
-                    if let Some(runs) = &seen.bundle {
-                        bridge.keep(&kea.socket, runs, &wish.bundle).await;
-                    }
+                    bridge_over(&mut bridge, &kea, &wish).await;
                     tokio::time::sleep_until(not_before.into()).await;
-                    let (outcome, took) = self.apply(&kea, &wish).await;
-                    not_before = Instant::now() + (took * 10).min(PAUSE_MAX);
-                    seen.looked = None;
-                    self.look(&kea, &mut seen).await;
-                    if let Some(runs) = &seen.bundle {
-                        bridge.keep(&kea.socket, runs, &wish.bundle).await;
-                    }
+                    let (outcome, closed) = self.apply(&mut kea, &wish).await;
+                    not_before = Instant::now() + (closed * 10).min(PAUSE_MAX);
+                    self.look(&mut kea, &mut seen).await;
+                    bridge_over(&mut bridge, &kea, &wish).await;
                     let outcome = Said::Outcome(wish.server, outcome);
                     if self.says.send(outcome).await.is_err() || self.say_facts(&seen).await.is_err() {
                         return;
@@ -171,6 +155,7 @@ impl Keeper {
                         lease_file,
                         intent_file: self.folder.intent(),
                         failpoint: self.failpoint.clone(),
+                        memory: Memory::default(),
                     };
                     return Some((found, kea));
                 }
@@ -189,7 +174,7 @@ impl Keeper {
         }
     }
 
-    async fn end_what_was_cut_short(&self, kea: &Kea, stop: &CancellationToken) {
+    async fn end_what_was_cut_short(&self, kea: &mut Kea, stop: &CancellationToken) {
         loop {
             match kea.recover().await {
                 Ok(Recovery::Clean) => return,
@@ -208,35 +193,24 @@ impl Keeper {
     }
 
     /// Looks at the server; whether anything that the session should know is different.
-    async fn look(&self, kea: &Kea, seen: &mut Seen) -> bool {
-        let Ok(status) = kea.socket.status().await else {
+    async fn look(&self, kea: &mut Kea, seen: &mut Seen) -> bool {
+        let Ok(is_known) = kea.is_known().await else {
             let was = std::mem::take(&mut seen.running);
-            (seen.observed, seen.bundle, seen.loaded) = (None, None, None);
+            seen.observed = None;
             if was {
                 warn!("Kea does not answer on its control socket");
             }
             return was;
         };
-        let since_load = i64::try_from(status.reload.min(status.uptime)).unwrap_or_default();
-        let loaded = Loaded { pid: status.pid, at: (crate::clock::wall().0 / 1000 - since_load + 1) / 2 };
-        let near = seen.loaded.is_some_and(|before| before.pid == loaded.pid && (before.at - loaded.at).abs() <= 1);
         let recent = seen.looked.is_some_and(|looked| looked.elapsed() < FULL_LOOK);
-        if near && recent && seen.running {
-            return false;
-        }
-        match kea.running().await {
-            Ok(config) => {
-                let first = seen.observed.is_none();
-                let before = (seen.observed, seen.foreign.clone());
-                seen.take(&config);
-                (seen.loaded, seen.looked, seen.running) = (Some(loaded), Some(Instant::now()), true);
-                first || before != (seen.observed, seen.foreign.clone())
-            }
-            Err(failure) => {
+        if !(is_known && recent && seen.running) {
+            if let Err(failure) = kea.look().await {
                 warn!(failure = %chain(&failure), "Kea's configuration cannot be read");
-                false
+                return false;
             }
+            (seen.looked, seen.running) = (Some(Instant::now()), true);
         }
+        kea.known().is_some_and(|known| seen.take(known))
     }
 
     /// Reads the server's counters, now and then.
@@ -299,7 +273,7 @@ impl Keeper {
     }
 
     /// Applies, trying again while the server is busy; what came of it, and how long Kea's sockets were closed.
-    async fn apply(&self, kea: &Kea, wish: &Apply) -> (Outcome, Duration) {
+    async fn apply(&self, kea: &mut Kea, wish: &Apply) -> (Outcome, Duration) {
         let begun = Instant::now();
         for _ in 0..BUSY_TRIES {
             let outcome = match kea.apply(&wish.bundle).await {
@@ -307,12 +281,16 @@ impl Keeper {
                 Err(failure) => return (not_applied(&failure), begun.elapsed()),
             };
             let (outcome, took) = match outcome {
-                apply::Outcome::Applied { digest, set_time } => {
-                    let took = set_time.unwrap_or_default();
+                apply::Outcome::Applied { digest, way } => {
+                    let (took, closed) = match way {
+                        Way::Ran => (Duration::ZERO, Duration::ZERO),
+                        Way::Live(took) => (took, Duration::ZERO),
+                        Way::Set(took) => (took, took),
+                    };
                     let barrier = self.barrier().await;
                     let server_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                    info!(%digest, server_ms, total_ms = begun.elapsed().as_millis(), "applied");
-                    (Outcome::Applied { digest, barrier, server_ms }, took)
+                    info!(%digest, ?way, total_ms = begun.elapsed().as_millis(), "applied");
+                    (Outcome::Applied { digest, barrier, server_ms }, closed)
                 }
                 apply::Outcome::Rejected { faults, message } => {
                     warn!(%message, "Kea refuses the configuration; nothing was changed");
@@ -338,15 +316,24 @@ impl Keeper {
     }
 }
 
+/// Has nobody lease what the server still may and `wish` does not have it lease any more.
+async fn bridge_over(bridge: &mut Bridge, kea: &Kea, wish: &Apply) {
+    if let Some(known) = kea.known() {
+        bridge.keep(&kea.socket, &known.read_back.bundle, &wish.bundle).await;
+    }
+}
+
 impl Seen {
-    fn take(&mut self, config: &Config) {
-        let read_back = config.read_back();
-        self.observed = Some(read_back.bundle.digest());
-        let lines: Vec<_> =
-            read_back.strange.iter().map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
+    /// Takes in what is known of the server; whether it is different.
+    fn take(&mut self, known: &Known) -> bool {
+        if self.observed == Some(known.observed) && self.foreign == known.foreign {
+            return false;
+        }
+        let strange = known.read_back.strange.iter();
+        let lines: Vec<_> = strange.map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
         self.difference = lines.join("\n");
-        self.bundle = Some(read_back.bundle);
-        self.foreign = config.foreign_subnets();
+        (self.observed, self.foreign) = (Some(known.observed), known.foreign.clone());
+        true
     }
 }
 

@@ -9,8 +9,10 @@ pub(crate) enum Generation {
     Kea2_2,
     /// Debian 13's.
     Kea2_6,
-    /// That of Debian 13's backports, with `host_cmds`, `subnet_cmds` and `class_cmds`.
+    /// That of Debian 13's backports.
     Kea3_0,
+    /// The same with its hooks `host_cmds` and `subnet_cmds`, by which it is changed while it serves.
+    Kea3_0Live,
 }
 
 impl Generation {
@@ -20,7 +22,7 @@ impl Generation {
         match self {
             Self::Kea2_2 => None,
             Self::Kea2_6 => Some(tools.join("kea-2.6")),
-            Self::Kea3_0 => Some(tools.join("kea-3.0")),
+            Self::Kea3_0 | Self::Kea3_0Live => Some(tools.join("kea-3.0")),
         }
     }
 
@@ -29,8 +31,19 @@ impl Generation {
         self.root().map_or_else(|| "kea-dhcp4".into(), |root| root.join("usr/sbin/kea-dhcp4"))
     }
 
-    /// The folder of its hooks.
-    pub(crate) fn hooks(self) -> PathBuf {
+    /// Whether it can be changed while it serves.
+    pub(crate) fn is_live(self) -> bool {
+        self == Self::Kea3_0Live
+    }
+
+    /// The hooks that it loads.
+    pub(crate) fn hooks(self) -> Vec<PathBuf> {
+        let always = ["lease_cmds", "stat_cmds"].into_iter();
+        let live = ["host_cmds", "subnet_cmds"].into_iter().filter(|_| self.is_live());
+        always.chain(live).map(|hook| self.hook_folder().join(format!("libdhcp_{hook}.so"))).collect()
+    }
+
+    fn hook_folder(self) -> PathBuf {
         let folder = format!("usr/lib/{}-linux-gnu/kea/hooks", std::env::consts::ARCH);
         self.root().unwrap_or_else(|| "/".into()).join(folder)
     }
@@ -40,7 +53,7 @@ impl Generation {
         let here =
             ["KEA_PIDFILE_DIR", "KEA_LOCKFILE_DIR", "KEA_CONTROL_SOCKET_DIR", "KEA_DHCP_DATA_DIR", "KEA_LOG_FILE_DIR"];
         let mut environment: Vec<_> = here.iter().map(|name| (*name, folder.to_owned())).collect();
-        environment.push(("KEA_HOOKS_PATH", self.hooks()));
+        environment.push(("KEA_HOOKS_PATH", self.hook_folder()));
         if let Some(root) = self.root() {
             environment.push(("KEA_LFC_EXECUTABLE", root.join("usr/sbin/kea-lfc")));
         }
@@ -48,15 +61,27 @@ impl Generation {
     }
 }
 
-/// Tests that run on each generation of Kea.
+/// Tests of what becomes of a `config-set`, on each generation of Kea.
+macro_rules! on_each_kea_by_config_set {
+    ($($(#[$attribute:meta])* async fn $name:ident($generation:ident: Generation) $body:block)*) => {
+        $($(#[$attribute])* async fn $name($generation: Generation) $body)*
+        mod by_config_set {
+            mod kea_2_2 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_2).await; })* }
+            mod kea_2_6 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_6).await; })* }
+            mod kea_3_0 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0).await; })* }
+        }
+    };
+}
+pub(crate) use on_each_kea_by_config_set;
+
+/// Tests that run on each generation of Kea, and changed in each way that it can be.
 macro_rules! on_each_kea {
-    ($($(#[$attribute:meta])* async fn $name:ident($generation:ident: Generation) $body:block)*) => {$(
-        $(#[$attribute])*
-        async fn $name($generation: Generation) $body
-    )*
-    mod kea_2_2 { $(#[tokio::test] async fn $name() { super::$name(super::Generation::Kea2_2).await; })* }
-    mod kea_2_6 { $(#[tokio::test] async fn $name() { super::$name(super::Generation::Kea2_6).await; })* }
-    mod kea_3_0 { $(#[tokio::test] async fn $name() { super::$name(super::Generation::Kea3_0).await; })* }
+    ($($(#[$attribute:meta])* async fn $name:ident($generation:ident: Generation) $body:block)*) => {
+        $($(#[$attribute])* async fn $name($generation: Generation) $body)*
+        mod kea_2_2 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_2).await; })* }
+        mod kea_2_6 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_6).await; })* }
+        mod kea_3_0 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0).await; })* }
+        mod kea_3_0_live { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0Live).await; })* }
     };
 }
 pub(crate) use on_each_kea;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use freehold_agent::driver::kea::apply::{Failpoint, Kea};
 use freehold_agent::driver::kea::control::{ConfigText, ControlSocket};
+use freehold_agent::driver::kea::known::Memory;
 use serde_json::{Value, json};
 
 use crate::generation::Generation;
@@ -19,6 +20,14 @@ use crate::generation::Generation;
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("fh{}n{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn command(socket: &Path, name: &str, arguments: &Value) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.write_all(json!({"command": name, "arguments": arguments}).to_string().as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\"result\": 0"), "{answer}");
 }
 
 pub(crate) struct KeaHost {
@@ -55,10 +64,7 @@ impl KeaHost {
             "interfaces-config": {"interfaces": ["srv"], "dhcp-socket-type": "raw"},
             "control-socket": {"socket-type": "unix", "socket-name": folder.path().join("socket")},
             "lease-database": {"type": "memfile", "persist": true, "lfc-interval": 0},
-            "hooks-libraries": [
-                {"library": generation.hooks().join("libdhcp_lease_cmds.so")},
-                {"library": generation.hooks().join("libdhcp_stat_cmds.so")},
-            ],
+            "hooks-libraries": generation.hooks().iter().map(|hook| json!({"library": hook})).collect::<Vec<_>>(),
             "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
         });
         dhcp4.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
@@ -78,6 +84,7 @@ impl KeaHost {
             lease_file: Some(self.lease_file.clone()),
             intent_file: self.folder.path().join("intent.json"),
             failpoint: Failpoint::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -111,13 +118,12 @@ impl KeaHost {
     /// The same without async, to be called at a failpoint.
     pub(crate) fn hand(&self) -> impl Fn(&Value) + use<> {
         let socket = self.folder.path().join("socket");
-        move |config| {
-            let mut stream = UnixStream::connect(&socket).unwrap();
-            stream.write_all(json!({"command": "config-set", "arguments": config}).to_string().as_bytes()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            assert!(answer.contains("\"result\": 0"), "{answer}");
-        }
+        move |config| command(&socket, "config-set", config)
+    }
+
+    /// A command by hand, which must succeed.
+    pub(crate) fn command(&self, name: &str, arguments: &Value) {
+        command(&self.folder.path().join("socket"), name, arguments);
     }
 
     pub(crate) async fn kill_and_restart(&mut self) {

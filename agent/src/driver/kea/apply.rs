@@ -1,6 +1,8 @@
 //! Makes Kea run a bundle, so that a crash at any point leaves the old configuration or the new one.
 //!
-//! The steps ([`Step`]) are: intent on disk with a backup, Kea's own test, `config-set`, read back and probe, Kea's file, intent closed.
+//! What differs is changed by itself where Kea can ([`super::live`]), and by a `config-set` of the whole where it cannot.
+//!
+//! The steps ([`Step`]) are: intent on disk with a backup, Kea's own test, the change, read back and probe, Kea's file, intent closed.
 //! A refused `config-set` closes the DHCP sockets of Kea 2.2.0 (and in some cases of 2.6 and 3.0) while Kea goes on saying
 //! that all is well: on *any* doubt after it the backup is put back at once, again and again until Kea takes it, and the kernel is asked
 //! whether Kea hears ([`super::probe`]). While Kea cleans up its lease file (LFC) it refuses every `config-set`, the backup's
@@ -24,6 +26,8 @@ use super::blame::{culprits, located};
 use super::config::Config;
 use super::control::{ConfigText, ControlError, ControlSocket, Verdict};
 use super::intent::{Intent, IntentError};
+use super::known::{Known, Memory};
+use super::live::{self, Change};
 use super::memfile::suffixed;
 use super::persist;
 use super::plan::{Fault, Plan, plan};
@@ -38,6 +42,8 @@ const CLEAN_UP_TIME_MAX: Duration = Duration::from_secs(30);
 const RESTORE_TIME_MAX: Duration = Duration::from_secs(120);
 /// How long sockets may take to open after a `config-set`.
 const LISTEN_TIME_MAX: Duration = Duration::from_secs(3);
+/// Why an apply was not begun, or not ended.
+const MEANWHILE: &str = "Kea's configuration was changed by somebody else meanwhile";
 /// Between two looks at something that takes time.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -62,9 +68,9 @@ pub enum ApplyError {
 pub enum Step {
     /// The intent is durable.
     Intended,
-    /// Kea's own test passed.
+    /// Kea's own test passed, or what is to change stands as it is known.
     Tested,
-    /// Kea took the configuration.
+    /// Kea took the configuration, or every change.
     Set,
     /// What Kea runs was read back and is right.
     ReadBack,
@@ -119,11 +125,22 @@ impl std::fmt::Debug for Failpoint {
     }
 }
 
+/// How Kea came to run it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It ran it already.
+    Ran,
+    /// By commands, while it served; they took so long.
+    Live(Duration),
+    /// By `config-set`; the sockets were closed for so long.
+    Set(Duration),
+}
+
 /// How an apply ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Kea runs it; the digest is the one read back. `set_time` is what `config-set` took, none if Kea ran it already.
-    Applied { digest: Digest, set_time: Option<Duration> },
+    /// Kea runs it; the digest is the one read back.
+    Applied { digest: Digest, way: Way },
     /// Nothing was changed.
     Rejected { faults: Vec<Fault>, message: String },
     /// It was undone, and Kea hears its clients as before.
@@ -160,6 +177,8 @@ pub struct Kea {
     /// Where an apply under way is noted.
     pub intent_file: PathBuf,
     pub failpoint: Failpoint,
+    /// What is remembered of it; nothing at first.
+    pub memory: Memory,
 }
 
 impl Kea {
@@ -174,50 +193,62 @@ impl Kea {
     }
 
     /// Makes Kea run `to`, after ending what may have been cut short.
-    pub async fn apply(&self, to: &Bundle) -> Result<Outcome, ApplyError> {
+    pub async fn apply(&mut self, to: &Bundle) -> Result<Outcome, ApplyError> {
         if let Recovery::Dirty { message } = self.recover().await? {
             return Ok(Outcome::Dirty { message });
         }
-        let running = self.running().await?;
-        let before = running.read_back();
+        let known = self.take_known(to).await?;
         let listening = self.listening().await?;
-        if before.bundle == *to && !listening.is_deaf() {
-            self.persist_if_needed(&running)?;
-            return Ok(Outcome::Applied { digest: to.digest(), set_time: None });
+        if known.read_back.bundle == *to && !listening.is_deaf() {
+            self.persist_if_needed(&known.config, to)?;
+            self.keep(known);
+            return Ok(Outcome::Applied { digest: to.digest(), way: Way::Ran });
         }
-        let planned = match plan(to, &running) {
+        let planned = match plan(to, &known.config) {
             Ok(planned) => planned,
             Err(faults) => {
                 let message = faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
                 return Ok(Outcome::Rejected { faults, message });
             }
         };
-        if let Some(place) = running.untold().first() {
+        if let Some(place) = known.config.untold().first() {
             let message = format!(
                 "Kea has vendor options at {place} that it does not show and its file does not say, so any change would lose them: write option 43 there as sub-options (space {VENDOR_SPACE:?}), or let the file say what runs"
             );
             return Ok(Outcome::Rejected { faults: Vec::new(), message });
         }
+        if !listening.is_deaf()
+            && let Some(changes) = live_changes(&known, &planned, to)
+        {
+            return self.change(to, known, &changes, listening).await;
+        }
+        let running = known.config;
         if let Some(clean_up) = self.clean_up_under_way().await {
             return Ok(Outcome::Busy { message: clean_up });
         }
         let intent = Intent {
-            from: before.bundle.digest().to_string(),
+            from: known.observed.to_string(),
             to: to.digest().to_string(),
-            backup: running.whole(),
+            backup: Some(running.whole()),
             listening,
         };
         intent.write(&self.intent_file)?;
         self.failpoint.pass(Step::Intended)?;
-        self.carry_out(to, &running, &planned, &intent).await
+        self.carry_out(to, &running, &planned, &intent.listening).await
     }
 
     /// Ends what a crash cut short. Kea must be up.
-    pub async fn recover(&self) -> Result<Recovery, ApplyError> {
+    pub async fn recover(&mut self) -> Result<Recovery, ApplyError> {
         let Some(intent) = Intent::open(&self.intent_file)? else { return Ok(Recovery::Clean) };
+        self.memory = Memory::default();
         let running = self.running().await?;
         let found = running.read_back().bundle.digest();
-        let old = running.with(Config::new(intent.backup.clone()).ours().to_vec());
+        let backup = intent.backup.clone().or_else(|| persist::written(&self.config_file));
+        let Some(backup) = backup.map(Config::new) else {
+            let message = format!("{} says nothing that Kea could go back to", self.config_file.display());
+            return Ok(Recovery::Dirty { message });
+        };
+        let old = running.with(backup.ours().to_vec());
         let mute = !self.listening().await?.covers(&intent.listening);
         let recovery = match found.to_string() {
             found_text if found_text == intent.to && !mute => Recovery::Finished { digest: found },
@@ -232,33 +263,32 @@ impl Kea {
             }
         };
         // In each case the file is to say what runs.
-        self.persist_if_needed(&self.running().await?)?;
+        let running = self.running().await?;
+        self.persist_if_needed(&running, &running.read_back().bundle)?;
         Intent::close(&self.intent_file)?;
         Ok(recovery)
     }
 
-    /// The steps from Kea's own test on. The intent is open; it stays open only if Kea is left dirty.
+    /// The steps from Kea's own test on, by `config-set`. The intent is open; it stays open only if Kea is left dirty.
     async fn carry_out(
-        &self,
+        &mut self,
         to: &Bundle,
         running: &Config,
         planned: &Plan,
-        intent: &Intent,
+        listening: &Listening,
     ) -> Result<Outcome, ApplyError> {
         let text = ConfigText::of(&planned.config.whole());
         if let Verdict::Refused(complaint) = self.socket.test_config(&text).await? {
-            let ask = |text: ConfigText| -> BoxFuture<'_, _> {
-                Box::pin(async move { self.socket.test_config(&text).await })
-            };
+            let socket = &self.socket;
+            let ask =
+                |text: ConfigText| -> BoxFuture<'_, _> { Box::pin(async move { socket.test_config(&text).await }) };
             let faults = culprits(to, &complaint, |part| plan(part, running).ok(), ask).await?;
             Intent::close(&self.intent_file)?;
             return Ok(Outcome::Rejected { faults, message: complaint.text });
         }
         if self.running().await? != *running {
             Intent::close(&self.intent_file)?;
-            return Ok(Outcome::Busy {
-                message: "Kea's configuration was changed by somebody else meanwhile".to_owned(),
-            });
+            return Ok(Outcome::Busy { message: MEANWHILE.to_owned() });
         }
         self.failpoint.pass(Step::Tested)?;
         let begun = Instant::now();
@@ -280,30 +310,153 @@ impl Kea {
             Some(trouble) => Some(trouble),
             None => {
                 self.failpoint.pass(Step::Set)?;
-                self.proven(to, planned, &intent.listening).await
+                self.proven(to, planned, listening).await
             }
         };
         let trouble = match trouble {
             Some(trouble) => Some(trouble),
             None => {
                 self.failpoint.pass(Step::ReadBack)?;
-                persist::persist(&self.config_file, &planned.config).err().map(|error| in_full(&error))
+                self.persist(&planned.config, to).err().map(|error| in_full(&error))
             }
         };
         if let Some(message) = trouble {
-            let backup = Config::new(intent.backup.clone());
-            return match self.restore(&backup, &intent.listening).await {
-                Ok(()) => {
-                    Intent::close(&self.intent_file)?;
-                    Ok(Outcome::RolledBack { faults, message })
-                }
-                Err(again) => Ok(Outcome::Dirty { message: format!("{message}; and it could not be undone: {again}") }),
-            };
+            return self.roll_back(running, listening, faults, message).await;
         }
         self.failpoint.pass(Step::Persisted)?;
         Intent::close(&self.intent_file)?;
         self.failpoint.pass(Step::Closed)?;
-        Ok(Outcome::Applied { digest: to.digest(), set_time: Some(set_time) })
+        Ok(Outcome::Applied { digest: to.digest(), way: Way::Set(set_time) })
+    }
+
+    /// The steps of changes that Kea takes while it serves. Its file is the backup: it is written last.
+    async fn change(
+        &mut self,
+        to: &Bundle,
+        mut known: Known,
+        changes: &[Change],
+        listening: Listening,
+    ) -> Result<Outcome, ApplyError> {
+        if let Some(moved) = live::moved(&self.socket, changes).await? {
+            return Ok(Outcome::Busy { message: format!("{moved} was changed by somebody else meanwhile") });
+        }
+        self.persist_if_needed(&known.config, &known.read_back.bundle)?;
+        let digest = to.digest();
+        let intent = Intent { from: known.observed.to_string(), to: digest.to_string(), backup: None, listening };
+        intent.write(&self.intent_file)?;
+        self.failpoint.pass(Step::Intended)?;
+        self.failpoint.pass(Step::Tested)?;
+        let begun = Instant::now();
+        let (done, faults, trouble) = self.carry_out_live(changes).await;
+        let took = begun.elapsed();
+        if let Some(message) = trouble {
+            return self.undo(&done, &intent, faults, message).await;
+        }
+        self.failpoint.pass(Step::Set)?;
+        let wrong = match live::taken_in(&self.socket, changes, &mut known.config, to).await {
+            Ok(None) => self.hears(&intent.listening).await.err(),
+            Ok(Some(wrong)) => Some(format!("Kea took the change, and runs something else: {wrong}")),
+            Err(error) => Some(in_full(&error)),
+        };
+        if let Some(message) = wrong {
+            return self.undo(&done, &intent, faults, message).await;
+        }
+        if !self.holds(&known).await? {
+            // Somebody may have loaded a configuration meanwhile, and what of theirs is in it is not to be lost from the file.
+            known = self.look().await?.clone();
+            if known.observed != digest {
+                Intent::close(&self.intent_file)?;
+                return Ok(Outcome::Busy { message: MEANWHILE.to_owned() });
+            }
+        }
+        self.failpoint.pass(Step::ReadBack)?;
+        if let Err(error) = self.persist(&known.config, to) {
+            return self.undo(&done, &intent, faults, in_full(&error)).await;
+        }
+        self.failpoint.pass(Step::Persisted)?;
+        Intent::close(&self.intent_file)?;
+        self.failpoint.pass(Step::Closed)?;
+        (known.read_back.bundle, known.observed) = (to.clone(), digest);
+        self.keep(known);
+        Ok(Outcome::Applied { digest, way: Way::Live(took) })
+    }
+
+    /// Carries out each change that Kea does not refuse. Says which those are, what it refused, and what is wrong if anything is.
+    async fn carry_out_live<'a>(&self, changes: &'a [Change]) -> (Vec<&'a Change>, Vec<Fault>, Option<String>) {
+        let (mut done, mut faults) = (Vec::new(), Vec::<Fault>::new());
+        for change in changes {
+            // What is in a scope that was refused is not asked for.
+            if change.key.parent().is_some_and(|scope| faults.iter().any(|fault| fault.key == scope)) {
+                continue;
+            }
+            match change.carry_out(&self.socket).await {
+                Ok(Ok(())) => done.push(change),
+                Ok(Err(message)) => faults.push(Fault {
+                    key: change.key.clone(),
+                    code: Code::ServerRefused,
+                    field: String::new(),
+                    message,
+                }),
+                Err(error) => {
+                    // Whether Kea did it is not known: it is undone too.
+                    done.push(change);
+                    return (done, faults, Some(in_full(&error)));
+                }
+            }
+        }
+        let message = faults.first().map(|fault| fault.message.clone());
+        (done, faults, message)
+    }
+
+    /// Undoes `done`, the last first, and looks at the whole of what runs then; where it is not what ran before, that is set.
+    async fn undo(
+        &mut self,
+        done: &[&Change],
+        intent: &Intent,
+        faults: Vec<Fault>,
+        message: String,
+    ) -> Result<Outcome, ApplyError> {
+        for change in done.iter().rev().flat_map(|change| change.undone()) {
+            match change.carry_out(&self.socket).await {
+                Ok(Ok(())) => {}
+                Ok(Err(words)) => tracing::warn!(key = %change.key, %words, "a change could not be undone by itself"),
+                Err(error) => {
+                    tracing::warn!(key = %change.key, error = %in_full(&error), "a change could not be undone by itself")
+                }
+            }
+        }
+        let running = self.running().await?;
+        let is_as_before = running.read_back().bundle.digest().to_string() == intent.from;
+        if is_as_before && self.hears(&intent.listening).await.is_ok() {
+            self.persist_if_needed(&running, &running.read_back().bundle)?;
+            Intent::close(&self.intent_file)?;
+            return Ok(Outcome::Rejected { faults, message });
+        }
+        let Some(before) = persist::written(&self.config_file).map(Config::new) else {
+            let file = self.config_file.display();
+            return Ok(Outcome::Dirty {
+                message: format!("{message}; and it could not be undone: {file} does not say what ran before"),
+            });
+        };
+        let before = running.with(before.ours().to_vec());
+        self.roll_back(&before, &intent.listening, faults, message).await
+    }
+
+    /// Sets what ran before, after `message`.
+    async fn roll_back(
+        &self,
+        before: &Config,
+        listening: &Listening,
+        faults: Vec<Fault>,
+        message: String,
+    ) -> Result<Outcome, ApplyError> {
+        match self.restore(before, listening).await {
+            Ok(()) => {
+                Intent::close(&self.intent_file)?;
+                Ok(Outcome::RolledBack { faults, message })
+            }
+            Err(again) => Ok(Outcome::Dirty { message: format!("{message}; and it could not be undone: {again}") }),
+        }
     }
 
     /// Whether Kea runs `to` beside what is its own, and hears; else what is wrong.
@@ -376,13 +529,26 @@ impl Kea {
         None
     }
 
-    /// Makes the file that Kea starts with say what runs, unless its Freehold part does.
-    fn persist_if_needed(&self, running: &Config) -> Result<(), FileError> {
-        if persist::serves(&self.config_file, &running.read_back().bundle) {
+    /// Makes the file that Kea starts with say what runs, unless its Freehold part, which is `bundle`, does.
+    fn persist_if_needed(&mut self, running: &Config, bundle: &Bundle) -> Result<(), FileError> {
+        if self.memory.persisted.serves(&self.config_file, bundle) {
             return Ok(());
         }
-        persist::persist(&self.config_file, running)
+        self.persist(running, bundle)
     }
+
+    fn persist(&mut self, config: &Config, bundle: &Bundle) -> Result<(), FileError> {
+        self.memory.persisted.write(&self.config_file, config, bundle)
+    }
+}
+
+/// How `known` becomes `to` while Kea serves, if it can.
+fn live_changes(known: &Known, planned: &Plan, to: &Bundle) -> Option<Vec<Change>> {
+    if !known.read_back.strange.is_empty() {
+        return None;
+    }
+    let difference = known.read_back.bundle.diff(to);
+    live::changes(known.abilities, &known.config, &planned.config, &difference)
 }
 
 /// Whether the process of a pid file lives.

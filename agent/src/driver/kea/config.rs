@@ -60,6 +60,29 @@ impl Config {
         &self.ours
     }
 
+    /// Freehold's subnet with this id.
+    pub fn ours_mut(&mut self, id: u64) -> Option<&mut Value> {
+        self.ours.iter_mut().find(|subnet| subnet["id"].as_u64() == Some(id))
+    }
+
+    /// Puts a subnet of Freehold's in the place of the one with its id, whose reservations stay, or adds it.
+    pub fn put_ours(&mut self, mut subnet: Value) {
+        let id = |subnet: &Value| subnet["id"].as_u64();
+        match self.ours.binary_search_by_key(&id(&subnet), id) {
+            Ok(at) => {
+                let hosts = self.ours[at].as_object_mut().and_then(|members| members.shift_remove("reservations"));
+                subnet["reservations"] = hosts.unwrap_or_else(|| Value::Array(Vec::new()));
+                self.ours[at] = subnet;
+            }
+            Err(at) => self.ours.insert(at, subnet),
+        }
+    }
+
+    /// Takes a subnet of Freehold's away, with its reservations.
+    pub fn remove_ours(&mut self, id: u64) {
+        self.ours.retain(|subnet| subnet["id"].as_u64() != Some(id));
+    }
+
     /// All but Freehold's part.
     pub fn foreign(&self) -> &Value {
         &self.foreign

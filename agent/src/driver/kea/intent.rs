@@ -28,8 +28,8 @@ pub struct Intent {
     pub from: String,
     /// Digest of the bundle that is to run.
     pub to: String,
-    /// The whole configuration that ran before.
-    pub backup: Value,
+    /// The whole configuration that ran before; none where the file that Kea starts with says it until the end.
+    pub backup: Option<Value>,
     /// Where Kea listened before.
     pub listening: Listening,
 }

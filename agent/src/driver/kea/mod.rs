@@ -7,6 +7,7 @@
 //! Configuring it, in the order of an apply ([`mod@apply`] is the sequence, and [`intent`] what a crash leaves of it):
 //! - [`config`] takes what runs apart into Freehold's part and the rest; [`hidden`] adds what Kea does not show
 //! - [`mod@plan`] makes the next configuration of a bundle, [`render`] each subnet of it
+//! - [`live`] changes by itself what differs, where this Kea can; [`known`] remembers what it runs meanwhile
 //! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
 //! - [`readback`] tells from what runs which bundle it is
 //! - [`probe`] tells from the kernel whether Kea hears its clients
@@ -14,8 +15,7 @@
 //!
 //! Hearing of its leases: [`follow`] reads the lease file ([`memfile`]) as it grows, [`leases`] says what a row means.
 //!
-//! Every change is one `config-set`, which Kea 2.2 and 2.6 have nothing else for; until its turn comes [`bridge`] keeps Kea from leasing
-//! what is held or claimed. `host_cmds` and `subnet_cmds` are not used yet.
+//! Kea 2.2 and 2.6 have nothing but `config-set`, for every change; until its turn comes [`bridge`] keeps Kea from leasing what is held or claimed.
 
 pub mod apply;
 pub mod blame;
@@ -26,7 +26,9 @@ pub mod discover;
 pub mod follow;
 pub mod hidden;
 pub mod intent;
+pub mod known;
 pub mod leases;
+pub mod live;
 pub mod locate;
 pub mod lookup;
 pub mod memfile;

@@ -5,10 +5,12 @@
 //! kept beside it first, as `kea-dhcp4.conf.before-freehold-1a2b3c4d`. Nothing is written while the file already has Freehold's part
 //! as it runs: adopting a server leaves its file alone.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use freehold_core::bundle::Bundle;
+use freehold_core::bundle::{Bundle, Digest as BundleDigest};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -19,23 +21,64 @@ use crate::files::{self, FileError};
 
 const HEADER: &str = "// Written by Freehold from the running configuration. SHA-256 of what follows: ";
 
-/// Makes the file start Kea with `config`.
-pub fn persist(config_file: &Path, config: &Config) -> Result<(), FileError> {
-    let content = content(config);
-    match files::read(config_file)? {
-        Some(before) if before == content => return Ok(()),
-        Some(before) if !is_ours(&before) => {
-            let kept = suffixed(config_file, &format!(".before-freehold-{}", &hexadecimal(&before)[..8]));
-            files::replace(&kept, &before, 0o600)?;
-        }
-        _ => {}
-    }
-    files::replace(config_file, &content, 0o640)
+/// What is known of the file, as long as nobody touches it: reading all of it for each change would take longer than the change.
+#[derive(Debug, Clone, Default)]
+pub struct Persisted(Option<(Stamp, BundleDigest)>);
+
+/// What a file is told by, without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
 }
 
-/// Whether the file starts Kea with `bundle` as Freehold's part. A file that cannot be read as a configuration does not.
-pub fn serves(config_file: &Path, bundle: &Bundle) -> bool {
-    written(config_file).is_some_and(|config| Config::new(config).read_back().bundle == *bundle)
+impl Stamp {
+    fn of(file: &Path) -> Option<Self> {
+        let found = fs::metadata(file).ok()?;
+        Some(Self {
+            inode: found.ino(),
+            bytes: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
+
+impl Persisted {
+    /// Whether nobody has touched the file since it was written, or found right.
+    pub fn is_untouched(&self, config_file: &Path) -> bool {
+        self.0.is_some_and(|(known, _)| Stamp::of(config_file) == Some(known))
+    }
+
+    /// Whether the file starts Kea with `bundle` as Freehold's part. A file that cannot be read as a configuration does not.
+    pub fn serves(&mut self, config_file: &Path, bundle: &Bundle) -> bool {
+        if !self.is_untouched(config_file) {
+            let stamp = Stamp::of(config_file);
+            let found = written(config_file).map(|config| Config::new(config).read_back().bundle.digest());
+            self.0 = stamp.zip(found);
+        }
+        self.0.is_some_and(|(_, serves)| serves == bundle.digest())
+    }
+
+    /// Makes the file start Kea with `config`, whose part of Freehold's is `bundle`.
+    pub fn write(&mut self, config_file: &Path, config: &Config, bundle: &Bundle) -> Result<(), FileError> {
+        let content = content(config);
+        match files::read(config_file)? {
+            Some(before) if before == content => {}
+            Some(before) => {
+                if !is_ours(&before) {
+                    let kept = suffixed(config_file, &format!(".before-freehold-{}", &hexadecimal(&before)[..8]));
+                    files::replace(&kept, &before, 0o600)?;
+                }
+                files::replace(config_file, &content, 0o640)?;
+            }
+            None => files::replace(config_file, &content, 0o640)?,
+        }
+        self.0 = Stamp::of(config_file).zip(Some(bundle.digest()));
+        Ok(())
+    }
 }
 
 /// What the file says, if it can be read as a configuration.
@@ -73,7 +116,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::fs;
 
     #[test]
     fn what_a_hand_wrote_is_kept_once_and_what_freehold_wrote_is_not() {
@@ -87,9 +129,10 @@ mod tests {
             names
         };
         fs::write(&file, "{\"Dhcp4\": {}} // by hand").unwrap();
-        assert!(serves(&file, &Bundle::default()));
+        let mut persisted = Persisted::default();
+        let mut persist = |name: &str| persisted.write(&file, &config(name), &Bundle::default()).unwrap();
         for name in ["a", "b", "b", "c"] {
-            persist(&file, &config(name)).unwrap();
+            persist(name);
         }
         assert_eq!(names().len(), 2, "{:?}", names());
         let kept = folder.path().join(names().pop().unwrap());
@@ -98,13 +141,13 @@ mod tests {
         assert_eq!(source::parse(&file, &|path| fs::read_to_string(path)).unwrap().config, config("c").whole());
         // A hand changes one letter of it.
         fs::write(&file, written.replace("\"c\"", "\"d\"")).unwrap();
-        persist(&file, &config("e")).unwrap();
+        persist("e");
         assert_eq!(names().len(), 3, "{:?}", names());
     }
 
     #[test]
     fn a_file_that_is_no_configuration_serves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!serves(&folder.path().join("none"), &Bundle::default()));
+        assert!(!Persisted::default().serves(&folder.path().join("none"), &Bundle::default()));
     }
 }
