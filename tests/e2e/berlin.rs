@@ -87,10 +87,15 @@ impl Berlin<'_> {
         })
     }
 
-    /// How often Kea was given a configuration.
-    pub(crate) fn config_sets(&self) -> Result<usize> {
+    /// How often Kea was given a configuration, or a part of one.
+    pub(crate) fn pushes(&self) -> Result<usize> {
         let log = self.branch.kea.process().context("Kea runs")?.log()?;
-        Ok(log.matches("Received command 'config-set'").count())
+        // From 2.6 on it gives itself its first one.
+        let (_, log) = log.split_once("COMMAND_ACCEPTOR_START").context("Kea takes no commands")?;
+        let parts =
+            ["subnet4", "reservation"].map(|part| ["add", "update", "del"].map(|verb| format!("{part}-{verb}")));
+        let names = parts.iter().flatten().map(String::as_str).chain(["config-set"]);
+        Ok(names.map(|name| log.matches(&format!("Received command '{name}'")).count()).sum())
     }
 
     /// A client host that relays for a crowd, and the load of so many clients.

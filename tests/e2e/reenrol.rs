@@ -19,7 +19,7 @@ fn an_agent_without_its_disk_reads_back_what_runs_and_lists_every_lease() -> Res
         let (crowd, mut load) = berlin.crowd("crowd", 30, 100)?;
         crowd.perfdhcp(&load)?;
         berlin.wait_leases_equal(SOON)?;
-        let (before, config_sets) = (berlin.json(&format!("server show {SERVER}"))?, berlin.config_sets()?);
+        let (before, pushes) = (berlin.json(&format!("server show {SERVER}"))?, berlin.pushes()?);
 
         berlin.agent.kill()?;
         std::fs::remove_dir_all(berlin.agent.home())?;
@@ -39,7 +39,7 @@ fn an_agent_without_its_disk_reads_back_what_runs_and_lists_every_lease() -> Res
             assert_eq!(after["status"]["appliedDigest"], before["status"]["appliedDigest"]);
             Ok(())
         })?;
-        assert_eq!(berlin.config_sets()?, config_sets, "Kea was touched");
+        assert_eq!(berlin.pushes()?, pushes, "Kea was touched");
         berlin.wait_leases_equal(SOON)?;
         assert_eq!(berlin.leased()?.len(), 59);
         let told = [("KIND_GRANTED", 30), ("KIND_REMOVED", 1), ("KIND_SEEN", 30)];

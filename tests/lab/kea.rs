@@ -223,6 +223,13 @@ impl Kea {
         Ok(answer["arguments"].take())
     }
 
+    /// What it runs, without the `hash` that newer ones add and refuse to be given.
+    pub fn running_config(&self) -> Result<Value> {
+        let mut config = self.command("config-get", None)?;
+        config.as_object_mut().context("a configuration is an object")?.shift_remove("hash");
+        Ok(config)
+    }
+
     /// The leases in force, by address, as the lease files tell after a crash: the cleanup's files first, the last row wins.
     pub fn leases(&self) -> Result<BTreeMap<Ipv4Addr, KeaLease>> {
         let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", self.lease_path().display()));

@@ -34,6 +34,7 @@ use super::plan::{Fault, Plan, plan};
 use super::probe::{Listening, ProbeError};
 use super::readback::ReadBack;
 use super::render::VENDOR_SPACE;
+use super::steps;
 use crate::files::FileError;
 
 /// How long a lease file clean-up is waited for before an apply (3–9 s at 100–200k leases).
@@ -385,8 +386,9 @@ impl Kea {
     async fn carry_out_live<'a>(&self, changes: &'a [Change]) -> (Vec<&'a Change>, Vec<Fault>, Option<String>) {
         let (mut done, mut faults) = (Vec::new(), Vec::<Fault>::new());
         for change in changes {
-            // What is in a scope that was refused is not asked for.
-            if change.key.parent().is_some_and(|scope| faults.iter().any(|fault| fault.key == scope)) {
+            // What was refused is not asked for again, nor what is in it.
+            let scope = change.key.parent();
+            if faults.iter().any(|fault| fault.key == change.key || scope.as_ref() == Some(&fault.key)) {
                 continue;
             }
             match change.carry_out(&self.socket).await {
@@ -548,7 +550,7 @@ fn live_changes(known: &Known, planned: &Plan, to: &Bundle) -> Option<Vec<Change
         return None;
     }
     let difference = known.read_back.bundle.diff(to);
-    live::changes(known.abilities, &known.config, &planned.config, &difference)
+    steps::changes(known.abilities, &known.config, &planned.config, &difference)
 }
 
 /// Whether the process of a pid file lives.

@@ -3,19 +3,17 @@
 //! Kea 3.0 has them in its hooks `subnet_cmds` (`subnet4-add`, `-update`, `-del`) and `host_cmds` (`reservation-add`, `-update`, `-del`, on what is in
 //! memory). It checks each before it does anything, answers within a millisecond or some, and loses no packet, where a `config-set` closes the sockets for as long as it takes.
 //! What each command changes was read before and is read again afterwards, and each has an opposite, so that what was done can be undone.
+//! Which they are, and in which order, is up to [`super::steps`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use freehold_core::bundle::{Bundle, Difference, ResourceKey, ResourceKind};
+use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use serde_json::{Value, json};
 
 use super::config::Config;
 use super::control::{Answer, ControlError, ControlSocket, LOOKUP_TIME_MAX, Outcome};
 use super::readback::read_back;
-use super::render::MARK;
-
-/// More changes than this are one `config-set`: each command takes up to 40 ms of a Kea with 1,000 subnets.
-const CHANGES_MAX: usize = 500;
 
 /// What a Kea can change while it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +34,7 @@ impl Abilities {
         }
     }
 
-    fn of_kind(self, kind: ResourceKind) -> bool {
+    pub(super) fn of_kind(self, kind: ResourceKind) -> bool {
         match kind {
             ResourceKind::Scope => self.subnets,
             ResourceKind::Reservation => self.reservations,
@@ -57,7 +55,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn of_subnet(scope: &str, before: Option<&Value>, after: Option<&Value>) -> Self {
+    pub(super) fn of_subnet(scope: &str, before: Option<&Value>, after: Option<&Value>) -> Self {
         let hosts = match (before, after) {
             (Some(before), None) => before["reservations"].as_array().cloned().unwrap_or_default(),
             _ => Vec::new(),
@@ -71,7 +69,7 @@ impl Change {
         }
     }
 
-    fn of_host(scope: &str, subnet_id: u64, before: Option<&Value>, after: Option<&Value>) -> Self {
+    pub(super) fn of_host(scope: &str, subnet_id: u64, before: Option<&Value>, after: Option<&Value>) -> Self {
         let address = before.or(after).map(address).unwrap_or_default();
         Self {
             key: ResourceKey { kind: ResourceKind::Reservation, id: format!("{scope}/{address}") },
@@ -141,77 +139,17 @@ impl Change {
     }
 }
 
-/// The changes from what `running` has of `from` to what `planned` has of its successor, in the order in which they are safe; `None` if they are not to be had so.
-pub fn changes(
-    abilities: Abilities,
-    running: &Config,
-    planned: &Config,
-    difference: &Difference,
-) -> Option<Vec<Change>> {
-    let keys: BTreeSet<_> = difference.upserts.keys().chain(&difference.removes).collect();
-    if keys.len() > CHANGES_MAX || !keys.iter().all(|key| abilities.of_kind(key.kind)) {
-        return None;
-    }
-    let (before, after) = (by_scope(running.ours()), by_scope(planned.ours()));
-    let (mut gone, mut other, mut new) = (Vec::new(), Vec::new(), Vec::new());
-    // Scopes whose reservations come and go with their subnet.
-    let mut whole = BTreeSet::new();
-    for key in keys.iter().filter(|key| key.kind == ResourceKind::Scope) {
-        let scope = key.id.as_str();
-        match (before.get(scope), after.get(scope)) {
-            (Some(before), Some(after)) if id(before) == id(after) && before["subnet"] == after["subnet"] => {
-                other.push(Change::of_subnet(scope, Some(before), Some(after)));
-                continue;
-            }
-            (found, wanted) => {
-                gone.extend(found.map(|before| Change::of_subnet(scope, Some(before), None)));
-                new.extend(wanted.map(|after| Change::of_subnet(scope, None, Some(after))));
-                whole.insert(scope);
-            }
-        }
-    }
-    let mut hosts = Vec::new();
-    for scope in &whole {
-        let Some(subnet) = after.get(scope) else { continue };
-        let added =
-            reservations(subnet).map(|host| Change::of_host(scope, id(subnet).unwrap_or_default(), None, Some(host)));
-        hosts.extend(added);
-    }
-    for key in keys.iter().filter(|key| key.kind == ResourceKind::Reservation) {
-        let (scope, address) = key.id.split_once('/')?;
-        if whole.contains(scope) {
-            continue;
-        }
-        let subnet_id = before.get(scope).copied().and_then(id)?;
-        let find = |subnets: &BTreeMap<&str, &'_ Value>| host_at(subnets.get(scope)?, address);
-        match (find(&before), find(&after)) {
-            (Some(before), Some(after)) if identifier(&before) == identifier(&after) => {
-                other.push(Change::of_host(scope, subnet_id, Some(&before), Some(&after)));
-            }
-            (found, wanted) => {
-                gone.extend(found.map(|before| Change::of_host(scope, subnet_id, Some(&before), None)));
-                hosts.extend(wanted.map(|after| Change::of_host(scope, subnet_id, None, Some(&after))));
-            }
-        }
-    }
-    // What goes makes room for what comes, and a reservation needs its subnet.
-    let all: Vec<_> = [gone, other, new, hosts].into_iter().flatten().collect();
-    (all.len() <= CHANGES_MAX && all.iter().all(|change| abilities.of_kind(change.key.kind))).then_some(all)
-}
-
 /// Whether what is about to be changed still stands as it did; else the first that does not.
 pub async fn moved(kea: &ControlSocket, changes: &[Change]) -> Result<Option<ResourceKey>, ControlError> {
-    let is_subnet = |change: &&Change| change.key.kind == ResourceKind::Scope;
     let comes_or_goes = |change: &&Change| change.before.is_none() || change.after.is_none();
-    let moving: BTreeSet<_> =
-        changes.iter().filter(is_subnet).filter(comes_or_goes).map(|change| change.subnet_id).collect();
-    let place = |change: &Change| (change.key.kind, change.subnet_id, change.key.id.clone());
-    let left: BTreeSet<_> = changes.iter().filter(|change| change.after.is_none()).map(place).collect();
+    let subnets = changes.iter().filter(|change| change.key.kind == ResourceKind::Scope);
+    let moving: BTreeSet<_> = subnets.filter(comes_or_goes).map(|change| change.subnet_id).collect();
+    let mut seen = BTreeSet::new();
     for change in changes {
-        // Nothing can be said yet of what comes where something else goes, or is to be in a subnet that is not there.
-        let replaces = change.before.is_none() && left.contains(&place(change));
-        let waits = change.key.kind == ResourceKind::Reservation && moving.contains(&change.subnet_id);
-        if !replaces && !waits && change.stands(kea).await? != change.before {
+        // Of a subnet that comes or goes nothing inside can be said.
+        let is_inside = change.key.kind == ResourceKind::Reservation && moving.contains(&change.subnet_id);
+        let is_first = seen.insert((change.subnet_id, &change.key));
+        if is_first && !is_inside && change.stands(kea).await? != change.before {
             return Ok(Some(change.key.clone()));
         }
     }
@@ -225,46 +163,53 @@ pub async fn taken_in(
     config: &mut Config,
     to: &Bundle,
 ) -> Result<Option<String>, ControlError> {
-    let coming: BTreeSet<_> = changes
-        .iter()
-        .filter(|change| change.key.kind == ResourceKind::Scope && change.after.is_some())
-        .map(|change| change.subnet_id)
-        .collect();
+    // Of several changes of one thing the last counts; subnets come before what is in them.
+    let last: BTreeMap<_, _> = changes.iter().map(|change| ((change.subnet_id, &change.key), change)).collect();
+    let (subnets, hosts): (Vec<_>, Vec<_>) =
+        last.into_values().partition(|change| change.key.kind == ResourceKind::Scope);
+    let goes = |change: &&Change| change.key.kind == ResourceKind::Scope && change.after.is_none();
+    changes.iter().filter(goes).for_each(|change| config.remove_ours(change.subnet_id));
     let mut touched: BTreeMap<u64, Value> = BTreeMap::new();
-    for change in changes {
-        let id = change.subnet_id;
-        match change.key.kind {
-            ResourceKind::Scope if change.after.is_none() => {
-                config.remove_ours(id);
-                if !coming.contains(&id) && change.stands(kea).await?.is_some() {
-                    return Ok(Some(format!("{} is still there", change.key)));
-                }
-            }
-            ResourceKind::Scope => {
-                let Some(subnet) = change.stands(kea).await? else {
-                    return Ok(Some(format!("{} is not there", change.key)));
-                };
+    for change in subnets {
+        match change.stands(kea).await? {
+            Some(subnet) if change.after.is_some() => {
                 config.put_ours(subnet.clone());
-                touched.insert(id, subnet);
+                touched.insert(change.subnet_id, subnet);
             }
-            ResourceKind::Reservation => {
-                let found = change.stands(kea).await?;
-                let address = change.before.as_ref().or(change.after.as_ref()).map(address).unwrap_or_default();
-                if let Some(subnet) = config.ours_mut(id) {
-                    let part = touched.entry(id).or_insert_with(|| head(subnet));
-                    set_host(subnet, address, found.clone());
-                    set_host(part, address, found);
-                }
-            }
+            None if change.after.is_none() => {}
+            _ => return Ok(Some(change.key.to_string())),
         }
+    }
+    for change in hosts {
+        let found = change.stands(kea).await?;
+        let address = change.before.as_ref().or(change.after.as_ref()).map(address).unwrap_or_default();
+        let Some(subnet) = config.ours_mut(change.subnet_id) else { return Ok(Some(change.key.to_string())) };
+        let part = touched.entry(change.subnet_id).or_insert_with(|| head(subnet));
+        set_host(subnet, address, found.clone());
+        set_host(part, address, found);
     }
     let read = read_back(&config.foreign()["Dhcp4"], touched.values());
     let strange = read.strange.first().map(|strange| format!("{}: {}", strange.key, strange.what));
-    let wrong = changes
-        .iter()
-        .map(|change| &change.key)
-        .find(|key| read.bundle.resources().get(key) != to.resources().get(key));
+    let is_wrong = |key: &&ResourceKey| read.bundle.resources().get(key) != to.resources().get(key);
+    let wrong = changes.iter().map(|change| &change.key).find(is_wrong);
     Ok(strange.or_else(|| wrong.map(ToString::to_string)))
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.command().0, self.subnet_id)?;
+        match (self.key.kind, &self.after) {
+            (ResourceKind::Reservation, _) => {
+                write!(f, " {}", self.before.as_ref().or(self.after.as_ref()).map(address).unwrap_or_default())
+            }
+            (ResourceKind::Scope, Some(subnet)) => {
+                let pools: Vec<_> =
+                    subnet["pools"].as_array().into_iter().flatten().filter_map(|pool| pool["pool"].as_str()).collect();
+                write!(f, " {}", pools.join(","))
+            }
+            (ResourceKind::Scope, None) => Ok(()),
+        }
+    }
 }
 
 async fn ask(kea: &ControlSocket, command: &'static str, arguments: &Value) -> Result<Answer, ControlError> {
@@ -272,11 +217,7 @@ async fn ask(kea: &ControlSocket, command: &'static str, arguments: &Value) -> R
     kea.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await
 }
 
-fn by_scope(subnets: &[Value]) -> BTreeMap<&str, &Value> {
-    subnets.iter().filter_map(|subnet| Some((subnet["user-context"][MARK]["scope"].as_str()?, subnet))).collect()
-}
-
-fn id(subnet: &Value) -> Option<u64> {
+pub(super) fn id(subnet: &Value) -> Option<u64> {
     subnet["id"].as_u64()
 }
 
@@ -287,21 +228,12 @@ fn head(subnet: &Value) -> Value {
     head
 }
 
-fn reservations(subnet: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn reservations(subnet: &Value) -> impl Iterator<Item = &Value> {
     subnet["reservations"].as_array().into_iter().flatten()
 }
 
-fn address(host: &Value) -> &str {
+pub(super) fn address(host: &Value) -> &str {
     host["ip-address"].as_str().unwrap_or_default()
-}
-
-fn host_at(subnet: &Value, at: &str) -> Option<Value> {
-    reservations(subnet).find(|host| address(host) == at).cloned()
-}
-
-/// What Kea knows a reservation's client by.
-fn identifier(host: &Value) -> [&Value; 3] {
-    ["hw-address", "client-id", "duid"].map(|name| &host[name])
 }
 
 /// Puts a reservation in the place of the one for its address, or takes it away.

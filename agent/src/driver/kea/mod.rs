@@ -7,7 +7,7 @@
 //! Configuring it, in the order of an apply ([`mod@apply`] is the sequence, and [`intent`] what a crash leaves of it):
 //! - [`config`] takes what runs apart into Freehold's part and the rest; [`hidden`] adds what Kea does not show
 //! - [`mod@plan`] makes the next configuration of a bundle, [`render`] each subnet of it
-//! - [`live`] changes by itself what differs, where this Kea can; [`known`] remembers what it runs meanwhile
+//! - [`steps`] says which single changes make it so, and [`live`] carries them out, where this Kea can; [`known`] remembers what it runs meanwhile
 //! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
 //! - [`readback`] tells from what runs which bundle it is
 //! - [`probe`] tells from the kernel whether Kea hears its clients
@@ -38,3 +38,4 @@ pub mod probe;
 pub mod readback;
 pub mod render;
 pub mod source;
+pub mod steps;

@@ -133,7 +133,8 @@ fn reservation(host: &Value, scope: &str) -> Result<ReservationResource, String>
     Ok(reservation)
 }
 
-fn pool(pool: &Value) -> Result<AddressRange, String> {
+/// The addresses of a pool.
+pub(super) fn pool(pool: &Value) -> Result<AddressRange, String> {
     let range = text(&pool["pool"]);
     only(pool, &Value::Null, &["pool"], |_, _| false).map_err(|what| format!("pool {range}: {what}"))?;
     let range = range.replace(' ', "");

@@ -1,0 +1,236 @@
+//! From what Kea runs to what it should run, by single changes. Pure.
+//!
+//! The order is such that whatever an agent leaves half done leases nothing to anybody that neither the old nor the new configuration would: pools are
+//! narrowed before reservations in them go or come, and widened afterwards; a new subnet has no pools until its reservations are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use freehold_core::bundle::{Difference, ResourceKind};
+use freehold_core::net::{AddressRange, subtract};
+use serde_json::{Value, json};
+
+use super::config::Config;
+use super::live::{Abilities, Change, address, id, reservations};
+use super::readback;
+use super::render::MARK;
+
+/// More changes than this are one `config-set`: each command takes up to 40 ms of a Kea with 1,000 subnets.
+const CHANGES_MAX: usize = 500;
+
+/// The changes in their order, each kind of step after the one above it.
+#[derive(Debug, Default)]
+struct Steps {
+    subnets_gone: Vec<Change>,
+    narrowed: Vec<Change>,
+    hosts_gone: Vec<Change>,
+    hosts: Vec<Change>,
+    changed: Vec<Change>,
+    closed: Vec<Change>,
+    hosts_of_new: Vec<Change>,
+    opened: Vec<Change>,
+}
+
+/// The changes that make what `running` has of Freehold's what `planned` has, which differ by `difference`; `None` if a Kea with these abilities
+/// cannot be changed so, or only by too many.
+pub fn changes(
+    abilities: Abilities,
+    running: &Config,
+    planned: &Config,
+    difference: &Difference,
+) -> Option<Vec<Change>> {
+    let keys: BTreeSet<_> = difference.upserts.keys().chain(&difference.removes).collect();
+    let (scopes, hosts): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.kind == ResourceKind::Scope);
+    if scopes.len() + hosts.len() > CHANGES_MAX {
+        return None;
+    }
+    let (before, after) = (by_scope(running.ours()), by_scope(planned.ours()));
+    let with_hosts: BTreeSet<_> = hosts.iter().filter_map(|key| Some(key.id.split_once('/')?.0)).collect();
+    let mut steps = Steps::default();
+    // Scopes whose reservations come and go with their subnet.
+    let mut whole = BTreeSet::new();
+    for scope in scopes.iter().map(|key| key.id.as_str()) {
+        match (before.get(scope), after.get(scope)) {
+            (Some(before), Some(after)) if id(before) == id(after) && before["subnet"] == after["subnet"] => {
+                steps.change(scope, before, after, with_hosts.contains(scope));
+            }
+            (found, wanted) => {
+                steps.subnets_gone.extend(found.map(|before| Change::of_subnet(scope, Some(before), None)));
+                if let Some(after) = wanted {
+                    steps.add(scope, after);
+                }
+                whole.insert(scope);
+            }
+        }
+    }
+    for key in hosts {
+        let (scope, address) = key.id.split_once('/')?;
+        if !whole.contains(scope) {
+            let (before, after) = (before.get(scope)?, after.get(scope)?);
+            steps.reserve(scope, id(before)?, host_at(before, address), host_at(after, address));
+        }
+    }
+    let all = steps.in_order();
+    (all.len() <= CHANGES_MAX && all.iter().all(|change| abilities.of_kind(change.key.kind))).then_some(all)
+}
+
+impl Steps {
+    /// A subnet becomes another; the reservations of some of its addresses change too, or none.
+    fn change(&mut self, scope: &str, before: &Value, after: &Value, with_hosts: bool) {
+        let common = common_pools(before, after).filter(|_| with_hosts);
+        let between = common.map(|pools| {
+            let mut between = after.clone();
+            between["pools"] = pools;
+            between
+        });
+        match between {
+            Some(between) => {
+                self.narrowed.push(Change::of_subnet(scope, Some(before), Some(&between)));
+                self.changed.push(Change::of_subnet(scope, Some(&between), Some(after)));
+            }
+            None => self.changed.push(Change::of_subnet(scope, Some(before), Some(after))),
+        }
+    }
+
+    /// A subnet comes with its reservations.
+    fn add(&mut self, scope: &str, subnet: &Value) {
+        let mut closed = subnet.clone();
+        closed["pools"] = json!([]);
+        self.closed.push(Change::of_subnet(scope, None, Some(&closed)));
+        let subnet_id = id(subnet).unwrap_or_default();
+        self.hosts_of_new.extend(reservations(subnet).map(|host| Change::of_host(scope, subnet_id, None, Some(host))));
+        if subnet["pools"] != closed["pools"] {
+            self.opened.push(Change::of_subnet(scope, Some(&closed), Some(subnet)));
+        }
+    }
+
+    /// The reservation of an address becomes another, comes or goes.
+    fn reserve(&mut self, scope: &str, subnet_id: u64, before: Option<&Value>, after: Option<&Value>) {
+        if before.is_some() && after.is_some() && before.map(identifier) == after.map(identifier) {
+            self.hosts.push(Change::of_host(scope, subnet_id, before, after));
+            return;
+        }
+        self.hosts_gone.extend(before.map(|before| Change::of_host(scope, subnet_id, Some(before), None)));
+        self.hosts.extend(after.map(|after| Change::of_host(scope, subnet_id, None, Some(after))));
+    }
+
+    fn in_order(self) -> Vec<Change> {
+        let Self { subnets_gone, narrowed, hosts_gone, hosts, changed, closed, hosts_of_new, opened } = self;
+        [subnets_gone, narrowed, hosts_gone, hosts, changed, closed, hosts_of_new, opened].concat()
+    }
+}
+
+/// The pools that two forms of a subnet have in common.
+fn common_pools(before: &Value, after: &Value) -> Option<Value> {
+    let (before, after) = (pools(before)?, pools(after)?);
+    let common = subtract(&before, &subtract(&before, &after));
+    Some(common.iter().map(|range| json!({"pool": range.to_string()})).collect())
+}
+
+fn pools(subnet: &Value) -> Option<Vec<AddressRange>> {
+    subnet["pools"].as_array().into_iter().flatten().map(|pool| readback::pool(pool).ok()).collect()
+}
+
+fn by_scope(subnets: &[Value]) -> BTreeMap<&str, &Value> {
+    subnets.iter().filter_map(|subnet| Some((subnet["user-context"][MARK]["scope"].as_str()?, subnet))).collect()
+}
+
+fn host_at<'a>(subnet: &'a Value, at: &str) -> Option<&'a Value> {
+    reservations(subnet).find(|host| address(host) == at)
+}
+
+/// What Kea knows a reservation's client by.
+fn identifier(host: &Value) -> [&Value; 3] {
+    ["hw-address", "client-id", "duid"].map(|name| &host[name])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::plan;
+    use super::super::plan::tests::{bundle, host, scope};
+    use super::*;
+    use freehold_proto::sync::{PoolRange, ReservationResource, ScopeResource, reservation_resource::Client};
+
+    const BOTH: Abilities = Abilities { subnets: true, reservations: true };
+
+    fn with_pools(id: &str, subnet_id: u32, network: &str, pools: &[(&str, &str)]) -> ScopeResource {
+        let range = |(start, end): &(&str, &str)| PoolRange { start: (*start).to_owned(), end: (*end).to_owned() };
+        ScopeResource { pools: pools.iter().map(range).collect(), ..scope(id, subnet_id, network) }
+    }
+
+    fn reserve(scope: &str, address: &str, client: u8) -> ReservationResource {
+        host(scope, address, Client::Hardware(vec![2, 0, 0, 0, 0, client]))
+    }
+
+    type Resources = (Vec<ScopeResource>, Vec<ReservationResource>);
+
+    /// The commands, each with the pools that a subnet has then, or the address that a reservation is for.
+    fn steps(abilities: Abilities, before: &Resources, after: &Resources) -> Option<Vec<String>> {
+        let nothing = Config::new(json!({"Dhcp4": {"subnet4": []}}));
+        let (from, to) = (bundle(&before.0, &before.1), bundle(&after.0, &after.1));
+        let config = |bundle| plan(bundle, &nothing).unwrap().config;
+        let changes = changes(abilities, &config(&from), &config(&to), &from.diff(&to))?;
+        Some(changes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn pools_are_narrow_while_reservations_move() {
+        let before = (
+            vec![with_pools("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.9")])],
+            vec![reserve("a", "10.77.1.3", 1)],
+        );
+        let after = (
+            vec![with_pools("a", 1, "10.77.0.0/16", &[("10.77.1.5", "10.77.1.19")])],
+            vec![reserve("a", "10.77.1.12", 1), reserve("a", "10.77.1.3", 2)],
+        );
+        let expected = [
+            "subnet4-update 1 10.77.1.5-10.77.1.9",
+            "reservation-del 1 10.77.1.3",
+            "reservation-add 1 10.77.1.12",
+            "reservation-add 1 10.77.1.3",
+            "subnet4-update 1 10.77.1.5-10.77.1.19",
+        ];
+        assert_eq!(steps(BOTH, &before, &after).unwrap(), expected);
+        // Nothing but the pools: one step.
+        let wide = (after.0.clone(), before.1.clone());
+        assert_eq!(steps(BOTH, &before, &wide).unwrap(), ["subnet4-update 1 10.77.1.5-10.77.1.19"]);
+    }
+
+    #[test]
+    fn a_new_subnet_opens_last() {
+        let nothing = (Vec::new(), Vec::new());
+        let ward = (
+            vec![with_pools("ward", 7, "10.78.0.0/16", &[("10.78.1.0", "10.78.1.9")])],
+            vec![reserve("ward", "10.78.1.3", 1)],
+        );
+        let expected = ["subnet4-add 7 ", "reservation-add 7 10.78.1.3", "subnet4-update 7 10.78.1.0-10.78.1.9"];
+        assert_eq!(steps(BOTH, &nothing, &ward).unwrap(), expected);
+        assert_eq!(steps(BOTH, &ward, &nothing).unwrap(), ["subnet4-del 7"]);
+        let moved = (vec![ScopeResource { subnet_id: 8, ..ward.0[0].clone() }], ward.1.clone());
+        let expected =
+            ["subnet4-del 7", "subnet4-add 8 ", "reservation-add 8 10.78.1.3", "subnet4-update 8 10.78.1.0-10.78.1.9"];
+        assert_eq!(steps(BOTH, &ward, &moved).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_kea_has_no_command_for_is_not_changed_so() {
+        let office = with_pools("a", 1, "10.77.0.0/16", &[]);
+        let before = (vec![office.clone()], vec![reserve("a", "10.77.1.3", 1)]);
+        let other_host = (vec![office.clone()], vec![reserve("a", "10.77.1.3", 2)]);
+        let other_scope = (vec![ScopeResource { valid_seconds: 700, ..office.clone() }], before.1.clone());
+        let hosts_only = Abilities { subnets: false, reservations: true };
+        assert!(steps(hosts_only, &before, &other_host).is_some());
+        assert_eq!(steps(hosts_only, &before, &other_scope), None);
+        assert_eq!(steps(Abilities::default(), &before, &other_host), None);
+        // The same client by another name.
+        let mut named = before.clone();
+        named.1[0].host_name = "ward-3".to_owned();
+        assert_eq!(steps(BOTH, &before, &named).unwrap(), ["reservation-update 1 10.77.1.3"]);
+        let many = (
+            vec![office],
+            (0..=255)
+                .flat_map(|third| (0..2).map(move |fourth| reserve("a", &format!("10.77.{third}.{fourth}"), third)))
+                .collect(),
+        );
+        assert_eq!(steps(BOTH, &before, &many), None);
+    }
+}
