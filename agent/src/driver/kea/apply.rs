@@ -27,7 +27,7 @@ use super::config::Config;
 use super::control::{ConfigText, ControlError, ControlSocket, Verdict};
 use super::intent::{Intent, IntentError};
 use super::known::{Known, Memory};
-use super::live::{self, Change};
+use super::live::{self, Abilities, Change};
 use super::memfile::suffixed;
 use super::persist;
 use super::plan::{Fault, Plan, plan};
@@ -205,24 +205,26 @@ impl Kea {
             self.keep(known);
             return Ok(Outcome::Applied { digest: to.digest(), way: Way::Ran });
         }
-        let planned = match plan(to, &known.config) {
-            Ok(planned) => planned,
-            Err(faults) => {
-                let message = faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
-                return Ok(Outcome::Rejected { faults, message });
-            }
-        };
         if let Some(place) = known.config.untold().first() {
             let message = format!(
                 "Kea has vendor options at {place} that it does not show and its file does not say, so any change would lose them: write option 43 there as sub-options (space {VENDOR_SPACE:?}), or let the file say what runs"
             );
             return Ok(Outcome::Rejected { faults: Vec::new(), message });
         }
-        if !listening.is_deaf()
-            && let Some(changes) = live_changes(&known, &planned, to)
-        {
-            return self.change(to, known, &changes, listening).await;
+        if known.read_back.strange.is_empty() && known.abilities != Abilities::default() && !listening.is_deaf() {
+            let difference = known.read_back.bundle.diff(to);
+            let planned = match plan(&steps::touched(&known.read_back.bundle, to, &difference), &known.config) {
+                Ok(planned) => planned,
+                Err(faults) => return Ok(rejected(faults)),
+            };
+            if let Some(changes) = steps::changes(known.abilities, &known.config, &planned.config, &difference) {
+                return self.change(to, known, &changes, listening).await;
+            }
         }
+        let planned = match plan(to, &known.config) {
+            Ok(planned) => planned,
+            Err(faults) => return Ok(rejected(faults)),
+        };
         let running = known.config;
         if let Some(clean_up) = self.clean_up_under_way().await {
             return Ok(Outcome::Busy { message: clean_up });
@@ -544,13 +546,10 @@ impl Kea {
     }
 }
 
-/// How `known` becomes `to` while Kea serves, if it can.
-fn live_changes(known: &Known, planned: &Plan, to: &Bundle) -> Option<Vec<Change>> {
-    if !known.read_back.strange.is_empty() {
-        return None;
-    }
-    let difference = known.read_back.bundle.diff(to);
-    steps::changes(known.abilities, &known.config, &planned.config, &difference)
+/// What never reached Kea.
+fn rejected(faults: Vec<Fault>) -> Outcome {
+    let message = faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
+    Outcome::Rejected { faults, message }
 }
 
 /// Whether the process of a pid file lives.

@@ -5,7 +5,8 @@
 
 use freehold_core::model::ForeignSubnet;
 use freehold_core::net::Cidr;
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
 
 use super::hidden;
 use super::readback::{ReadBack, read_back};
@@ -90,14 +91,7 @@ impl Config {
 
     /// The whole, with Freehold's subnets behind the others.
     pub fn whole(&self) -> Value {
-        let mut whole = self.foreign.clone();
-        if let Some(dhcp4) = whole.get_mut("Dhcp4").and_then(Value::as_object_mut)
-            && !self.ours.is_empty()
-        {
-            let subnets = dhcp4.entry("subnet4").or_insert_with(|| Value::Array(Vec::new()));
-            subnets.as_array_mut().into_iter().for_each(|subnets| subnets.extend(self.ours.iter().cloned()));
-        }
-        whole
+        serde_json::to_value(self).expect("it is made of values")
     }
 
     /// Freehold's part as resources.
@@ -120,6 +114,57 @@ impl Config {
     pub fn reservation_identifiers(&self) -> Vec<&str> {
         let named = self.foreign["Dhcp4"]["host-reservation-identifiers"].as_array();
         named.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+}
+
+/// As the whole, with Freehold's subnets behind the others.
+impl Serialize for Config {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Value::Object(members) = &self.foreign else { return self.foreign.serialize(serializer) };
+        let mut whole = serializer.serialize_map(Some(members.len()))?;
+        for (name, value) in members {
+            match value {
+                Value::Object(dhcp4) if name == "Dhcp4" => {
+                    whole.serialize_entry(name, &Dhcp4 { members: dhcp4, ours: &self.ours })?;
+                }
+                other => whole.serialize_entry(name, other)?,
+            }
+        }
+        whole.end()
+    }
+}
+
+/// The member `Dhcp4` with Freehold's subnets.
+struct Dhcp4<'a> {
+    members: &'a Map<String, Value>,
+    ours: &'a [Value],
+}
+
+impl Serialize for Dhcp4<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const SUBNETS: &str = "subnet4";
+        let mut whole = serializer.serialize_map(None)?;
+        for (name, value) in self.members {
+            match value {
+                Value::Array(theirs) if name == SUBNETS => {
+                    whole.serialize_entry(name, &Joined([theirs, self.ours]))?;
+                }
+                other => whole.serialize_entry(name, other)?,
+            }
+        }
+        if !self.ours.is_empty() && !self.members.contains_key(SUBNETS) {
+            whole.serialize_entry(SUBNETS, self.ours)?;
+        }
+        whole.end()
+    }
+}
+
+/// Two lists as one.
+struct Joined<'a>([&'a [Value]; 2]);
+
+impl Serialize for Joined<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().copied().flatten())
     }
 }
 

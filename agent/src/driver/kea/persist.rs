@@ -23,7 +23,16 @@ const HEADER: &str = "// Written by Freehold from the running configuration. SHA
 
 /// What is known of the file, as long as nobody touches it: reading all of it for each change would take longer than the change.
 #[derive(Debug, Clone, Default)]
-pub struct Persisted(Option<(Stamp, BundleDigest)>);
+pub struct Persisted(Option<Found>);
+
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    stamp: Stamp,
+    /// The digest of Freehold's part of it.
+    serves: BundleDigest,
+    /// Whether it is as Freehold wrote it, so that nothing in it is to be kept.
+    is_ours: bool,
+}
 
 /// What a file is told by, without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,34 +58,37 @@ impl Stamp {
 impl Persisted {
     /// Whether nobody has touched the file since it was written, or found right.
     pub fn is_untouched(&self, config_file: &Path) -> bool {
-        self.0.is_some_and(|(known, _)| Stamp::of(config_file) == Some(known))
+        self.found(config_file).is_some()
+    }
+
+    fn found(&self, config_file: &Path) -> Option<Found> {
+        self.0.filter(|found| Stamp::of(config_file) == Some(found.stamp))
     }
 
     /// Whether the file starts Kea with `bundle` as Freehold's part. A file that cannot be read as a configuration does not.
     pub fn serves(&mut self, config_file: &Path, bundle: &Bundle) -> bool {
         if !self.is_untouched(config_file) {
             let stamp = Stamp::of(config_file);
-            let found = written(config_file).map(|config| Config::new(config).read_back().bundle.digest());
-            self.0 = stamp.zip(found);
+            let served = written(config_file).map(|config| Config::new(config).read_back().bundle.digest());
+            self.0 = stamp.zip(served).map(|(stamp, serves)| Found { stamp, serves, is_ours: false });
         }
-        self.0.is_some_and(|(_, serves)| serves == bundle.digest())
+        self.0.is_some_and(|found| found.serves == bundle.digest())
     }
 
     /// Makes the file start Kea with `config`, whose part of Freehold's is `bundle`.
     pub fn write(&mut self, config_file: &Path, config: &Config, bundle: &Bundle) -> Result<(), FileError> {
         let content = content(config);
-        match files::read(config_file)? {
-            Some(before) if before == content => {}
-            Some(before) => {
-                if !is_ours(&before) {
-                    let kept = suffixed(config_file, &format!(".before-freehold-{}", &hexadecimal(&before)[..8]));
-                    files::replace(&kept, &before, 0o600)?;
-                }
-                files::replace(config_file, &content, 0o640)?;
+        let is_ours = self.found(config_file).is_some_and(|found| found.is_ours);
+        let before = if is_ours { None } else { files::read(config_file)? };
+        if before.as_ref() != Some(&content) {
+            if let Some(before) = before.filter(|before| !is_as_written(before)) {
+                let kept = suffixed(config_file, &format!(".before-freehold-{}", &hexadecimal(&before)[..8]));
+                files::replace(&kept, &before, 0o600)?;
             }
-            None => files::replace(config_file, &content, 0o640)?,
+            files::replace(config_file, &content, 0o640)?;
         }
-        self.0 = Stamp::of(config_file).zip(Some(bundle.digest()));
+        let stamp = Stamp::of(config_file);
+        self.0 = stamp.map(|stamp| Found { stamp, serves: bundle.digest(), is_ours: true });
         Ok(())
     }
 }
@@ -92,7 +104,7 @@ pub fn written(config_file: &Path) -> Option<Value> {
 }
 
 fn content(config: &Config) -> Vec<u8> {
-    let mut body = serde_json::to_vec_pretty(&config.whole()).expect("a configuration with text keys is always JSON");
+    let mut body = serde_json::to_vec_pretty(config).expect("a configuration with text keys is always JSON");
     body.push(b'\n');
     let mut content = format!("{HEADER}{}\n", hexadecimal(&body)).into_bytes();
     content.append(&mut body);
@@ -100,7 +112,7 @@ fn content(config: &Config) -> Vec<u8> {
 }
 
 /// Whether a file is as Freehold wrote it.
-fn is_ours(content: &[u8]) -> bool {
+fn is_as_written(content: &[u8]) -> bool {
     let Some(rest) = content.strip_prefix(HEADER.as_bytes()) else { return false };
     let mut parts = rest.splitn(2, |byte| *byte == b'\n');
     let (checksum, body) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use freehold_core::bundle::{Difference, ResourceKind};
+use freehold_core::bundle::{Bundle, Difference, Resource, ResourceKey, ResourceKind};
 use freehold_core::net::{AddressRange, subtract};
+use freehold_proto::sync::ScopeResource;
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::config::Config;
@@ -30,8 +32,37 @@ struct Steps {
     opened: Vec<Change>,
 }
 
-/// The changes that make what `running` has of Freehold's what `planned` has, which differ by `difference`; `None` if a Kea with these abilities
-/// cannot be changed so, or only by too many.
+/// The part of `to` that `difference` is about, to be planned in the place of the whole: the scopes of what changes, and the reservations that come with a scope.
+pub fn touched(from: &Bundle, to: &Bundle, difference: &Difference) -> Bundle {
+    let mut touched = BTreeMap::new();
+    let mut take = |key: &ResourceKey| {
+        if let Some(resource) = to.resources().get(key) {
+            touched.insert(key.clone(), resource.clone());
+        }
+    };
+    for key in difference.upserts.keys().chain(&difference.removes) {
+        take(key);
+        match key.parent() {
+            Some(scope) => take(&scope),
+            None if from.resources().get(key).map(subnet) != to.resources().get(key).map(subnet) => {
+                let first = ResourceKey { kind: ResourceKind::Reservation, id: format!("{}/", key.id) };
+                let inside = to.resources().range(&first..).map(|(key, _)| key);
+                inside.take_while(|reserved| reserved.parent().as_ref() == Some(key)).for_each(&mut take);
+            }
+            None => {}
+        }
+    }
+    Bundle::new(touched)
+}
+
+/// The subnet that a scope is to Kea; a scope with another one is another one to Kea too.
+fn subnet(resource: &Resource) -> Option<(u32, String)> {
+    let scope = ScopeResource::decode(resource.body()).ok()?;
+    Some((scope.subnet_id, scope.network))
+}
+
+/// The changes that make what `running` has of Freehold's what `planned` has, which differ by `difference` and has what is [`touched`]; `None` if a Kea with
+/// these abilities cannot be changed so, or only by too many.
 pub fn changes(
     abilities: Abilities,
     running: &Config,
@@ -148,7 +179,7 @@ mod tests {
     use super::super::plan::plan;
     use super::super::plan::tests::{bundle, host, scope};
     use super::*;
-    use freehold_proto::sync::{PoolRange, ReservationResource, ScopeResource, reservation_resource::Client};
+    use freehold_proto::sync::{PoolRange, ReservationResource, reservation_resource::Client};
 
     const BOTH: Abilities = Abilities { subnets: true, reservations: true };
 
@@ -167,8 +198,10 @@ mod tests {
     fn steps(abilities: Abilities, before: &Resources, after: &Resources) -> Option<Vec<String>> {
         let nothing = Config::new(json!({"Dhcp4": {"subnet4": []}}));
         let (from, to) = (bundle(&before.0, &before.1), bundle(&after.0, &after.1));
-        let config = |bundle| plan(bundle, &nothing).unwrap().config;
-        let changes = changes(abilities, &config(&from), &config(&to), &from.diff(&to))?;
+        let config = |bundle: &Bundle| plan(bundle, &nothing).unwrap().config;
+        let difference = from.diff(&to);
+        let touched = touched(&from, &to, &difference);
+        let changes = changes(abilities, &config(&from), &config(&touched), &difference)?;
         Some(changes.iter().map(ToString::to_string).collect())
     }
 
