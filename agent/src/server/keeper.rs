@@ -1,8 +1,9 @@
 //! Keeps one Kea as the controller wants it: finds it, looks at what it runs, applies, and says what came of it.
 //!
 //! An apply that a crash cut short is ended first, before anything is said about the server. Between two applies
-//! there is a pause of ten times what Kea took for the last one: its sockets are closed for that long, so clients
-//! find it deaf for at most a tenth of the time however fast changes come; what comes meanwhile is one apply.
+//! there is a pause of ten times as long as Kea's sockets were closed for the last one, so clients
+//! find it deaf for at most a tenth of the time however fast changes come; after commands, which close none, it is as long as they took.
+//! What comes meanwhile is one apply.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ use crate::session::machine::{Apply, Barrier, Facts, Outcome};
 const LOOK: Duration = Duration::from_secs(2);
 /// Between two looks at the whole of its configuration, even if nothing hints at a change.
 const FULL_LOOK: Duration = Duration::from_secs(60);
+/// The pause after an apply is so many times as long as Kea's sockets were closed.
+const PAUSE_FACTOR: u32 = 10;
 /// The pause after an apply is at most this.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often an apply that found the server busy is tried again, and after how long.
@@ -120,7 +123,7 @@ impl Keeper {
                     bridge_over(&mut bridge, &kea, &wish).await;
                     tokio::time::sleep_until(not_before.into()).await;
                     let (outcome, closed) = self.apply(&mut kea, &wish).await;
-                    not_before = Instant::now() + (closed * 10).min(PAUSE_MAX);
+                    not_before = Instant::now() + (closed * PAUSE_FACTOR).min(PAUSE_MAX);
                     self.look(&mut kea, &mut seen).await;
                     bridge_over(&mut bridge, &kea, &wish).await;
                     let outcome = Said::Outcome(wish.server, outcome);
@@ -284,7 +287,8 @@ impl Keeper {
                 apply::Outcome::Applied { digest, way } => {
                     let (took, closed) = match way {
                         Way::Ran => (Duration::ZERO, Duration::ZERO),
-                        Way::Live(took) => (took, Duration::ZERO),
+                        // Half of the time is Kea's own.
+                        Way::Live(took) => (took, took / PAUSE_FACTOR),
                         Way::Set(took) => (took, took),
                     };
                     let barrier = self.barrier().await;

@@ -1,4 +1,5 @@
-//! Makes Kea run a bundle, so that a crash at any point leaves the old configuration or the new one.
+//! Makes Kea run a bundle, so that a crash at any point leaves the old configuration or the new one, or a part of a change from which nobody leases
+//! what neither would, until the agent is back ([`super::steps`]).
 //!
 //! What differs is changed by itself where Kea can ([`super::live`]), and by a `config-set` of the whole where it cannot.
 //!
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use freehold_core::bundle::{Bundle, Digest};
+use freehold_core::bundle::{Bundle, Digest, ResourceKey};
 use freehold_proto::sync::resource_result::Code;
 use tokio::time::{Instant, sleep};
 
@@ -211,7 +212,8 @@ impl Kea {
             );
             return Ok(Outcome::Rejected { faults: Vec::new(), message });
         }
-        if known.read_back.strange.is_empty() && known.abilities != Abilities::default() && !listening.is_deaf() {
+        let is_plain = known.read_back.strange.is_empty() && !known.config.in_network();
+        if is_plain && known.abilities != Abilities::default() && !listening.is_deaf() {
             let difference = known.read_back.bundle.diff(to);
             let planned = match plan(&steps::touched(&known.read_back.bundle, to, &difference), &known.config) {
                 Ok(planned) => planned,
@@ -221,6 +223,8 @@ impl Kea {
                 return self.change(to, known, &changes, listening).await;
             }
         }
+        // What single changes made of it may stand in another order in Kea.
+        let known = self.look().await?.clone();
         let planned = match plan(to, &known.config) {
             Ok(planned) => planned,
             Err(faults) => return Ok(rejected(faults)),
@@ -233,6 +237,7 @@ impl Kea {
             from: known.observed.to_string(),
             to: to.digest().to_string(),
             backup: Some(running.whole()),
+            changes: Vec::new(),
             listening,
         };
         intent.write(&self.intent_file)?;
@@ -246,19 +251,13 @@ impl Kea {
         self.memory = Memory::default();
         let running = self.running().await?;
         let found = running.read_back().bundle.digest();
-        let backup = intent.backup.clone().or_else(|| persist::written(&self.config_file));
-        let Some(backup) = backup.map(Config::new) else {
-            let message = format!("{} says nothing that Kea could go back to", self.config_file.display());
-            return Ok(Recovery::Dirty { message });
-        };
-        let old = running.with(backup.ours().to_vec());
         let mute = !self.listening().await?.covers(&intent.listening);
         let recovery = match found.to_string() {
             found_text if found_text == intent.to && !mute => Recovery::Finished { digest: found },
             found_text if found_text == intent.from && !mute => Recovery::Undone { digest: found },
             found_text => {
                 // A refused config-set of before the crash may have left Kea without sockets.
-                if let Err(message) = self.restore(&old, &intent.listening).await {
+                if let Err(message) = self.go_back(&intent).await? {
                     return Ok(Recovery::Dirty { message });
                 }
                 let digest = self.running().await?.read_back().bundle.digest();
@@ -340,20 +339,27 @@ impl Kea {
         changes: &[Change],
         listening: Listening,
     ) -> Result<Outcome, ApplyError> {
-        if let Some(moved) = live::moved(&self.socket, changes).await? {
-            return Ok(Outcome::Busy { message: format!("{moved} was changed by somebody else meanwhile") });
-        }
         self.persist_if_needed(&known.config, &known.read_back.bundle)?;
         let digest = to.digest();
-        let intent = Intent { from: known.observed.to_string(), to: digest.to_string(), backup: None, listening };
+        let intent = Intent {
+            from: known.observed.to_string(),
+            to: digest.to_string(),
+            backup: None,
+            changes: changes.to_vec(),
+            listening,
+        };
         intent.write(&self.intent_file)?;
         self.failpoint.pass(Step::Intended)?;
+        if let Some(moved) = live::moved(&self.socket, changes, &known.config).await? {
+            Intent::close(&self.intent_file)?;
+            return Ok(Outcome::Busy { message: format!("{moved} was changed by somebody else meanwhile") });
+        }
         self.failpoint.pass(Step::Tested)?;
         let begun = Instant::now();
         let (done, faults, trouble) = self.carry_out_live(changes).await;
         let took = begun.elapsed();
         if let Some(message) = trouble {
-            return self.undo(&done, &intent, faults, message).await;
+            return self.undo(&done, &known, &intent, faults, message).await;
         }
         self.failpoint.pass(Step::Set)?;
         let wrong = match live::taken_in(&self.socket, changes, &mut known.config, to).await {
@@ -362,19 +368,19 @@ impl Kea {
             Err(error) => Some(in_full(&error)),
         };
         if let Some(message) = wrong {
-            return self.undo(&done, &intent, faults, message).await;
+            return self.undo(&done, &known, &intent, faults, message).await;
         }
         if !self.holds(&known).await? {
             // Somebody may have loaded a configuration meanwhile, and what of theirs is in it is not to be lost from the file.
             known = self.look().await?.clone();
             if known.observed != digest {
-                Intent::close(&self.intent_file)?;
+                // The intent stays open: what is there of the changes is undone before the next try.
                 return Ok(Outcome::Busy { message: MEANWHILE.to_owned() });
             }
         }
         self.failpoint.pass(Step::ReadBack)?;
         if let Err(error) = self.persist(&known.config, to) {
-            return self.undo(&done, &intent, faults, in_full(&error)).await;
+            return self.undo(&done, &known, &intent, faults, in_full(&error)).await;
         }
         self.failpoint.pass(Step::Persisted)?;
         Intent::close(&self.intent_file)?;
@@ -391,6 +397,10 @@ impl Kea {
             // What was refused is not asked for again, nor what is in it.
             let scope = change.key.parent();
             if faults.iter().any(|fault| fault.key == change.key || scope.as_ref() == Some(&fault.key)) {
+                continue;
+            }
+            // All will be undone: what is still asked for is to name everything at fault, and nothing is opened for that.
+            if !faults.is_empty() && change.may_open() {
                 continue;
             }
             match change.carry_out(&self.socket).await {
@@ -412,38 +422,75 @@ impl Kea {
         (done, faults, message)
     }
 
-    /// Undoes `done`, the last first, and looks at the whole of what runs then; where it is not what ran before, that is set.
+    /// Undoes `done`, the last first, and looks at the whole of what runs then.
     async fn undo(
         &mut self,
         done: &[&Change],
+        before: &Known,
         intent: &Intent,
         faults: Vec<Fault>,
         message: String,
     ) -> Result<Outcome, ApplyError> {
-        for change in done.iter().rev().flat_map(|change| change.undone()) {
+        self.turn_back(done.iter().copied()).await;
+        let now = self.look().await?;
+        let difference = before.read_back.bundle.diff(&now.read_back.bundle);
+        let others_changed = !difference.is_empty() || before.foreign != now.foreign;
+        let is_touched = |key: &ResourceKey| {
+            let parent = key.parent();
+            intent.changes.iter().any(|change| change.key == *key || Some(&change.key) == parent.as_ref())
+        };
+        let undone = !difference.upserts.keys().chain(&difference.removes).any(is_touched);
+        if !undone || self.hears(&intent.listening).await.is_err() {
+            return Ok(match self.go_back(intent).await? {
+                Ok(()) => {
+                    Intent::close(&self.intent_file)?;
+                    Outcome::RolledBack { faults, message }
+                }
+                Err(again) => Outcome::Dirty { message: format!("{message}; and it could not be undone: {again}") },
+            });
+        }
+        Intent::close(&self.intent_file)?;
+        Ok(match (others_changed, faults.is_empty()) {
+            // Kea may have refused for what others did.
+            (true, false) => Outcome::Busy { message: MEANWHILE.to_owned() },
+            (false, false) => Outcome::Rejected { faults, message },
+            (_, true) => Outcome::RolledBack { faults, message },
+        })
+    }
+
+    /// Undoes changes, the last first, as far as Kea lets them be undone.
+    async fn turn_back<'a>(&self, done: impl DoubleEndedIterator<Item = &'a Change>) {
+        for change in done.rev().flat_map(Change::undone) {
             match change.carry_out(&self.socket).await {
                 Ok(Ok(())) => {}
-                Ok(Err(words)) => tracing::warn!(key = %change.key, %words, "a change could not be undone by itself"),
-                Err(error) => {
-                    tracing::warn!(key = %change.key, error = %in_full(&error), "a change could not be undone by itself")
-                }
+                Ok(Err(words)) => tracing::debug!(%change, %words, "a change was not undone"),
+                Err(error) => tracing::debug!(%change, error = %in_full(&error), "a change was not undone"),
             }
         }
-        let running = self.running().await?;
-        let is_as_before = running.read_back().bundle.digest().to_string() == intent.from;
-        if is_as_before && self.hears(&intent.listening).await.is_ok() {
-            self.persist_if_needed(&running, &running.read_back().bundle)?;
-            Intent::close(&self.intent_file)?;
-            return Ok(Outcome::Rejected { faults, message });
-        }
-        let Some(before) = persist::written(&self.config_file).map(Config::new) else {
-            let file = self.config_file.display();
-            return Ok(Outcome::Dirty {
-                message: format!("{message}; and it could not be undone: {file} does not say what ran before"),
-            });
+    }
+
+    /// Has Kea run what it ran before an apply that was cut short, or says why it does not. Single changes are undone by themselves, and what
+    /// cannot be is set; the file may serve for that while it still says what ran.
+    async fn go_back(&self, intent: &Intent) -> Result<Result<(), String>, ApplyError> {
+        let backup = match &intent.backup {
+            Some(backup) => Some(backup.clone()),
+            None => {
+                self.turn_back(intent.changes.iter()).await;
+                let running = self.running().await?;
+                let is_back = live::moved(&self.socket, &intent.changes, &running).await?.is_none();
+                if is_back && running.has_hosts_of(&intent.changes) && self.hears(&intent.listening).await.is_ok() {
+                    return Ok(Ok(()));
+                }
+                persist::written(&self.config_file)
+            }
         };
-        let before = running.with(before.ours().to_vec());
-        self.roll_back(&before, &intent.listening, faults, message).await
+        let backup = backup.map(Config::new);
+        let is_right = |backup: &Config| backup.read_back().bundle.digest().to_string() == intent.from;
+        let Some(backup) = backup.filter(|backup| intent.backup.is_some() || is_right(backup)) else {
+            return Ok(Err(format!("{} does not say what ran before", self.config_file.display())));
+        };
+        let old = self.running().await?.with(backup.ours().to_vec());
+        Ok(self.restore(&old, &intent.listening).await)
     }
 
     /// Sets what ran before, after `message`.
@@ -485,6 +532,10 @@ impl Kea {
         let deadline = Instant::now() + RESTORE_TIME_MAX;
         let mut pause = PAUSE;
         loop {
+            // A Kea that hears would be made mute: it takes no configuration while it cleans its leases up.
+            if self.listening().await.is_ok_and(|now| now.covers(before)) {
+                self.clean_up_under_way().await;
+            }
             let trouble = match self.socket.set_config(&text).await {
                 Ok(Verdict::Accepted) => match self.hears(before).await {
                     Ok(()) => return Ok(()),

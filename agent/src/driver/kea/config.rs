@@ -3,12 +3,15 @@
 //! Freehold owns the subnets that carry its mark, wherever they stand, and nothing else. Everything else passes
 //! through [`Config::with`] untouched, unknown members included, in Kea's own canonical form.
 
+use std::collections::BTreeSet;
+
 use freehold_core::model::ForeignSubnet;
 use freehold_core::net::Cidr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::hidden;
+use super::live::Change;
 use super::readback::{ReadBack, read_back};
 use super::render::MARK;
 
@@ -21,19 +24,23 @@ pub struct Config {
     ours: Vec<Value>,
     /// Where options of others are whose values nobody tells.
     untold: Vec<String>,
+    /// Whether some of Freehold's subnets stand in a shared network, where somebody put them.
+    in_network: bool,
 }
 
 impl Config {
     /// Takes a configuration apart.
     pub fn new(config: Value) -> Self {
-        let (mut foreign, mut ours) = (config, Vec::new());
+        let (mut foreign, mut ours, mut in_network) = (config, Vec::new(), false);
         if let Some(dhcp4) = foreign.get_mut("Dhcp4") {
             take_marked(dhcp4, &mut ours);
+            let alone = ours.len();
             let networks = dhcp4.get_mut("shared-networks").and_then(Value::as_array_mut);
             networks.into_iter().flatten().for_each(|network| take_marked(network, &mut ours));
+            in_network = ours.len() > alone;
         }
         ours.sort_by_key(|subnet| subnet["id"].as_u64());
-        Self { foreign, ours, untold: Vec::new() }
+        Self { foreign, ours, untold: Vec::new(), in_network }
     }
 
     /// Takes apart what runs, with the options that Kea does not show as Kea's file, `written`, says them.
@@ -50,10 +57,31 @@ impl Config {
         &self.untold
     }
 
+    /// Whether some of Freehold's subnets stand in a shared network; as a whole it has them by themselves.
+    pub fn in_network(&self) -> bool {
+        self.in_network
+    }
+
     /// The same configuration with `ours` as Freehold's part.
     #[must_use]
     pub fn with(&self, ours: Vec<Value>) -> Self {
-        Self { foreign: self.foreign.clone(), ours, untold: self.untold.clone() }
+        Self { foreign: self.foreign.clone(), ours, untold: self.untold.clone(), in_network: false }
+    }
+
+    /// How many subnets there are.
+    pub fn subnet_count(&self) -> usize {
+        let dhcp4 = &self.foreign["Dhcp4"];
+        let count = |value: &Value| value["subnet4"].as_array().map_or(0, Vec::len);
+        let networks = dhcp4["shared-networks"].as_array().into_iter().flatten().map(count);
+        count(dhcp4) + networks.sum::<usize>() + self.ours.len()
+    }
+
+    /// Id and prefix of every subnet.
+    pub fn subnets(&self) -> BTreeSet<(u64, String)> {
+        let dhcp4 = &self.foreign["Dhcp4"];
+        let networks = array(&dhcp4["shared-networks"]).flat_map(|network| array(&network["subnet4"]));
+        let all = array(&dhcp4["subnet4"]).chain(networks).chain(&self.ours);
+        all.filter_map(|subnet| Some((subnet["id"].as_u64()?, subnet["subnet"].as_str()?.to_owned()))).collect()
     }
 
     /// Freehold's subnets.
@@ -77,6 +105,15 @@ impl Config {
             }
             Err(at) => self.ours.insert(at, subnet),
         }
+    }
+
+    /// Whether the reservations of subnets that went by `changes` are there again.
+    pub(super) fn has_hosts_of(&self, changes: &[Change]) -> bool {
+        changes.iter().all(|change| {
+            let subnet = self.ours.iter().find(|subnet| subnet["id"].as_u64() == Some(change.subnet_id()));
+            let there = subnet.and_then(|subnet| subnet["reservations"].as_array());
+            change.hosts().iter().all(|host| there.is_some_and(|there| there.contains(host)))
+        })
     }
 
     /// Takes a subnet of Freehold's away, with its reservations.
@@ -166,6 +203,10 @@ impl Serialize for Joined<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().copied().flatten())
     }
+}
+
+fn array(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 fn foreign_subnet(subnet: &Value) -> Option<ForeignSubnet> {

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::live::Change;
 use super::probe::Listening;
 use crate::files::{self, FileError};
 
@@ -28,8 +29,11 @@ pub struct Intent {
     pub from: String,
     /// Digest of the bundle that is to run.
     pub to: String,
-    /// The whole configuration that ran before; none where the file that Kea starts with says it until the end.
+    /// The whole configuration that ran before; none where it is changed by single changes, which can be undone.
     pub backup: Option<Value>,
+    /// Those changes, in the order in which they are made.
+    #[serde(default)]
+    pub changes: Vec<Change>,
     /// Where Kea listened before.
     pub listening: Listening,
 }

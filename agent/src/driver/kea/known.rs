@@ -11,7 +11,7 @@ use super::lookup::Status;
 use super::persist::Persisted;
 use super::readback::ReadBack;
 
-/// What is remembered of a Kea between two applies. Nothing is trusted to be still so without a look at it.
+/// What is remembered of a Kea between two applies, for as long as nothing hints at a change by others.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     known: Option<Known>,
@@ -64,7 +64,7 @@ impl Kea {
         self.memory.known = None;
         let loaded = Loaded::of(&self.socket.status().await?);
         let config = self.running().await?;
-        let abilities = Abilities::of(&self.socket.list_commands().await?);
+        let abilities = Abilities::of(&self.socket.version().await?, &self.socket.list_commands().await?);
         let (read_back, foreign) = (config.read_back(), config.foreign_subnets());
         let observed = read_back.bundle.digest();
         Ok(self.memory.known.insert(Known { config, read_back, observed, foreign, abilities, loaded }))
