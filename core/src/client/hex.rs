@@ -49,15 +49,42 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
+/// Bytes that are written at a time: as many as a hardware address has at most.
+const AT_ONCE: usize = 20;
+
 /// Writes `bytes` in the one notation that Freehold prints.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 3);
-    for (i, byte) in bytes.iter().enumerate() {
-        if i > 0 {
-            text.push(':');
+    for (at, part) in bytes.chunks(AT_ONCE).enumerate() {
+        let mut text = [b':'; 3 * AT_ONCE];
+        for (place, byte) in text.chunks_exact_mut(3).zip(part) {
+            place[1] = DIGITS[usize::from(byte >> 4)];
+            place[2] = DIGITS[usize::from(byte & 15)];
         }
-        text.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+        let from = usize::from(at == 0);
+        f.write_str(str::from_utf8(&text[from..3 * part.len()]).expect("digits and colons"))?;
     }
-    f.write_str(&text)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Written(Vec<u8>);
+
+    impl fmt::Display for Written {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write(f, &self.0)
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_with_a_colon_between_any_two() {
+        for count in [0, 1, 6, 19, 20, 21, 40, 41, 128] {
+            let bytes: Vec<u8> = (0..count).map(|at: u8| at.wrapping_mul(7)).collect();
+            let expected: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(Written(bytes).to_string(), expected.join(":"));
+        }
+    }
 }

@@ -186,7 +186,9 @@ impl Scope {
     /// Whether `address` is in one of its pools.
     pub fn leases(&self, address: IpAddr) -> bool {
         let router = |router: &std::net::Ipv4Addr| IpAddr::V4(*router) == address;
-        self.ranges.iter().any(|range| range.contains(address))
+        // They are sorted and disjoint: only the last that begins before it can have it.
+        let begun = self.ranges.partition_point(|range| range.start() <= address);
+        self.ranges[..begun].last().is_some_and(|range| range.contains(address))
             && !self.excludes(address)
             && !self.options.routers().iter().any(router)
     }

@@ -79,7 +79,7 @@ fn host_name(why: &Why) -> Option<String> {
 fn reason_message(view: &AddressView, view_name: &str, why: &Why, now: Timestamp) -> v1::AddressReason {
     let scope_name = view.scope.as_ref().map(|scope| &scope.name);
     let detail = match why {
-        Why::Assigned(found) => Some(Detail::Assignment(assignment::message(found))),
+        Why::Assigned(found) => Some(Detail::Assignment(assignment::named(found, view_name.to_owned()))),
         Why::Reserved(reservation) => Some(Detail::Reservation(client::message(reservation))),
         Why::Leased { server, lease } => Some(Detail::Lease(lease::message(server, scope_name, lease, now))),
         Why::Answers(seen) => Some(Detail::Sighting(sighting::message(seen))),

@@ -11,10 +11,15 @@ use freehold_core::text::HostName;
 
 /// The message of an assignment.
 pub fn message(assignment: &Assignment) -> v1::Assignment {
+    named(assignment, assignment.name.to_string())
+}
+
+/// The same with its name, which is written already.
+pub(super) fn named(assignment: &Assignment, name: String) -> v1::Assignment {
     let rare = assignment.rare();
     let kind = if assignment.is_hold() { v1::assignment::Kind::Hold } else { v1::assignment::Kind::Claim };
     v1::Assignment {
-        name: assignment.name.to_string(),
+        name,
         kind: kind.into(),
         phase: phase(assignment.phase).into(),
         risk_accepted: assignment.risk_accepted,
