@@ -41,8 +41,13 @@ pub(crate) struct KeaHost {
 }
 
 impl KeaHost {
+    /// A running Kea that logs more than warnings of some things.
+    pub(crate) async fn start_logging(generation: Generation, name: &str, loggers: Value) -> Option<Self> {
+        Self::start(generation, name, json!({"loggers": loggers})).await
+    }
+
     /// A running Kea with `own` besides what it needs, or `None` where that cannot be had.
-    pub(crate) async fn start(generation: Generation, name: &str, own: Value) -> Option<Self> {
+    pub(crate) async fn start(generation: Generation, name: &str, mut own: Value) -> Option<Self> {
         let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
         let has = |program: &Path| {
             Command::new("sh")
@@ -67,6 +72,11 @@ impl KeaHost {
             "hooks-libraries": generation.hooks().iter().map(|hook| json!({"library": hook})).collect::<Vec<_>>(),
             "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
         });
+        let more = own.as_object_mut().unwrap().remove("loggers");
+        for mut logger in more.iter().flat_map(|loggers| loggers.as_array().unwrap().clone()) {
+            logger["output_options"] = json!([{"output": folder.path().join("log")}]);
+            dhcp4["loggers"].as_array_mut().unwrap().push(logger);
+        }
         dhcp4.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
         dhcp4["lease-database"]["name"] = json!(lease_file);
         fs::write(&config_file, format!("// A comment.\n{{\"Dhcp4\": {dhcp4} /* another */ }}\n")).unwrap();
