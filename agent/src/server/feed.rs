@@ -235,8 +235,8 @@ impl Follow {
         }
         if let Some(position) = stored {
             let known = KnownLeases::of(&follow::leases_at(lease_file, &position)?);
-            let creations = watch.settled_creations(lease_file).await;
-            match Follower::resume(lease_file, &position, creations)? {
+            let settled = watch.settled(lease_file).await;
+            match Follower::resume(lease_file, &position, settled)? {
                 Ok(follower) => return Ok(Some((follower, known))),
                 Err(lost) => {
                     warn!(?lost, "the lease file was replaced while the agent was away; all leases are listed anew");
@@ -245,8 +245,8 @@ impl Follow {
             }
         }
         loop {
-            let creations = watch.settled_creations(lease_file).await;
-            if let Some((snapshot, follower)) = follow::start(lease_file, creations)? {
+            let settled = watch.settled(lease_file).await;
+            if let Some((snapshot, follower)) = follow::start(lease_file, settled)? {
                 snapshot.bad.iter().for_each(|row| warn!(%row, "a line of the lease file does not read"));
                 self.append(&[], follower.position())?;
                 info!(leases = snapshot.leases.len(), file = %lease_file.display(), "following leases");

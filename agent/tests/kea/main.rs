@@ -302,7 +302,7 @@ async fn what_leaves_the_pools_is_leased_to_nobody_at_once(generation: Generatio
     bridge.keep(&kea.socket, &one, &none).await;
     assert_eq!(host.ask(2).await, 0, "a client got an address that was to be kept");
     let watch = Watch::begin(host.lease_file()).unwrap();
-    let (snapshot, _) = start(host.lease_file(), watch.settled_creations(host.lease_file()).await).unwrap().unwrap();
+    let (snapshot, _) = start(host.lease_file(), watch.settled(host.lease_file()).await).unwrap().unwrap();
     assert_eq!(snapshot.leases.values().filter_map(|row| seen(row, Timestamp(0))).count(), 0, "it was taken for a lease");
     // The hold was given back before it was applied.
     bridge.keep(&kea.socket, &one, &one).await;
@@ -721,7 +721,7 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
     let mut kea = host.kea();
     kea.apply(&bundle([scope("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.200.255")], 600)])).await.unwrap();
     let watch = Watch::begin(host.lease_file()).unwrap();
-    let (snapshot, mut follower) = start(host.lease_file(), watch.settled_creations(host.lease_file()).await).unwrap().unwrap();
+    let (snapshot, mut follower) = start(host.lease_file(), watch.settled(host.lease_file()).await).unwrap().unwrap();
     assert_eq!((snapshot.leases.len(), snapshot.bad.len()), (0, 0));
     let done = AtomicBool::new(false);
     let clients = async {
@@ -746,12 +746,12 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
                     break;
                 }
                 // Another follower goes on, once the file that this one has read to its end is the settled one.
-                let creations = watch.settled_creations(host.lease_file()).await;
-                let look = follower.look(creations, 4096).unwrap().unwrap();
+                let settled = watch.settled(host.lease_file()).await;
+                let look = follower.look(watch.creations(), 4096).unwrap().unwrap();
                 followed.extend(look.rows);
                 if !look.more {
                     let position = follower.position();
-                    follower = Follower::resume(host.lease_file(), &position, creations).unwrap().unwrap();
+                    follower = Follower::resume(host.lease_file(), &position, settled).unwrap().unwrap();
                     (looks, resumed) = (0, resumed + 1);
                     break;
                 }
@@ -782,7 +782,7 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
         counters.iter().map(|counter| (counter.subnet_id, counter.assigned)).collect::<Vec<_>>(),
         [(1, listed.len() as u64)]
     );
-    let (snapshot, _) = start(host.lease_file(), watch.settled_creations(host.lease_file()).await).unwrap().unwrap();
+    let (snapshot, _) = start(host.lease_file(), watch.settled(host.lease_file()).await).unwrap().unwrap();
     assert_eq!(snapshot.leases.into_keys().collect::<BTreeSet<_>>(), listed);
 }
 

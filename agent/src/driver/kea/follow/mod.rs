@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::memfile::{BadRow, LeaseRow, suffixed};
 use decode::Decoder;
 pub use snapshot::{Snapshot, leases_at, start};
-pub use watch::{Watch, WatchError};
+pub use watch::{Settled, Watch, WatchError};
 
 /// What went wrong while reading lease files.
 #[derive(Debug, thiserror::Error)]
@@ -108,10 +108,10 @@ struct OpenFile {
 }
 
 impl Follower {
-    /// Goes on where `position` says. `creations` is [`Watch::settled_creations`], read before this call.
-    pub fn resume(lease_file: &Path, position: &Position, creations: i64) -> Result<Result<Self, Lost>, FollowError> {
+    /// Goes on where `position` says. `settled` is [`Watch::settled`], read before this call.
+    pub fn resume(lease_file: &Path, position: &Position, settled: Settled) -> Result<Result<Self, Lost>, FollowError> {
         // The lease file first: if it rotates between the two, its file is found as `.1`.
-        for (path, rotated) in [(lease_file.to_owned(), false), (suffixed(lease_file, ".1"), true)] {
+        for path in [lease_file.to_owned(), suffixed(lease_file, ".1")] {
             let Some(file) = open(&path)? else { continue };
             let read = |source| FollowError::Read { file: path.clone(), source };
             let metadata = file.metadata().map_err(read)?;
@@ -126,8 +126,9 @@ impl Follower {
             };
             let decoder = decoder.map_err(|row| FollowError::Header { file: path.clone(), row })?;
             let open = OpenFile { file, identity: position.file, decoder };
-            // The creation of the successor of `.1` happened before the watch counted.
-            let creations = if rotated { creations - 1 } else { creations };
+            // Where it had a successor when the watch counted, that one's creation is among what was counted; where it got one since, it is not.
+            let had_successor = settled.file != Some(position.file);
+            let creations = settled.creations - i64::from(had_successor);
             return Ok(Ok(Self { lease_file: lease_file.to_owned(), open, creations }));
         }
         Ok(Err(Lost::Gone))

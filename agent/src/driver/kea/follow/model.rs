@@ -109,6 +109,12 @@ impl Kea {
         fs::rename(of(".completed"), of(".2")).unwrap();
     }
 
+    /// Where a watch stands that has heard of everything.
+    fn settled(&self) -> Settled {
+        let file = fs::metadata(&self.file).ok().map(|file| FileIdentity::of(&file));
+        Settled { creations: self.creations, file }
+    }
+
     /// The last row of each address.
     fn leases(&self) -> Vec<u32> {
         let mut last = std::collections::BTreeMap::new();
@@ -129,7 +135,7 @@ struct Agent {
 
 impl Agent {
     fn start(kea: &Kea) -> Self {
-        let (_, follower) = start(&kea.file, kea.creations).unwrap().unwrap();
+        let (_, follower) = start(&kea.file, kea.settled()).unwrap().unwrap();
         Self {
             file: kea.file.clone(),
             stored: serde_json::to_string(&follower.position()).unwrap(),
@@ -162,7 +168,7 @@ impl Agent {
     }
 
     fn begin_again(&mut self, kea: &Kea) {
-        let (snapshot, follower) = start(&self.file, kea.creations).unwrap().unwrap();
+        let (snapshot, follower) = start(&self.file, kea.settled()).unwrap().unwrap();
         let mut held: Vec<u32> = snapshot.leases.values().map(|row| row.expire as u32).collect();
         held.sort_unstable();
         let mut expected = kea.leases();
@@ -176,7 +182,7 @@ impl Agent {
 
     fn restart(&mut self, kea: &Kea) {
         let position = serde_json::from_str(&self.stored).unwrap();
-        match Follower::resume(&self.file, &position, kea.creations).unwrap() {
+        match Follower::resume(&self.file, &position, kea.settled()).unwrap() {
             Ok(follower) => {
                 let known = leases_at(&self.file, &position).unwrap();
                 let read: Vec<_> = (0..self.next).map(row).collect();
@@ -235,21 +241,43 @@ fn one_rotation_at_any_time_loses_nothing() {
 }
 
 #[test]
+fn a_rotation_just_before_a_follower_goes_on_is_no_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut kea = Kea::start(folder.path().join("l.csv"));
+    kea.write(true);
+    let agent = Agent::start(&kea);
+    let settled = kea.settled();
+    kea.rotate();
+    kea.write(true);
+    assert!(start(&kea.file, settled).unwrap().is_none(), "another file than the watch settled at");
+    let mut follower = Follower::resume(&kea.file, &agent.follower.position(), settled).unwrap().unwrap();
+    let mut rows = 0;
+    loop {
+        let look = follower.look(kea.creations, 4096).unwrap().expect("nothing was skipped");
+        rows += look.rows.len();
+        if !look.more {
+            break;
+        }
+    }
+    assert_eq!(rows, 1);
+}
+
+#[test]
 fn an_altered_or_shortened_file_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let mut kea = Kea::start(folder.path().join("l.csv"));
     kea.write(true);
     let mut agent = Agent::start(&kea);
-    let position = agent.follower.position();
+    let (position, settled) = (agent.follower.position(), kea.settled());
     let check = |content: &str, expected: Lost| {
         fs::write(&kea.file, content).unwrap();
-        assert_eq!(Follower::resume(&kea.file, &position, 0).unwrap().unwrap_err(), expected);
+        assert_eq!(Follower::resume(&kea.file, &position, settled).unwrap().unwrap_err(), expected);
     };
     let content = fs::read_to_string(&kea.file).unwrap();
     check(&content.replace(",7,", ",8,"), Lost::Altered);
     check(HEADER, Lost::Truncated);
     assert_eq!(agent.follower.look(0, 100).unwrap(), Err(Lost::Truncated));
     fs::remove_file(&kea.file).unwrap();
-    assert_eq!(Follower::resume(&kea.file, &position, 0).unwrap().unwrap_err(), Lost::Gone);
+    assert_eq!(Follower::resume(&kea.file, &position, settled).unwrap().unwrap_err(), Lost::Gone);
     agent.lost += 1;
 }

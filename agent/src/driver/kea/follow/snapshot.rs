@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::super::memfile::{BadRow, LeaseRow, files_to_replay, replay};
-use super::{FileIdentity, FollowError, Follower, OpenFile, Position, open};
+use super::{FileIdentity, FollowError, Follower, OpenFile, Position, Settled, open};
 
 /// How often to list the files again when they changed meanwhile; a rotation takes a few milliseconds.
 const LISTINGS_MAX: usize = 100;
@@ -21,10 +21,10 @@ pub struct Snapshot {
 }
 
 /// Reads all leases and returns a follower for what comes after.
-/// `None` while there is no lease file: Kea has not run yet, or is between the rename and the creation of a rotation.
+/// `None` while there is no lease file, or another than the watch settled at: Kea has not run yet, or is in the middle of a rotation.
 ///
-/// `creations` is [`super::Watch::settled_creations`], read before this call.
-pub fn start(lease_file: &Path, creations: i64) -> Result<Option<(Snapshot, Follower)>, FollowError> {
+/// `at` is [`super::Watch::settled`], read before this call.
+pub fn start(lease_file: &Path, at: Settled) -> Result<Option<(Snapshot, Follower)>, FollowError> {
     let Some(files) = settled(lease_file)? else {
         return Ok(None);
     };
@@ -33,8 +33,9 @@ pub fn start(lease_file: &Path, creations: i64) -> Result<Option<(Snapshot, Foll
     for (path, file) in files {
         let mut open = OpenFile::start(file, &path)?;
         open.read(&path, u64::MAX, &mut rows, &mut bad)?;
-        last = Some(Follower { lease_file: path, open, creations });
+        last = Some(Follower { lease_file: path, open, creations: at.creations });
     }
+    let last = last.filter(|follower| at.file == Some(follower.open.identity));
     // Torn ends of earlier files are left out as Kea leaves them out; the last file's may still be completed.
     Ok(last.map(|follower| (Snapshot { leases: replay(rows), bad }, follower)))
 }

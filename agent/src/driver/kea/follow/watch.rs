@@ -13,6 +13,8 @@ use notify::event::{ModifyKind, RenameMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
+use super::FileIdentity;
+
 /// The longest time without a look at the file.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -25,6 +27,15 @@ const TOLD: Duration = Duration::from_secs(1);
 pub struct WatchError {
     folder: PathBuf,
     source: notify::Error,
+}
+
+/// Where a watch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// What [`Watch::creations`] counted, the creation of the file included.
+    pub creations: i64,
+    /// The lease file that was there.
+    pub file: Option<FileIdentity>,
 }
 
 /// A watch on one lease file.
@@ -61,18 +72,18 @@ impl Watch {
         self.signal.creations.load(Ordering::Acquire)
     }
 
-    /// [`creations`](Self::creations) when the kernel has had the time to tell of the file that is there now. A file counts as
+    /// Where the watch stands when the kernel has had the time to tell of the file that is there now. A file counts as
     /// skipped if it is taken up before its own creation was counted.
-    pub async fn settled_creations(&self, lease_file: &Path) -> i64 {
-        let is_young = || {
-            let created = std::fs::metadata(lease_file).and_then(|file| file.created());
-            created.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < TOLD))
-        };
+    pub async fn settled(&self, lease_file: &Path) -> Settled {
+        let is_young =
+            |file: &std::fs::Metadata| file.created().is_ok_and(|at| at.elapsed().is_ok_and(|age| age < TOLD));
         let until = tokio::time::Instant::now() + 2 * TOLD;
         loop {
+            // The file after the count: if another comes between, it is young.
             let creations = self.creations();
-            if !is_young() || tokio::time::Instant::now() > until {
-                return creations;
+            let file = std::fs::metadata(lease_file).ok();
+            if !file.as_ref().is_some_and(is_young) || tokio::time::Instant::now() > until {
+                return Settled { creations, file: file.as_ref().map(FileIdentity::of) };
             }
             tokio::time::sleep(TOLD / 20).await;
         }
