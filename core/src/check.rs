@@ -7,7 +7,7 @@
 
 use crate::client::ClientIdentity;
 use crate::model::{
-    Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, PrefixKind, Reservation, Scope, ServerKind,
+    Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, PrefixKind, Reservation, Scope,
 };
 use crate::name::{AddressName, FieldName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Family, family, to_number};
@@ -138,12 +138,15 @@ fn within(scope: &Scope, wrong: &mut Vec<String>) {
         if exclusions.iter().any(|exclusion| exclusion.overlaps(&pool)) {
             wrong.push(format!("{name} would lease {pool}, part of which is excluded"));
         }
-        if scope.options.routers().iter().any(|router| pool.contains(IpAddr::V4(*router))) {
+        if scope.options.routers().iter().any(|router| pool.contains(*router)) {
             wrong.push(format!("{name} would lease {pool}, in which is a router"));
         }
     }
-    if scope.network.family() == Family::V6 && !scope.options.is_empty() {
-        wrong.push(format!("{name} has options of DHCPv4 in an IPv6 network"));
+    if scope.options.family().is_some_and(|family| family != scope.family()) {
+        wrong.push(format!("{name} has options of another protocol"));
+    }
+    if let Some(pair) = scope.prefix_pools.windows(2).find(|pair| pair[0] > pair[1] || pair[0].prefix.overlaps(&pair[1].prefix)) {
+        wrong.push(format!("{name} has prefix pools out of order: {} before {}", pair[0], pair[1]));
     }
 }
 
@@ -157,16 +160,30 @@ fn around(state: &State, scope: &Scope, wrong: &mut Vec<String>) {
     if !found(state.scope_of_network(&scope.prefix())) || !found(state.scope_of_subnet_id(scope.subnet_id)) {
         wrong.push(format!("{name} is not found by its network or subnet id"));
     }
+    delegated(state, scope, wrong);
     let Some(server) = &scope.server else { return };
     match state.server(server).map(|server| server.kind) {
         None => wrong.push(format!("{name} is served by {server}, which does not exist")),
-        Some(ServerKind::KeaDhcp4) if scope.network.family() == Family::V6 => {
-            wrong.push(format!("{name} is IPv6, and {server} serves IPv4"));
+        Some(kind) if kind.family() != scope.family() => {
+            wrong.push(format!("{name} is {}, and {server} speaks {}", scope.family(), kind.protocol()));
         }
-        Some(ServerKind::KeaDhcp4) => {}
+        Some(_) => {}
     }
     if !state.has_indexed_under(server, name) {
         wrong.push(format!("{name} is not found by its server"));
+    }
+}
+
+/// What a scope may delegate belongs to nobody else.
+fn delegated(state: &State, scope: &Scope, wrong: &mut Vec<String>) {
+    for pool in &scope.prefix_pools {
+        let mut others = state.prefix_pools_overlapping(&scope.space, pool.prefix);
+        if let Some((other, of)) = others.find(|(found, of)| (*found, *of) != (pool.prefix, &scope.name)) {
+            wrong.push(format!("{} delegates out of {pool}, and {of} out of {other}", scope.name));
+        }
+        if let Some(network) = state.networks_overlapping(&scope.space, pool.prefix).next() {
+            wrong.push(format!("{} delegates out of {pool}, in which is {network}", scope.name));
+        }
     }
 }
 
@@ -181,7 +198,7 @@ fn reserved(state: &State, reservation: &Reservation, wrong: &mut Vec<String>) {
             if scope.excludes(name.address) {
                 wrong.push(format!("{name} is excluded"));
             }
-            if scope.options.routers().iter().any(|router| IpAddr::V4(*router) == name.address) {
+            if scope.options.routers().iter().any(|router| *router == name.address) {
                 wrong.push(format!("{name} is a router of its scope"));
             }
         }
@@ -218,7 +235,7 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
         if state.assignment(&assignment.name).as_ref() != Some(&assignment) || !take(space, *address) {
             wrong.push(format!("{} is not found by its name, or assigned twice", assignment.name));
         }
-        let routes = |scope: &Arc<Scope>| scope.options.routers().iter().any(|router| IpAddr::V4(*router) == *address);
+        let routes = |scope: &Arc<Scope>| scope.options.routers().iter().any(|router| router == address);
         if state.scope_at(space, *address).is_some_and(routes) {
             wrong.push(format!("{} is a router", assignment.name));
         }

@@ -12,7 +12,7 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::client::{ClientIdentity, HardwareAddress};
 use crate::labels::{Labels, LabelsPatch};
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, RefusedBundle, Rejection,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Link, Management, PrefixPool, RefusedBundle, Rejection,
     ScopeStatus, SecretHash, ServerKind,
 };
 use crate::name::{
@@ -43,10 +43,14 @@ pub struct NewScope {
     pub ranges: Vec<AddressRange>,
     /// What in the ranges may not.
     pub exclusions: Vec<Exclusion>,
+    /// Blocks out of which prefixes are delegated.
+    pub prefix_pools: Vec<PrefixPool>,
     /// Options.
     pub options: Options,
     /// Lease times.
     pub lease_times: LeaseTimes,
+    /// Which clients are on its link.
+    pub link: Link,
     /// Whether it leases.
     pub status: ScopeStatus,
     /// The server that serves it.
@@ -64,10 +68,14 @@ pub struct ScopePatch {
     pub ranges: Option<Vec<AddressRange>>,
     /// What in the ranges may not, all of it.
     pub exclusions: Option<Vec<Exclusion>>,
+    /// Blocks out of which prefixes are delegated, all of them.
+    pub prefix_pools: Option<Vec<PrefixPool>>,
     /// Options, all of them.
     pub options: Option<Options>,
     /// Lease times.
     pub lease_times: Option<LeaseTimes>,
+    /// Which clients are on its link.
+    pub link: Option<Link>,
     /// Whether it leases.
     pub status: Option<ScopeStatus>,
     /// The server, or none.
@@ -78,11 +86,59 @@ pub struct ScopePatch {
     pub labels: LabelsPatch,
 }
 
+impl NewScope {
+    /// A scope of which nothing else is said: active, on no server, leasing nothing.
+    pub fn of(name: ScopeName, network: PrefixName) -> Self {
+        Self {
+            name,
+            space: network.space,
+            network: network.cidr,
+            ranges: Vec::new(),
+            exclusions: Vec::new(),
+            prefix_pools: Vec::new(),
+            options: Options::default(),
+            lease_times: LeaseTimes::default(),
+            link: Link::default(),
+            status: ScopeStatus::Active,
+            server: None,
+            description: Text::default(),
+            labels: Labels::NONE,
+        }
+    }
+}
+
+/// A reservation to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReservation {
+    /// The scope and address.
+    pub name: ReservationName,
+    /// Whom it is for.
+    pub client: ClientIdentity,
+    /// Prefixes that are delegated to the client.
+    pub prefixes: Vec<Cidr>,
+    /// The host name that the client is given.
+    pub host_name: Option<HostName>,
+    /// What it is for.
+    pub description: Text,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+impl NewReservation {
+    /// A reservation of which nothing else is said.
+    pub fn of(name: ReservationName, client: ClientIdentity) -> Self {
+        let (description, labels) = (Text::default(), Labels::NONE);
+        Self { name, client, prefixes: Vec::new(), host_name: None, description, labels }
+    }
+}
+
 /// Fields of a reservation to change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReservationPatch {
     /// Whom it is for.
     pub client: Option<ClientIdentity>,
+    /// Prefixes that are delegated to the client, all of them.
+    pub prefixes: Option<Vec<Cidr>>,
     /// The host name, or none.
     pub host_name: Option<Option<HostName>>,
     /// What it is for.
@@ -259,18 +315,7 @@ pub enum Command {
         force: bool,
     },
     /// Reserve an address.
-    CreateReservation {
-        /// The scope and address.
-        name: ReservationName,
-        /// Whom it is for.
-        client: ClientIdentity,
-        /// The host name that the client is given.
-        host_name: Option<HostName>,
-        /// What it is for.
-        description: Text,
-        /// Its labels.
-        labels: Labels,
-    },
+    CreateReservation(NewReservation),
     /// Change a reservation.
     UpdateReservation {
         /// Which.

@@ -68,6 +68,7 @@ pub fn reservation(reservation: &Reservation) -> Item {
     Item::Reservation(ReservationRow {
         name: reservation.name.clone(),
         client: reservation.client.clone(),
+        prefixes: reservation.prefixes.clone(),
         host_name: reservation.host_name.clone(),
         description: reservation.description.clone(),
         labels: labels(&reservation.labels),
@@ -82,8 +83,10 @@ pub fn scope(scope: &Scope) -> Item {
         network: scope.network,
         ranges: scope.ranges.clone(),
         exclusions: scope.exclusions.clone(),
+        prefix_pools: scope.prefix_pools.clone(),
         options: scope.options.clone(),
         lease_times: scope.lease_times,
+        link: scope.link.clone(),
         status: scope.status,
         server: scope.server.clone(),
         description: scope.description.clone(),

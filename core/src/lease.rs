@@ -8,7 +8,7 @@ mod clients;
 use crate::client::ClientIdentity;
 use crate::model::SubnetId;
 use crate::name::ServerName;
-use crate::net::{Family, family, to_number};
+use crate::net::{Cidr, Family, family, to_number};
 use crate::occupied::AddressSet;
 use crate::time::Timestamp;
 use clients::{Clients, Place};
@@ -105,6 +105,11 @@ impl Lease {
             ClientIdentity::Duid(duid) => self.duid == duid.as_bytes(),
         };
         says(client) || client.twin().is_some_and(|twin| says(&twin))
+    }
+
+    /// The prefix that is delegated; `None` if an address is leased.
+    pub fn delegated(&self) -> Option<Cidr> {
+        if self.is_of_an_address() { None } else { Cidr::new(self.address, self.prefix_len).ok() }
     }
 
     /// Whether it is of one address, and not of a delegated prefix.

@@ -6,6 +6,7 @@
 
 mod addresses;
 mod by_address;
+mod delegated;
 mod labels;
 mod loading;
 mod orders;
@@ -31,6 +32,7 @@ use crate::name::{
 use crate::net::{AddressRange, Cidr, Family};
 use crate::time::{Revision, Timestamp};
 use addresses::Addresses;
+use delegated::Delegated;
 use imbl::{OrdMap, OrdSet};
 use sightings::Sightings;
 use std::net::IpAddr;
@@ -78,6 +80,7 @@ pub struct State {
     scope_by_subnet_id: OrdMap<SubnetId, ScopeName>,
     scopes_by_server: OrdSet<(ServerName, ScopeName)>,
     reservation_by_client: OrdMap<(ScopeName, ClientIdentity), IpAddr>,
+    delegated: Delegated,
     agent_by_id: OrdMap<[u8; 16], AgentName>,
     carved: OrdMap<PrefixName, Carved>,
     roots: OrdMap<(SpaceName, Family), Carved>,
@@ -110,6 +113,7 @@ impl Default for State {
             scope_by_subnet_id: OrdMap::new(),
             scopes_by_server: OrdSet::new(),
             reservation_by_client: OrdMap::new(),
+            delegated: Delegated::default(),
             agent_by_id: OrdMap::new(),
             carved: OrdMap::new(),
             roots: OrdMap::new(),
@@ -483,6 +487,7 @@ impl State {
                 self.count_fields_in(&scope.labels);
                 self.scope_by_network.insert(scope.prefix(), scope.name.clone());
                 self.scope_by_subnet_id.insert(scope.subnet_id, scope.name.clone());
+                self.delegated.put_scope(&scope);
                 if let Some(server) = &scope.server {
                     self.scopes_by_server.insert((server.clone(), scope.name.clone()));
                 }
@@ -500,6 +505,7 @@ impl State {
                 if let Some(scope) = self.scopes.get(&reservation.name.scope) {
                     self.addresses.reserve(&scope.space, reservation.name.address);
                 }
+                self.delegated.put_reservation(&reservation);
                 self.addresses.reservations.put(&reservation);
                 self.reservations.insert(reservation.name.clone(), reservation);
             }
@@ -553,6 +559,7 @@ impl State {
                 self.count_fields_out(&scope.labels);
                 self.scope_by_network.remove(&scope.prefix());
                 self.scope_by_subnet_id.remove(&scope.subnet_id);
+                self.delegated.take_scope(scope);
                 if let Some(server) = &scope.server {
                     self.scopes_by_server.remove(&(server.clone(), scope.name.clone()));
                 }
@@ -569,6 +576,7 @@ impl State {
                 if let Some(scope) = self.scopes.get(&reservation.name.scope) {
                     self.addresses.vacate(&scope.space, reservation.name.address);
                 }
+                self.delegated.take_reservation(reservation);
                 self.addresses.reservations.take(reservation);
                 self.reservations.remove(&reservation.name);
             }
@@ -628,6 +636,7 @@ impl State {
 
     pub(crate) fn index_sizes(&self) -> Vec<(&'static str, usize, usize)> {
         let [by_client, by_host_name] = self.addresses.reservations.sizes();
+        let [pools, reserved] = self.delegated.sizes();
         let named = self.reservations.values().filter(|reservation| reservation.host_name.is_some()).count();
         let served = self.scopes.values().filter(|scope| scope.server.is_some()).count();
         let mut sizes = vec![
@@ -636,6 +645,8 @@ impl State {
             ("scopes by server", self.scopes_by_server.len(), served),
             ("reservations by client", self.reservation_by_client.len(), self.reservations.len()),
             ("agents by id", self.agent_by_id.len(), self.agents.len()),
+            ("pools of prefixes", pools, self.scopes.values().map(|scope| scope.prefix_pools.len()).sum()),
+            ("reserved prefixes", reserved, self.reservations.values().map(|found| found.prefixes.len()).sum()),
             self.sightings.size(),
             ("reservations by client of any scope", by_client, self.reservations.len()),
             ("reservations by host name", by_host_name, named),

@@ -17,7 +17,7 @@ fn block(family: Family, start: u128, length: u8) -> Cidr {
 }
 
 /// The blocks of `length` bits in `within` that share no address with `taken`, from the first on, each where the one
-/// before it ends or later. `taken` is in order, disjoint, and in `within`.
+/// before it ends or later. `taken` is in order; it may lie in one another, or around `within`.
 ///
 /// # Panics
 /// If `length` is not longer than that of `within`, or longer than the family has bits.

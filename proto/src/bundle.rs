@@ -8,9 +8,9 @@ use crate::sync;
 use freehold_core::bundle::{Bundle, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
 use freehold_core::desired::Desired;
-use freehold_core::model::{Assignment, Reservation, Scope};
+use freehold_core::model::{Assignment, PrefixPool, Reservation, Scope};
 use freehold_core::name::ScopeName;
-use freehold_core::net::AddressRange;
+use freehold_core::net::{AddressRange, Cidr, Family};
 use freehold_core::refusal::Refusal;
 use freehold_core::text::HostName;
 use prost::Message;
@@ -19,8 +19,12 @@ use std::net::IpAddr;
 /// The feature of an agent that can be asked to probe.
 pub const PROBE: &str = "probe.v1";
 
+/// The features of an agent that serves DHCPv6, and of one that tells clients by their link.
+const DHCP6: &str = "dhcp6.v1";
+const LINK: &str = "link.v1";
+
 /// Features that this version's agents speak; a resource may require some of them.
-pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1", PROBE];
+pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1", DHCP6, LINK, PROBE];
 
 /// The bundle of what a server should run.
 pub fn bundle(desired: &Desired) -> Bundle {
@@ -43,26 +47,39 @@ pub fn scope_resource(scope: &Scope, pools: &[AddressRange]) -> (ResourceKey, Re
         valid_seconds: scope.lease_times.valid_seconds(),
         renew_seconds: scope.lease_times.renew_seconds().unwrap_or_default(),
         rebind_seconds: scope.lease_times.rebind_seconds().unwrap_or_default(),
+        preferred_seconds: match scope.family() {
+            Family::V4 => 0,
+            Family::V6 => scope.lease_times.effective_preferred_seconds(),
+        },
+        prefix_pools: scope.prefix_pools.iter().map(delegated).collect(),
+        interface: scope.link.interface.to_string(),
+        relays: scope.link.relays.iter().map(ToString::to_string).collect(),
+        interface_id: scope.link.interface_id.to_string(),
     };
     (ResourceKey::of_scope(&scope.name), Resource::new(body.encode_to_vec()))
 }
 
+fn delegated(pool: &PrefixPool) -> sync::DelegatedPool {
+    sync::DelegatedPool { prefix: pool.prefix.to_string(), delegated_length: pool.delegated_length.into() }
+}
+
 /// A reservation's key and canonical form.
 pub fn reservation_resource(reservation: &Reservation) -> (ResourceKey, Resource) {
-    let Reservation { name, client, host_name, .. } = reservation;
-    fixed(&name.scope, name.address, client, host_name.as_ref())
+    let Reservation { name, client, prefixes, host_name, .. } = reservation;
+    fixed(&name.scope, name.address, client, prefixes, host_name.as_ref())
 }
 
 /// The key and canonical form of a claim in the network of `scope`, which is that of a reservation; `None` if it names
 /// no client.
 pub fn claim_resource(scope: &ScopeName, claim: &Assignment) -> Option<(ResourceKey, Resource)> {
-    Some(fixed(scope, claim.name.address, claim.client.as_ref()?, claim.host_name.as_ref()))
+    Some(fixed(scope, claim.name.address, claim.client.as_ref()?, &[], claim.host_name.as_ref()))
 }
 
 fn fixed(
     scope: &ScopeName,
     address: IpAddr,
     client: &ClientIdentity,
+    prefixes: &[Cidr],
     host_name: Option<&HostName>,
 ) -> (ResourceKey, Resource) {
     use sync::reservation_resource::Client;
@@ -75,6 +92,7 @@ fn fixed(
             ClientIdentity::Duid(duid) => Client::Duid(duid.as_bytes().to_vec()),
         }),
         host_name: host_name.map(ToString::to_string).unwrap_or_default(),
+        delegated_prefixes: prefixes.iter().map(ToString::to_string).collect(),
     };
     (ResourceKey::of_address(scope, address), Resource::new(body.encode_to_vec()))
 }
@@ -94,17 +112,29 @@ pub fn reserved_client(resource: &sync::ReservationResource) -> Result<Option<Cl
 
 /// A resource on the wire.
 pub fn wire(key: &ResourceKey, resource: &Resource) -> sync::Resource {
-    let feature = match key.kind {
-        ResourceKind::Scope => "scope.v1",
-        ResourceKind::Reservation => "reservation.v1",
-    };
     sync::Resource {
         kind: key.kind.as_str().to_owned(),
         id: key.id.clone(),
         hash: resource.hash().0.to_vec(),
         body: resource.body().to_vec(),
-        required_features: vec![feature.to_owned()],
+        required_features: features(key.kind, resource).into_iter().map(str::to_owned).collect(),
     }
+}
+
+/// What an agent must know to serve a resource as it is meant.
+fn features(kind: ResourceKind, resource: &Resource) -> Vec<&'static str> {
+    let (first, is_v6, has_link) = match kind {
+        ResourceKind::Scope => {
+            let scope = sync::ScopeResource::decode(resource.body()).unwrap_or_default();
+            let has_link = !(scope.interface.is_empty() && scope.relays.is_empty() && scope.interface_id.is_empty());
+            ("scope.v1", scope.network.contains(':'), has_link)
+        }
+        ResourceKind::Reservation => {
+            let reservation = sync::ReservationResource::decode(resource.body()).unwrap_or_default();
+            ("reservation.v1", reservation.address.contains(':'), false)
+        }
+    };
+    std::iter::once(first).chain(is_v6.then_some(DHCP6)).chain(has_link.then_some(LINK)).collect()
 }
 
 /// A resource's name on the wire.

@@ -10,6 +10,7 @@ use crate::wait::{Wait, for_deletion, servers_of, then_show};
 use clap::{Args, Subcommand};
 use freehold_core::client::{ClientId, Duid, HardwareAddress};
 use freehold_core::name::ScopeName;
+use freehold_core::net::Cidr;
 use freehold_core::text::HostName;
 use freehold_proto::v1;
 use freehold_proto::v1::reservation::Client;
@@ -54,6 +55,9 @@ pub(crate) struct Create {
     /// What it is for
     #[arg(long, default_value = "")]
     description: String,
+    /// Prefixes that are delegated to the client besides, such as 2001:db8:8100::/56
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    prefix: Vec<Cidr>,
     #[command(flatten)]
     change: Change,
     #[command(flatten)]
@@ -114,6 +118,12 @@ pub(crate) struct Update {
     /// What it is for
     #[arg(long)]
     description: Option<String>,
+    /// Prefixes that are delegated to the client, such as 2001:db8:8100::/56, in place of those that are
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', conflicts_with = "no_prefix")]
+    prefix: Vec<Cidr>,
+    /// Delegate no prefix
+    #[arg(long)]
+    no_prefix: bool,
     #[command(flatten)]
     guard: Guard,
     #[command(flatten)]
@@ -214,6 +224,7 @@ impl Create {
                 client: client(hardware.as_ref(), client_id.as_ref(), duid.as_ref()),
                 host_name: self.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
                 description: self.description.clone(),
+                delegated_prefixes: self.prefix.iter().map(ToString::to_string).collect(),
                 ..Default::default()
             }),
             request_id,
@@ -234,6 +245,7 @@ impl Update {
         }));
         paths.extend((self.host_name.is_some() || self.no_host_name).then_some("host_name"));
         paths.extend(self.description.is_some().then_some("description"));
+        paths.extend((!self.prefix.is_empty() || self.no_prefix).then_some("delegated_prefixes"));
         some_change(&paths)?;
         Ok(v1::UpdateReservationRequest {
             reservation: Some(v1::Reservation {
@@ -241,6 +253,7 @@ impl Update {
                 client,
                 host_name: self.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
                 description: self.description.clone().unwrap_or_default(),
+                delegated_prefixes: self.prefix.iter().map(ToString::to_string).collect(),
                 etag: self.guard.text(),
                 ..Default::default()
             }),
@@ -276,6 +289,7 @@ impl Shown for v1::Reservation {
             ("name", self.name.clone()),
             ("address", self.address.clone()),
             ("client", who(self.client.as_ref())),
+            ("delegated", self.delegated_prefixes.join("\n")),
             ("host name", self.host_name.clone()),
             ("description", self.description.clone()),
             ("sync", sync_lines(&self.sync)),

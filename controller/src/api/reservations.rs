@@ -6,7 +6,7 @@ use super::page::Page;
 use super::sight::Sight;
 use crate::obedience;
 use freehold_core::access::Spot;
-use freehold_core::command::ReservationPatch;
+use freehold_core::command::{NewReservation, ReservationPatch};
 use freehold_core::labels::Labelled;
 use freehold_core::model::{Reservation as CoreReservation, ViewKind};
 use freehold_core::name::{ReservationName, ScopeName};
@@ -32,13 +32,14 @@ fn create(message: &CreateReservationRequest) -> Result<(ReservationName, Comman
     let parse = || {
         let address = parse_address(&given.address).map_err(|refusal| refusal.at("address"))?;
         let name = ReservationName { scope, address };
-        let command = Command::CreateReservation {
+        let command = Command::CreateReservation(NewReservation {
             name: name.clone(),
             client: client::parse_client(given)?,
+            prefixes: client::parse_prefixes(given)?,
             host_name: client::parse_host_name(given)?,
             description: text(&given.description, "description")?,
             labels: label::parse(&given.tags, &given.fields)?,
-        };
+        });
         Ok((name, command))
     };
     parse().map_err(|refusal: Refusal| refusal.under("reservation"))
@@ -49,13 +50,16 @@ const CLIENT: [&str; 3] = ["hardware_address", "client_id", "duid"];
 
 fn update(message: &UpdateReservationRequest) -> Result<(ReservationName, Command), Refusal> {
     let given = message.reservation.as_ref().ok_or_else(|| missing("reservation"))?;
-    let fields = [&CLIENT[..], &["host_name", "description", "tags", "fields"]].concat();
+    let fields = [&CLIENT[..], &["delegated_prefixes", "host_name", "description", "tags", "fields"]].concat();
     let mask = Mask::parse(message.update_mask.as_ref(), &fields, &["name", "address"])?;
     let parse = || {
         let name: ReservationName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
         let client = CLIENT.iter().any(|field| mask.has(field, given.client.is_some()));
         let patch = ReservationPatch {
             client: client.then(|| client::parse_client(given)).transpose()?,
+            prefixes: mask.take("delegated_prefixes", !given.delegated_prefixes.is_empty(), || {
+                client::parse_prefixes(given)
+            })?,
             host_name: mask.take("host_name", !given.host_name.is_empty(), || client::parse_host_name(given))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,

@@ -7,10 +7,11 @@ use super::sight::Sight;
 use crate::obedience;
 use freehold_core::access::Spot;
 use freehold_core::command::{NewScope, ScopePatch};
-use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
+use freehold_core::decide::{EXCLUSIONS_MAX, OPTIONS_MAX, PREFIX_POOLS_MAX, RANGES_MAX};
 use freehold_core::labels::Labelled;
 use freehold_core::model::{Scope as CoreScope, ViewKind};
 use freehold_core::name::{ScopeName, ServerName};
+use freehold_core::net::Family;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::rows::ScopeRow;
 use freehold_core::{Command, State};
@@ -30,6 +31,7 @@ use tonic::{Request, Response, Status};
 fn bounded(given: &Scope) -> Result<(), Refusal> {
     at_most(given.ranges.len(), RANGES_MAX, "ranges")?;
     at_most(given.exclusions.len(), EXCLUSIONS_MAX, "exclusions")?;
+    at_most(given.prefix_pools.len(), PREFIX_POOLS_MAX, "prefix_pools")?;
     at_most(given.options.len(), OPTIONS_MAX, "options")
 }
 
@@ -45,8 +47,10 @@ fn create(message: &CreateScopeRequest) -> Result<NewScope, Refusal> {
             network: network.cidr,
             ranges: scope::parse_ranges(given)?,
             exclusions: scope::parse_exclusions(given)?,
-            options: option::parse(&given.options)?,
+            prefix_pools: scope::parse_prefix_pools(given)?,
+            options: option::parse(network.cidr.family(), &given.options)?,
             lease_times: scope::parse_lease_times(given)?,
+            link: scope::parse_link(given)?,
             status: scope::parse_status(given)?,
             server: scope::parse_server(given)?,
             description: text(&given.description, "description")?,
@@ -56,20 +60,36 @@ fn create(message: &CreateScopeRequest) -> Result<NewScope, Refusal> {
     parse().map_err(|refusal: Refusal| refusal.under("scope"))
 }
 
-const FIELDS: &[&str] =
-    &["ranges", "exclusions", "options", "lease_times", "status", "server", "description", "tags", "fields"];
+const FIELDS: &[&str] = &[
+    "ranges",
+    "exclusions",
+    "prefix_pools",
+    "options",
+    "lease_times",
+    "link",
+    "status",
+    "server",
+    "description",
+    "tags",
+    "fields",
+];
 
-fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal> {
+fn update(state: &State, message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal> {
     let given = message.scope.as_ref().ok_or_else(|| missing("scope"))?;
     let mask = Mask::parse(message.update_mask.as_ref(), FIELDS, &["name", "network", "subnet_id"])?;
     let parse = || {
         bounded(given)?;
         let name: ScopeName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
+        // A scope that is not there is refused later.
+        let family = state.scope(&name).map_or(Family::V4, |scope| scope.family());
         let patch = ScopePatch {
             ranges: mask.take("ranges", !given.ranges.is_empty(), || scope::parse_ranges(given))?,
             exclusions: mask.take("exclusions", !given.exclusions.is_empty(), || scope::parse_exclusions(given))?,
-            options: mask.take("options", !given.options.is_empty(), || option::parse(&given.options))?,
+            prefix_pools: mask
+                .take("prefix_pools", !given.prefix_pools.is_empty(), || scope::parse_prefix_pools(given))?,
+            options: mask.take("options", !given.options.is_empty(), || option::parse(family, &given.options))?,
             lease_times: mask.take("lease_times", given.lease_times.is_some(), || scope::parse_lease_times(given))?,
+            link: mask.take("link", given.link.is_some(), || scope::parse_link(given))?,
             status: mask.take("status", given.status != 0, || scope::parse_status(given))?,
             server: mask.take("server", !given.server.is_empty(), || scope::parse_server(given))?,
             description: mask
@@ -86,7 +106,7 @@ fn update(message: &UpdateScopeRequest) -> Result<(ScopeName, Command), Refusal>
 const BATCH_MAX: usize = 1000;
 
 /// The scopes of a batch, and the command that changes all of them.
-fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, Command), Refusal> {
+fn update_batch(state: &State, message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, Command), Refusal> {
     at_most(message.requests.len(), BATCH_MAX, "requests")?;
     if message.requests.is_empty() {
         return Err(missing("requests"));
@@ -96,7 +116,7 @@ fn update_batch(message: &BatchUpdateScopesRequest) -> Result<(Vec<ScopeName>, C
             let message = "a batch has one request_id and one validate_only, beside its requests";
             return Err(Refusal::new(Reason::InvalidValue, message));
         }
-        update(request)
+        update(state, request)
     };
     let numbered = message.requests.iter().enumerate();
     let updates: Result<Vec<_>, _> = numbered
@@ -160,7 +180,7 @@ impl ScopeService for Api {
 
     async fn update_scope(&self, request: Request<UpdateScopeRequest>) -> Result<Response<Scope>, Status> {
         let (actor, message) = open(request)?;
-        let (name, command) = update(&message).map_err(refuse)?;
+        let (name, command) = update(&self.engine.state(), &message).map_err(refuse)?;
         let mutation = mutation!("/freehold.v1.ScopeService/UpdateScope", message);
         let state = self.carry_out(actor, mutation, command).await?;
         Ok(Response::new(self.shown_scope(&state, &*there(state.scope(&name))?)))
@@ -171,7 +191,7 @@ impl ScopeService for Api {
         request: Request<BatchUpdateScopesRequest>,
     ) -> Result<Response<BatchUpdateScopesResponse>, Status> {
         let (actor, message) = open(request)?;
-        let (names, command) = update_batch(&message).map_err(refuse)?;
+        let (names, command) = update_batch(&self.engine.state(), &message).map_err(refuse)?;
         let mutation = mutation!("/freehold.v1.ScopeService/BatchUpdateScopes", message);
         let state = self.carry_out(actor, mutation, command).await?;
         let shown = |name: &ScopeName| Ok(self.shown_scope(&state, &*there(state.scope(name))?));

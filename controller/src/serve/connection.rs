@@ -143,7 +143,8 @@ impl Acceptor {
         });
         let builder = http(self.calls.clone());
         let builder = if http2 { builder.http2_only() } else { builder.http1_only() };
-        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(Gathered::new(tls)), service));
+        let gathered = TokioIo::new(Gathered::new(tls, http2));
+        let mut connection = std::pin::pin!(builder.serve_connection(gathered, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = tokio::time::sleep(limit) => {

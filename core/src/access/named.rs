@@ -1,8 +1,9 @@
 //! What a command names, and where that lies.
 
 use super::Spot;
-use crate::command::{Allocation, Choice, Command, Place};
-use crate::name::{AddressName, PrefixName, ReservationName, ScopeName};
+use crate::command::{Allocation, Choice, Command, NewReservation, Place};
+use crate::name::{AddressName, PrefixName, ReservationName, ScopeName, SpaceName};
+use crate::net::Cidr;
 use crate::state::State;
 use std::fmt;
 
@@ -33,12 +34,24 @@ pub(super) fn named(state: &State, command: &Command) -> Vec<Named> {
         }
         Command::JoinPrefixes { pieces } => pieces.iter().map(|(name, _)| prefix(name)).collect(),
         Command::CreateScope(new) => {
-            vec![one(&new.name, Spot::Plan(PrefixName { space: new.space.clone(), cidr: new.network }))]
+            let network = one(&new.name, Spot::Plan(PrefixName { space: new.space.clone(), cidr: new.network }));
+            let pools = new.prefix_pools.iter().map(|pool| pool.prefix);
+            std::iter::once(network).chain(blocks(&new.space, pools)).collect()
         }
-        Command::UpdateScope { name, .. } | Command::DeleteScope { name, .. } => vec![scope(state, name)],
-        Command::CreateReservation { name, .. }
-        | Command::UpdateReservation { name, .. }
-        | Command::DeleteReservation { name, .. }
+        Command::UpdateScope { name, patch, .. } => {
+            let pools = patch.prefix_pools.iter().flatten().map(|pool| pool.prefix);
+            std::iter::once(scope(state, name)).chain(blocks_in(state, name, pools)).collect()
+        }
+        Command::DeleteScope { name, .. } => vec![scope(state, name)],
+        Command::CreateReservation(NewReservation { name, prefixes, .. }) => {
+            let prefixes = blocks_in(state, &name.scope, prefixes.iter().copied());
+            std::iter::once(reservation(state, name)).chain(prefixes).collect()
+        }
+        Command::UpdateReservation { name, patch, .. } => {
+            let prefixes = blocks_in(state, &name.scope, patch.prefixes.iter().flatten().copied());
+            std::iter::once(reservation(state, name)).chain(prefixes).collect()
+        }
+        Command::DeleteReservation { name, .. }
         | Command::ConvertToClaim { name, .. } => vec![reservation(state, name)],
         Command::MoveReservation { name, to, .. } => {
             let moved = ReservationName { scope: name.scope.clone(), address: *to };
@@ -98,6 +111,16 @@ fn part(named: Named) -> Named {
 
 fn prefix(name: &PrefixName) -> Named {
     one(name, Spot::Plan(name.clone()))
+}
+
+/// Blocks that are delegated, which lie outside of the network that they are delegated in.
+fn blocks(space: &SpaceName, blocks: impl Iterator<Item = Cidr>) -> impl Iterator<Item = Named> {
+    blocks.map(|cidr| prefix(&PrefixName { space: space.clone(), cidr }))
+}
+
+/// The same, in the space of a scope; none where there is no such scope.
+fn blocks_in(state: &State, scope: &ScopeName, cidrs: impl Iterator<Item = Cidr>) -> Vec<Named> {
+    state.scope(scope).map(|scope| blocks(&scope.space, cidrs).collect()).unwrap_or_default()
 }
 
 fn address(name: &AddressName) -> Named {

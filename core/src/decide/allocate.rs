@@ -5,7 +5,7 @@ use super::{Moment, lookup, reservation, sighting};
 use crate::address::{Room, unusable};
 use crate::change::Change;
 use crate::client::ClientIdentity;
-use crate::command::{AddressDetails, Allocation, Choice, Place, Purpose};
+use crate::command::{AddressDetails, Allocation, Choice, NewReservation, Place, Purpose};
 use crate::model::{AssignmentKind, Prefix, PrefixKind, Scope};
 use crate::name::{AddressName, PrefixName, ReservationName};
 use crate::net::{family, from_number, to_number};
@@ -172,8 +172,13 @@ fn reserve(
         return Err(Refusal::new(Reason::ClientRequired, "say which client the address is reserved for").at("client"));
     };
     let name = ReservationName { scope: scope.name.clone(), address };
-    let made =
-        reservation::create(state, at, &name, client, details.host_name.as_ref(), &details.comment, &details.labels)?;
+    let new = NewReservation {
+        host_name: details.host_name.clone(),
+        description: details.comment.clone(),
+        labels: details.labels.clone(),
+        ..NewReservation::of(name, client.clone())
+    };
+    let made = reservation::create(state, at, &new)?;
     Ok(made.into_iter().next().expect("to make a reservation is one change"))
 }
 

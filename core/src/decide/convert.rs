@@ -6,7 +6,7 @@ use super::lookup::{self, etag_matches};
 use super::{Moment, allocate, reservation};
 use crate::change::{Change, Record};
 use crate::client::{ClientId, ClientIdentity, Duid, HardwareAddress};
-use crate::command::{AddressDetails, Allocation, Choice, Etag, LeaseConversion, Place, Purpose};
+use crate::command::{AddressDetails, Allocation, Choice, Etag, LeaseConversion, NewReservation, Place, Purpose};
 use crate::lease::Lease;
 use crate::model::AssignmentKind;
 use crate::name::{AddressName, ReservationName};
@@ -43,12 +43,12 @@ pub(super) fn lease(state: &State, at: Moment, order: &LeaseConversion) -> Resul
     allocate::allocate(state, at, &allocation)
 }
 
-/// Who has a lease: by hardware address where that is known, as an operator would say it.
+/// Who has a lease: in DHCPv6 by DUID, which is what clients are told by there, else by hardware address where that is known, as an operator would say it.
 fn client_of(lease: &Lease) -> Option<ClientIdentity> {
-    let hardware = HardwareAddress::from_bytes(&lease.hardware).ok().map(ClientIdentity::Hardware);
-    let duid = || Duid::from_bytes(&lease.duid).ok().map(ClientIdentity::Duid);
+    let duid = Duid::from_bytes(&lease.duid).ok().map(ClientIdentity::Duid);
+    let hardware = || HardwareAddress::from_bytes(&lease.hardware).ok().map(ClientIdentity::Hardware);
     let id = || ClientId::from_bytes(&lease.client_id).ok().map(ClientIdentity::ClientId);
-    hardware.or_else(duid).or_else(id)
+    duid.or_else(hardware).or_else(id)
 }
 
 /// Makes a held or claimed address a reservation of the scope that it lies in.
@@ -71,15 +71,13 @@ pub(super) fn to_reservation(
     let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
     let gone = Change::gone(Record::Address(Arc::clone(&before)));
     let rest = without(state, &gone);
-    let made = reservation::create(
-        &rest,
-        at,
-        &reserved,
-        client,
-        before.host_name.as_ref(),
-        &before.rare().comment,
-        before.labels(),
-    )?;
+    let new = NewReservation {
+        host_name: before.host_name.clone(),
+        description: before.rare().comment,
+        labels: before.labels().clone(),
+        ..NewReservation::of(reserved, client.clone())
+    };
+    let made = reservation::create(&rest, at, &new)?;
     Ok(made.into_iter().chain([gone]).collect())
 }
 
@@ -94,6 +92,10 @@ pub(super) fn to_claim(
 ) -> Result<Vec<Change>, Refusal> {
     let before = lookup::reservation(state, name)?;
     etag_matches(etag, before.stamp, name)?;
+    if let Some(prefix) = before.prefixes.first() {
+        let message = format!("{name} delegates {prefix}, and a claim is an address alone; take the prefixes from it first");
+        return Err(Refusal::new(Reason::InUse, message).at("name").about(name));
+    }
     allocate::ends_in_time(at, &Purpose::Claim { expires })?;
     let scope = lookup::scope(state, &name.scope)?;
     let network = lookup::prefix(state, &scope.prefix())?;
@@ -128,16 +130,14 @@ pub(super) fn move_reservation(
     let there = ReservationName { scope: name.scope.clone(), address: to };
     let gone = Change::gone(Record::Reservation(Arc::clone(&before)));
     let rest = without(state, &gone);
-    let made = reservation::create(
-        &rest,
-        at,
-        &there,
-        &before.client,
-        before.host_name.as_ref(),
-        &before.description,
-        &before.labels,
-    )
-    .map_err(|refusal| refusal.at("to"))?;
+    let new = NewReservation {
+        prefixes: before.prefixes.clone(),
+        host_name: before.host_name.clone(),
+        description: before.description.clone(),
+        labels: before.labels.clone(),
+        ..NewReservation::of(there, before.client.clone())
+    };
+    let made = reservation::create(&rest, at, &new).map_err(|refusal| refusal.at("to"))?;
     Ok(made.into_iter().chain([gone]).collect())
 }
 

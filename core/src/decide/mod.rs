@@ -8,6 +8,7 @@ mod agent;
 mod allocate;
 mod assignment;
 mod convert;
+mod delegation;
 mod field;
 mod labels;
 mod lookup;
@@ -24,6 +25,7 @@ mod view;
 
 pub use agent::{LATE_RENEWALS_MAX, LATE_SECONDS_MAX, token_refused};
 pub use allocate::{ALLOCATE_MAX, HOLD_SECONDS_MAX};
+pub use delegation::{PREFIX_POOLS_MAX, PREFIXES_MAX};
 pub use field::{ALLOWED_MAX, DEFINITIONS_MAX};
 pub use scope::{EXCLUSIONS_MAX, OPTIONS_MAX, RANGES_MAX};
 pub use subnet::PARTS_MAX;
@@ -97,9 +99,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             scope::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("scope"))
         }
         Command::DeleteScope { name, etag, force } => scope::delete(state, at, name, *etag, *force),
-        Command::CreateReservation { name, client, host_name, description, labels } => {
-            reservation::create(state, at, name, client, host_name.as_ref(), description, labels)
-        }
+        Command::CreateReservation(new) => reservation::create(state, at, new),
         Command::UpdateReservation { name, etag, patch } => {
             reservation::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("reservation"))
         }

@@ -1,4 +1,5 @@
 use super::Moment;
+use super::delegation;
 use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use super::obstacles::Obstacles;
@@ -68,6 +69,7 @@ fn fits_into_the_plan(state: &State, name: &PrefixName, kind: PrefixKind, field:
     }
     let mut obstacles = Obstacles::default();
     if kind == PrefixKind::Network {
+        delegation::not_delegated(state, &name.space, cidr).map_err(|refusal| refusal.at(field))?;
         for inner in state.inside_of(name) {
             obstacles.add(&inner.name, || format!("{} lies inside", inner.name));
         }

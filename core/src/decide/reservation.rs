@@ -1,29 +1,21 @@
-use super::Moment;
+use super::{Moment, delegation};
 use super::assignment::{has_no_claim, not_assigned};
 use super::labels;
 use super::lookup::{self, etag_matches};
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
-use crate::command::{Etag, ReservationPatch};
-use crate::labels::{Labelled, Labels};
+use crate::command::{Etag, NewReservation, ReservationPatch};
+use crate::labels::Labelled;
 use crate::model::{LabelledKind, Reservation, Scope};
 use crate::name::{AddressName, ReservationName};
 use crate::net::{Family, family};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
-use crate::text::{HostName, Text};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) fn create(
-    state: &State,
-    at: Moment,
-    name: &ReservationName,
-    client: &ClientIdentity,
-    host_name: Option<&HostName>,
-    description: &Text,
-    labels: &Labels,
-) -> Result<Vec<Change>, Refusal> {
+pub(super) fn create(state: &State, at: Moment, new: &NewReservation) -> Result<Vec<Change>, Refusal> {
+    let NewReservation { name, client, prefixes, host_name, description, labels } = new;
     let scope = lookup::scope(state, &name.scope).map_err(|refusal| refusal.at("parent"))?;
     address_can_be_reserved(&scope, name.address)?;
     if let Some(other) = state.reservation(name) {
@@ -36,18 +28,21 @@ pub(super) fn create(
     }
     let address = AddressName { space: scope.space.clone(), address: name.address };
     not_assigned(state, &address).map_err(|refusal| refusal.at("reservation.address"))?;
-    client_has_no_other(state, name, client).map_err(|refusal| refusal.under("reservation"))?;
-    let fitting =
-        labels::fitting(state, LabelledKind::Reservation, labels).map_err(|refusal| refusal.under("reservation"))?;
-    let reservation = Reservation {
-        name: name.clone(),
-        client: client.clone(),
-        host_name: host_name.cloned(),
-        description: description.clone(),
-        labels: fitting,
-        stamp: at.made(),
+    let made = || {
+        client_has_no_other(state, name, client)?;
+        let reservation = Reservation {
+            name: name.clone(),
+            client: client.clone(),
+            prefixes: delegation::reserved(state, &scope, name, prefixes)?,
+            host_name: host_name.clone(),
+            description: description.clone(),
+            labels: labels::fitting(state, LabelledKind::Reservation, labels)?,
+            stamp: at.made(),
+        };
+        complete(state, &reservation)?;
+        Ok(reservation)
     };
-    complete(state, &reservation).map_err(|refusal| refusal.under("reservation"))?;
+    let reservation = made().map_err(|refusal: Refusal| refusal.under("reservation"))?;
     Ok(vec![Change::made(Record::Reservation(Arc::new(reservation)))])
 }
 
@@ -70,7 +65,7 @@ fn address_can_be_reserved(scope: &Scope, address: IpAddr) -> Result<(), Refusal
             format!("{address} is the network's own or its broadcast address; no client can have it"),
         );
     }
-    if scope.options.routers().iter().any(|router| IpAddr::V4(*router) == address) {
+    if scope.options.routers().iter().any(|router| *router == address) {
         return refuse(Reason::AddressNotUsable, format!("{address} is a router of {}", scope.name));
     }
     if let Some(exclusion) = scope.exclusions.iter().find(|exclusion| exclusion.range.contains(address)) {
@@ -127,6 +122,10 @@ pub(super) fn update(
     etag_matches(etag, before.stamp, name)?;
     let mut after = Reservation {
         client: patch.client.clone().unwrap_or_else(|| before.client.clone()),
+        prefixes: match &patch.prefixes {
+            Some(prefixes) => delegation::reserved(state, &*lookup::scope(state, &name.scope)?, name, prefixes)?,
+            None => before.prefixes.clone(),
+        },
         host_name: patch.host_name.clone().unwrap_or_else(|| before.host_name.clone()),
         description: patch.description.clone().unwrap_or_else(|| before.description.clone()),
         labels: labels::patched(state, LabelledKind::Reservation, &before.labels, &patch.labels)?,

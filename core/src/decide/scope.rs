@@ -1,4 +1,4 @@
-use super::Moment;
+use super::{Moment, delegation};
 use super::assignment::not_assigned;
 use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
@@ -6,9 +6,9 @@ use super::server;
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
 use crate::labels::Labelled;
-use crate::model::{LabelledKind, PrefixKind, Scope, ScopeStatus, ServerKind, SubnetId};
+use crate::model::{LabelledKind, Link, PrefixKind, Scope, ScopeStatus, SubnetId};
 use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
-use crate::net::{AddressRange, Family};
+use crate::net::{AddressRange, Family, family};
 use crate::refusal::{Reason, Refusal};
 use crate::state::State;
 use std::sync::Arc;
@@ -32,8 +32,10 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         subnet_id,
         ranges: new.ranges.clone(),
         exclusions: new.exclusions.clone(),
+        prefix_pools: new.prefix_pools.clone(),
         options: new.options.clone(),
         lease_times: new.lease_times,
+        link: new.link.clone(),
         status: new.status,
         server: new.server.clone(),
         description: new.description.clone(),
@@ -44,17 +46,24 @@ pub(super) fn create(state: &State, at: Moment, new: &NewScope) -> Result<Vec<Ch
         serves_a_network(state, &scope)?;
         shares_no_address(state, &scope)?;
         holds_together(&scope)?;
+        delegation::pools_fit(state, &scope)?;
         takes_no_used_address(state, &scope)?;
         complete(state, &scope)?;
         served(state, &scope, None)
     };
     fits().map_err(|refusal: Refusal| refusal.under("scope"))?;
-    scope.ranges.sort();
-    scope.exclusions.sort();
+    in_order(&mut scope);
     Ok(vec![
         Change::made(Record::Scope(Arc::new(scope))),
         Change::changed(Record::NextSubnetId(state.next_subnet_id()), Record::NextSubnetId(next)),
     ])
+}
+
+fn in_order(scope: &mut Scope) {
+    scope.ranges.sort();
+    scope.exclusions.sort();
+    scope.prefix_pools.sort();
+    scope.link.relays.sort();
 }
 
 fn complete(state: &State, scope: &Scope) -> Result<(), Refusal> {
@@ -88,8 +97,10 @@ pub(super) fn update(
     if let Some(exclusions) = &patch.exclusions {
         after.exclusions.clone_from(exclusions);
     }
+    after.prefix_pools = patch.prefix_pools.clone().unwrap_or(after.prefix_pools);
     after.options = patch.options.clone().unwrap_or(after.options);
     after.lease_times = patch.lease_times.unwrap_or(after.lease_times);
+    after.link = patch.link.clone().unwrap_or(after.link);
     after.status = patch.status.unwrap_or(after.status);
     after.server = patch.server.clone().unwrap_or(after.server);
     after.description = patch.description.clone().unwrap_or(after.description);
@@ -98,10 +109,12 @@ pub(super) fn update(
         complete(state, &after)?;
     }
     holds_together(&after)?;
+    if after.prefix_pools != before.prefix_pools {
+        delegation::pools_fit(state, &after)?;
+    }
     takes_no_used_address(state, &after)?;
     served(state, &after, Some(&before))?;
-    after.ranges.sort();
-    after.exclusions.sort();
+    in_order(&mut after);
     if after == *before {
         return Ok(Vec::new());
     }
@@ -166,12 +179,51 @@ fn holds_together(scope: &Scope) -> Result<(), Refusal> {
     limits(scope)?;
     ranges_fit(scope)?;
     exclusions_fit(scope)?;
-    if scope.network.family() == Family::V6 && !scope.options.is_empty() {
+    link_fits(scope)?;
+    let family = scope.family();
+    if scope.options.family().is_some_and(|of| of != family) {
         return Err(Refusal::new(
             Reason::InvalidOption,
-            format!("{} is IPv6, and the options are those of DHCPv4; leave them out", scope.network),
+            format!("{} is {family}, and the options are those of the other protocol; leave them out", scope.network),
         )
         .at("options"));
+    }
+    if family == Family::V4 && scope.lease_times.preferred_seconds().is_some() {
+        let message = "an IPv4 address is preferred as long as it is leased; leave it out";
+        return Err(Refusal::new(Reason::InvalidLeaseTime, message).at("lease_times.preferred_seconds"));
+    }
+    Ok(())
+}
+
+fn link_fits(scope: &Scope) -> Result<(), Refusal> {
+    let Link { interface, relays, interface_id } = &scope.link;
+    let refuse = |field: &str, message: String| Err(Refusal::new(Reason::InvalidValue, message).at(field));
+    let name = interface.as_str();
+    if name.len() > Link::INTERFACE_BYTES_MAX || name.contains(|c: char| c == '/' || c.is_whitespace()) {
+        let message = format!("{name:?} is not the name of a network interface: at most {} bytes without blanks and slashes", Link::INTERFACE_BYTES_MAX);
+        return refuse("link.interface", message);
+    }
+    if relays.len() > Link::RELAYS_MAX {
+        let message = format!("{} relays; a scope has at most {}", relays.len(), Link::RELAYS_MAX);
+        return Err(Refusal::new(Reason::TooMany, message).at("link.relay_addresses"));
+    }
+    for (i, relay) in relays.iter().enumerate() {
+        let at = format!("link.relay_addresses[{i}]");
+        if family(*relay) != scope.family() {
+            return refuse(&at, format!("{relay} is no address of {}, which {} serves", scope.family(), scope.name));
+        }
+        if relays[..i].contains(relay) {
+            return refuse(&at, format!("{relay} is given twice"));
+        }
+    }
+    if !interface_id.as_str().is_empty() {
+        if scope.family() == Family::V4 {
+            return refuse("link.interface_id", "relays of DHCPv4 send no interface-id; leave it out".to_owned());
+        }
+        if !name.is_empty() {
+            let message = "clients are on an interface of the server, or behind a relay that sends the interface-id: give one of the two";
+            return refuse("link.interface_id", message.to_owned());
+        }
     }
     Ok(())
 }
@@ -259,16 +311,14 @@ fn served(state: &State, scope: &Scope, before: Option<&Scope>) -> Result<(), Re
         return Ok(());
     };
     let server = lookup::server(state, name).map_err(|refusal| refusal.at("server"))?;
-    match server.kind {
-        ServerKind::KeaDhcp4 if scope.network.family() == Family::V6 => {
-            return Err(Refusal::new(
-                Reason::NotSupportedByServer,
-                format!("{name} is a DHCPv4 server; it cannot serve the IPv6 network {}", scope.network),
-            )
-            .at("server")
-            .about(name));
-        }
-        ServerKind::KeaDhcp4 => {}
+    if server.kind.family() != scope.family() {
+        let (protocol, family) = (server.kind.protocol(), scope.family());
+        return Err(Refusal::new(
+            Reason::NotSupportedByServer,
+            format!("{name} is a {protocol} server; it cannot serve the {family} network {}", scope.network),
+        )
+        .at("server")
+        .about(name));
     }
     let was_served = before.is_some_and(|before| before.server == scope.server && before.status == ScopeStatus::Active);
     if scope.status == ScopeStatus::Inactive || was_served {
@@ -302,7 +352,7 @@ fn takes_no_used_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
         }
     }
     for router in scope.options.routers() {
-        let name = ReservationName { scope: scope.name.clone(), address: (*router).into() };
+        let name = ReservationName { scope: scope.name.clone(), address: *router };
         if let Some(reservation) = state.reservation(&name) {
             return Err(Refusal::new(
                 Reason::AddressReserved,
@@ -311,7 +361,7 @@ fn takes_no_used_address(state: &State, scope: &Scope) -> Result<(), Refusal> {
             .at("options")
             .about(&name));
         }
-        let name = AddressName { space: scope.space.clone(), address: (*router).into() };
+        let name = AddressName { space: scope.space.clone(), address: *router };
         not_assigned(state, &name).map_err(|refusal| refusal.at("options"))?;
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::row::{AddressKind, AddressRow, Item, LeaseRow, PrefixRow, RangeKind, 
 use crate::client::ClientIdentity;
 use crate::command::NewScope;
 use crate::lease::{Lease, LeaseState};
-use crate::model::{Exclusion, LeaseTimes, PrefixKind, PrefixStatus, ScopeStatus};
+use crate::model::{Exclusion, LeaseTimes, Link, PrefixKind, PrefixPool, PrefixStatus, ScopeStatus};
 use crate::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
 use crate::net::{AddressRange, Cidr, Family, family, parse_address};
 use crate::option::{OptionValue, Options};
@@ -157,6 +157,7 @@ fn reservation(cells: &mut Cells<'_>) -> Option<ReservationRow> {
     ];
     let host_name = cells.parse(Role::HostName, HostName::parse);
     let description = cells.words(Role::Description, "description");
+    let prefixes = cells.parse(Role::Delegated, |text| listed(text, str::parse)).unwrap_or_default();
     let mut clients = given.into_iter().flatten();
     let client = match (clients.next(), clients.next()) {
         (Some(client), None) => client,
@@ -169,7 +170,7 @@ fn reservation(cells: &mut Cells<'_>) -> Option<ReservationRow> {
         _ => return None,
     };
     let name = ReservationName { scope: scope?, address: address? };
-    Some(ReservationRow { name, client, host_name, description, labels: Default::default() })
+    Some(ReservationRow { name, client, prefixes, host_name, description, labels: Default::default() })
 }
 
 fn scope(cells: &mut Cells<'_>, default: &SpaceName) -> Option<ScopeRow> {
@@ -178,7 +179,13 @@ fn scope(cells: &mut Cells<'_>, default: &SpaceName) -> Option<ScopeRow> {
     let network = cells.need(Role::Network, str::parse);
     let ranges = cells.parse(Role::Ranges, ranges).unwrap_or_default();
     let exclusions = cells.parse_whole(Role::Exclusions, exclusions).unwrap_or_default();
-    let options = options(cells);
+    let options = network.map(|network: Cidr| options(cells, network.family())).unwrap_or_default();
+    let prefix_pools = cells.parse(Role::PrefixPools, prefix_pools).unwrap_or_default();
+    let link = Link {
+        interface: cells.words(Role::Interface, "interface"),
+        relays: cells.parse(Role::Relays, |text| listed(text, parse_address)).unwrap_or_default(),
+        interface_id: cells.words(Role::InterfaceId, "interface_id"),
+    };
     let lease_times = lease_times(cells);
     let words = [("active", ScopeStatus::Active), ("inactive", ScopeStatus::Inactive)];
     let status = cells.parse(Role::Status, |text| one_of(text, &words)).unwrap_or(ScopeStatus::Active);
@@ -190,8 +197,10 @@ fn scope(cells: &mut Cells<'_>, default: &SpaceName) -> Option<ScopeRow> {
         network: network?,
         ranges,
         exclusions,
+        prefix_pools,
         options,
         lease_times: lease_times?,
+        link,
         status,
         server,
         description,
@@ -202,7 +211,17 @@ fn scope(cells: &mut Cells<'_>, default: &SpaceName) -> Option<ScopeRow> {
 
 /// `10.1.2.10-10.1.2.99; 10.1.2.120`, split by semicolons or line breaks.
 fn ranges(text: &str) -> Result<Vec<AddressRange>, Refusal> {
-    text.split([';', '\n']).map(str::trim).filter(|range| !range.is_empty()).map(str::parse).collect()
+    listed(text, str::parse)
+}
+
+/// What is split by semicolons or line breaks.
+fn listed<T>(text: &str, parse: impl Fn(&str) -> Result<T, Refusal>) -> Result<Vec<T>, Refusal> {
+    text.split([';', '\n']).map(str::trim).filter(|item| !item.is_empty()).map(parse).collect()
+}
+
+/// `2001:db8:8000::/36 by /56`, split by semicolons or line breaks.
+fn prefix_pools(text: &str) -> Result<Vec<PrefixPool>, Refusal> {
+    listed(text, str::parse)
 }
 
 /// A line for each: the range, then after one space the comment.
@@ -218,14 +237,15 @@ fn exclusions(text: &str) -> Result<Vec<Exclusion>, Refusal> {
         .collect()
 }
 
-fn options(cells: &mut Cells<'_>) -> Options {
+fn options(cells: &mut Cells<'_>, family: Family) -> Options {
     let mut options = Options::default();
-    for (index, code) in &cells.sheet.options {
+    for (index, name) in &cells.sheet.options {
         let text = cells.cell(*index);
         if text.is_empty() {
             continue;
         }
-        if let Err(refusal) = OptionValue::from_text(*code, text).and_then(|value| options.add(*code, value)) {
+        let add = |code| OptionValue::from_text(code, text).and_then(|value| options.add(code, value));
+        if let Err(refusal) = name.code(family).and_then(add) {
             cells.fault_at(Some(*index), refusal);
         }
     }
@@ -235,12 +255,14 @@ fn options(cells: &mut Cells<'_>) -> Options {
 fn lease_times(cells: &mut Cells<'_>) -> Option<LeaseTimes> {
     let valid = cells.parse(Role::Valid, number).unwrap_or(LeaseTimes::default().valid_seconds());
     let (renew, rebind) = (cells.parse(Role::Renew, number), cells.parse(Role::Rebind, number));
-    match LeaseTimes::new(valid, renew, rebind) {
+    let preferred = cells.parse(Role::Preferred, number);
+    match LeaseTimes::new(valid, renew, rebind).and_then(|times| times.preferred(preferred)) {
         Ok(times) => Some(times),
         Err(refusal) => {
             let role = match refusal.field.as_str() {
                 "renew_seconds" => Role::Renew,
                 "rebind_seconds" => Role::Rebind,
+                "preferred_seconds" => Role::Preferred,
                 _ => Role::Valid,
             };
             cells.fault(role, refusal);

@@ -73,6 +73,7 @@ pub(super) const RESERVATIONS: Layout = own(
         ("host_name", Is(Role::HostName)),
         ("description", Is(Role::Description)),
         ("tags", Is(Role::Tags)),
+        ("delegated_prefixes", Is(Role::Delegated)),
     ],
     &[Role::Scope, Role::Address],
 );
@@ -93,6 +94,11 @@ pub(super) const SCOPES: Layout = own(
         ("server", Is(Role::Server)),
         ("description", Is(Role::Description)),
         ("tags", Is(Role::Tags)),
+        ("preferred_seconds", Is(Role::Preferred)),
+        ("prefix_pools", Is(Role::PrefixPools)),
+        ("interface", Is(Role::Interface)),
+        ("relay_addresses", Is(Role::Relays)),
+        ("interface_id", Is(Role::InterfaceId)),
     ],
     &[Role::Scope, Role::Network],
 );

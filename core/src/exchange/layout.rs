@@ -81,10 +81,16 @@ pub(super) enum Role {
     SubnetId,
     Iaid,
     Transacted,
+    Preferred,
+    PrefixPools,
+    Interface,
+    Relays,
+    InterfaceId,
+    Delegated,
 }
 
 impl Role {
-    pub(super) const COUNT: usize = Role::Transacted as usize + 1;
+    pub(super) const COUNT: usize = Role::Delegated as usize + 1;
 }
 
 /// What becomes of a column.

@@ -8,7 +8,7 @@ use crate::command::NewScope;
 use crate::lease::Lease;
 use crate::model::{PrefixKind, PrefixStatus};
 use crate::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
-use crate::net::AddressRange;
+use crate::net::{AddressRange, Cidr};
 use crate::text::{HostName, Text};
 use crate::time::Timestamp;
 use std::net::IpAddr;
@@ -164,6 +164,8 @@ pub struct ReservationRow {
     pub name: ReservationName,
     /// Whom it is for.
     pub client: ClientIdentity,
+    /// Prefixes that are delegated to the client.
+    pub prefixes: Vec<Cidr>,
     /// The host name that the client is given.
     pub host_name: Option<HostName>,
     /// What it is for.

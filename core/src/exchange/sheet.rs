@@ -5,7 +5,7 @@ use super::labels::{FieldId, slug};
 use super::layout::{Layout, Meaning, Role, Table, recognise};
 use super::read::Asked;
 use super::record::Record;
-use crate::option::OptionCode;
+use crate::option::OptionName;
 use crate::refusal::{Reason, Refusal};
 use crate::text::shown;
 
@@ -19,7 +19,7 @@ pub struct Sheet {
     names: Vec<String>,
     roles: [Option<u8>; Role::COUNT],
     pub(super) fields: Vec<(usize, FieldId)>,
-    pub(super) options: Vec<(usize, OptionCode)>,
+    pub(super) options: Vec<(usize, OptionName)>,
 }
 
 impl Sheet {
@@ -55,8 +55,8 @@ impl Sheet {
     }
 
     /// Options that it has columns for.
-    pub fn options(&self) -> impl Iterator<Item = OptionCode> {
-        self.options.iter().map(|(_, code)| *code)
+    pub fn options(&self) -> impl Iterator<Item = &OptionName> {
+        self.options.iter().map(|(_, name)| name)
     }
 
     pub(super) fn index(&self, role: Role) -> Option<usize> {
@@ -145,11 +145,11 @@ impl Sheet {
             return self.field(index, FieldId::parse(id)?, name);
         }
         if let Some(option) = name.strip_prefix("option:").filter(|_| self.layout.table == Table::Scopes) {
-            let code = OptionCode::from_name(option)?;
-            if self.options.iter().any(|(_, known)| *known == code) {
+            let option = OptionName::parse(option)?;
+            if self.options.iter().any(|(_, known)| known.meets(&option)) {
                 return Err(twice(name));
             }
-            self.options.push((index, code));
+            self.options.push((index, option));
             return Ok(());
         }
         let known: Vec<_> = self.layout.columns().collect();

@@ -9,7 +9,7 @@ use crate::client::ClientIdentity;
 use crate::lease::LeaseState;
 use crate::model::{PrefixKind, PrefixStatus, ScopeStatus};
 use crate::name::{ServerName, SpaceName};
-use crate::option::OptionCode;
+use crate::option::{OptionCode, OptionName};
 use std::fmt::Display;
 
 /// A row that the file has no place for; nothing of it is written.
@@ -36,7 +36,7 @@ pub enum Unwritable {
 pub struct Writer {
     table: Table,
     fields: Vec<FieldId>,
-    options: Vec<OptionCode>,
+    options: Vec<OptionName>,
 }
 
 impl Writer {
@@ -46,7 +46,7 @@ impl Writer {
         fields: impl IntoIterator<Item = FieldId>,
         options: impl IntoIterator<Item = OptionCode>,
     ) -> Self {
-        let mut writer = Self { table, fields: fields.into_iter().collect(), options: options.into_iter().collect() };
+        let mut writer = Self { table, fields: fields.into_iter().collect(), options: options.into_iter().map(OptionName::of).collect() };
         writer.fields.sort();
         writer.fields.dedup();
         writer.options.sort();
@@ -58,8 +58,8 @@ impl Writer {
     pub fn header(&self, out: &mut String) {
         let mut line = Line { out, first: true };
         Layout::of(self.table).columns().for_each(|name| line.cell(name));
-        for code in &self.options {
-            line.cell(&format!("option:{}", code.name().map_or(code.number().to_string(), str::to_owned)));
+        for name in &self.options {
+            line.cell(&format!("option:{name}"));
         }
         self.fields.iter().for_each(|id| line.cell(&format!("field:{id}")));
         line.end();
@@ -76,7 +76,7 @@ impl Writer {
         }
         if let Item::Scope(row) = item
             && let Some((code, _)) =
-                row.scope.options.iter().find(|(code, _)| self.options.binary_search(code).is_err())
+                row.scope.options.iter().find(|(code, _)| self.options.binary_search(&OptionName::of(*code)).is_err())
         {
             return Err(Unwritable::Option(code));
         }
@@ -142,6 +142,7 @@ impl Writer {
                 line.maybe(row.host_name.as_ref());
                 line.cell(row.description.as_str());
                 line.cell(&row.labels.write_tags());
+                line.cell(&joined(&row.prefixes, "; "));
             }
             Item::Scope(row) => {
                 let scope = &row.scope;
@@ -164,8 +165,13 @@ impl Writer {
                 line.cell(&scope.server.as_ref().map(server).unwrap_or_default());
                 line.cell(scope.description.as_str());
                 line.cell(&row.labels.write_tags());
-                for code in &self.options {
-                    line.maybe(scope.options.get(*code));
+                line.maybe(scope.lease_times.preferred_seconds().as_ref());
+                line.cell(&joined(&scope.prefix_pools, "; "));
+                line.cell(scope.link.interface.as_str());
+                line.cell(&joined(&scope.link.relays, "; "));
+                line.cell(scope.link.interface_id.as_str());
+                for name in &self.options {
+                    line.maybe(name.code(scope.network.family()).ok().and_then(|code| scope.options.get(code)));
                 }
             }
             Item::Lease(row) => {

@@ -32,6 +32,12 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("valid_seconds", &["valid_seconds"]),
     ("renew_seconds", &["renew_seconds"]),
     ("rebind_seconds", &["rebind_seconds"]),
+    ("preferred_seconds", &["preferred_seconds"]),
+    ("prefix_pools", &["prefix_pools"]),
+    ("interface", &["interface"]),
+    ("relay_addresses", &["relay_addresses"]),
+    ("interface_id", &["interface_id"]),
+    ("delegated_prefixes", &["delegated_prefixes"]),
     ("server", &["server"]),
     ("space", &["space"]),
 ];

@@ -19,7 +19,7 @@ pub use field::{FieldDefinition, FieldType, LabelledKind};
 pub use operator::Operator;
 pub use prefix::{Prefix, PrefixKind, PrefixStatus};
 pub use reservation::Reservation;
-pub use scope::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
+pub use scope::{Exclusion, LeaseTimes, Link, PrefixPool, Scope, ScopeStatus, SubnetId};
 pub use server::{
     Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Server, ServerKind, ServerStatus,
 };

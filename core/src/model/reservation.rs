@@ -2,6 +2,7 @@ use super::Stamp;
 use crate::client::ClientIdentity;
 use crate::labels::Labels;
 use crate::name::ReservationName;
+use crate::net::Cidr;
 use crate::text::{HostName, Text};
 
 /// A fixed address for a client.
@@ -11,6 +12,8 @@ pub struct Reservation {
     pub name: ReservationName,
     /// Whom it is for.
     pub client: ClientIdentity,
+    /// Prefixes that are delegated to the client, sorted, disjoint; IPv6 only.
+    pub prefixes: Vec<Cidr>,
     /// The host name that the client is given.
     pub host_name: Option<HostName>,
     /// What it is for.

@@ -2,7 +2,7 @@ use super::{Scope, Stamp, SubnetId};
 use crate::bundle::{Digest, Hash, Resource, ResourceKey};
 use crate::lease::LeaseCursor;
 use crate::name::{ServerName, SpaceName};
-use crate::net::Cidr;
+use crate::net::{Cidr, Family};
 use crate::text::Text;
 use crate::time::{Revision, Timestamp};
 use std::collections::BTreeMap;
@@ -12,6 +12,26 @@ use std::collections::BTreeMap;
 pub enum ServerKind {
     /// ISC Kea, DHCPv4.
     KeaDhcp4,
+    /// ISC Kea, DHCPv6.
+    KeaDhcp6,
+}
+
+impl ServerKind {
+    /// The family of the networks that it serves.
+    pub fn family(self) -> Family {
+        match self {
+            Self::KeaDhcp4 => Family::V4,
+            Self::KeaDhcp6 => Family::V6,
+        }
+    }
+
+    /// The protocol that it speaks.
+    pub fn protocol(self) -> &'static str {
+        match self.family() {
+            Family::V4 => "DHCPv4",
+            Family::V6 => "DHCPv6",
+        }
+    }
 }
 
 /// Whether Freehold changes a server's configuration.

@@ -6,6 +6,7 @@ use crate::v1::{self, reservation::Client};
 use freehold_core::client::{ClientId, ClientIdentity, Duid};
 use freehold_core::model::Reservation;
 use freehold_core::name::ReservationName;
+use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::HostName;
 
@@ -29,6 +30,7 @@ pub fn message(reservation: &Reservation) -> v1::Reservation {
         fields: label::fields_message(&reservation.labels),
         effective_tags: Vec::new(),
         effective_fields: Vec::new(),
+        delegated_prefixes: reservation.prefixes.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -37,6 +39,7 @@ pub fn parse(message: &v1::Reservation) -> Result<Reservation, Refusal> {
     Ok(Reservation {
         name: message.name.parse::<ReservationName>().map_err(|r| r.at("name"))?,
         client: parse_client(message)?,
+        prefixes: parse_prefixes(message)?,
         host_name: parse_host_name(message)?,
         description: text(&message.description, "description")?,
         labels: label::parse(&message.tags, &message.fields)?,
@@ -62,6 +65,14 @@ pub fn parse_client(message: &v1::Reservation) -> Result<ClientIdentity, Refusal
             text.parse::<Duid>().map(ClientIdentity::Duid).map_err(|refusal| refusal.at("duid"))
         }
     }
+}
+
+/// The prefixes that a reservation delegates.
+pub fn parse_prefixes(message: &v1::Reservation) -> Result<Vec<Cidr>, Refusal> {
+    let parse = |(i, text): (usize, &String)| {
+        text.parse().map_err(|refusal: Refusal| refusal.at(format!("delegated_prefixes[{i}]")))
+    };
+    message.delegated_prefixes.iter().enumerate().map(parse).collect()
 }
 
 /// The host name of a reservation, if it has one.

@@ -17,6 +17,7 @@ use freehold_core::refusal::{Reason, Refusal};
 pub fn server_message(server: &Server) -> v1::Server {
     let kind = match server.kind {
         ServerKind::KeaDhcp4 => v1::server::Kind::KeaDhcp4,
+        ServerKind::KeaDhcp6 => v1::server::Kind::KeaDhcp6,
     };
     let management = match server.management {
         Management::Unmanaged => v1::server::Management::Unmanaged,
@@ -43,6 +44,7 @@ pub fn server_message(server: &Server) -> v1::Server {
 pub fn parse_server(message: &v1::Server) -> Result<Server, Refusal> {
     let kind = match message.kind() {
         v1::server::Kind::KeaDhcp4 => ServerKind::KeaDhcp4,
+        v1::server::Kind::KeaDhcp6 => ServerKind::KeaDhcp6,
         v1::server::Kind::Unspecified => {
             return Err(Refusal::new(
                 Reason::InvalidValue,

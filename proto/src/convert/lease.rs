@@ -30,6 +30,9 @@ pub fn message(server: &ServerName, scope: Option<&ScopeName>, lease: &Lease, no
         state: state.into(),
         transaction_time: Some(time::message(lease.cltt)),
         expire_time: Some(time::message(lease.ends())),
+        delegated_prefix: lease.delegated().map(|prefix| prefix.to_string()).unwrap_or_default(),
+        duid: colons(&lease.duid),
+        iaid: lease.iaid,
     }
 }
 
@@ -67,7 +70,7 @@ pub fn kind(kind: LeaseEventKind) -> v1::lease_event::Kind {
 
 /// A lease's client in words.
 pub fn client(lease: &Lease) -> String {
-    let known = [("", &lease.hardware), ("client identifier ", &lease.client_id), ("DUID ", &lease.duid)];
+    let known = [("DUID ", &lease.duid), ("", &lease.hardware), ("client identifier ", &lease.client_id)];
     let known = known.into_iter().find(|(_, bytes)| !bytes.is_empty());
     known.map_or_else(|| "an unknown client".to_owned(), |(word, bytes)| format!("{word}{}", colons(bytes)))
 }

@@ -1,11 +1,12 @@
-//! DHCPv4 options.
+//! Options of DHCPv4 and DHCPv6.
 
 use crate::v1;
-use freehold_core::option::{OPTION_BYTES_MAX, OptionCode, OptionValue, Options};
+use freehold_core::net::{Family, parse_address};
+use freehold_core::option::{OPTION_BYTES_MAX_V6, OptionCode, OptionValue, Options};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::{HostName, Text, shown};
 use std::fmt::Display;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 fn strings<T: Display>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
@@ -13,18 +14,18 @@ fn strings<T: Display>(items: &[T]) -> Vec<String> {
 
 /// Refuses a list that no option can hold before any of it is read: every item has at least one byte.
 fn at_most_an_option(items: &[String], field: &str) -> Result<(), Refusal> {
-    if items.len() <= OPTION_BYTES_MAX {
+    if items.len() <= OPTION_BYTES_MAX_V6 {
         return Ok(());
     }
-    let message = format!("{} items; an option has at most {OPTION_BYTES_MAX} bytes", items.len());
+    let message = format!("{} items; an option has at most {OPTION_BYTES_MAX_V6} bytes", items.len());
     Err(Refusal::new(Reason::TooMany, message).at(field))
 }
 
-fn addresses(items: &[String]) -> Result<Vec<Ipv4Addr>, Refusal> {
+fn addresses(items: &[String]) -> Result<Vec<IpAddr>, Refusal> {
     at_most_an_option(items, "addresses.items")?;
     let parse = |text: &String| {
-        text.parse().map_err(|_| {
-            Refusal::new(Reason::InvalidOption, format!("{} is not an IPv4 address", shown(text))).at("addresses.items")
+        parse_address(text).map_err(|_| {
+            Refusal::new(Reason::InvalidOption, format!("{} is not an address", shown(text))).at("addresses.items")
         })
     };
     items.iter().map(parse).collect()
@@ -61,13 +62,13 @@ pub fn messages(options: &Options) -> Vec<v1::DhcpOption> {
     options.iter().map(message).collect()
 }
 
-/// The options of messages.
-pub fn parse(messages: &[v1::DhcpOption]) -> Result<Options, Refusal> {
+/// The options of messages in a scope of this family.
+pub fn parse(family: Family, messages: &[v1::DhcpOption]) -> Result<Options, Refusal> {
     use v1::dhcp_option::Value;
     let mut options = Options::default();
     for (i, message) in messages.iter().enumerate() {
         let mut add = || {
-            let code = OptionCode::new(message.code).map_err(|refusal| refusal.at("code"))?;
+            let code = OptionCode::new(family, message.code).map_err(|refusal| refusal.at("code"))?;
             let value = match &message.value {
                 None => return Err(Refusal::new(Reason::InvalidOption, format!("option {code} has no value"))),
                 Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(&list.items)?),

@@ -3,7 +3,7 @@
 use super::plan::text;
 use super::{label, option, time};
 use crate::v1;
-use freehold_core::model::{Exclusion, LeaseTimes, Scope, ScopeStatus, SubnetId};
+use freehold_core::model::{Exclusion, LeaseTimes, Link, PrefixPool, Scope, ScopeStatus, SubnetId};
 use freehold_core::name::{PrefixName, ScopeName, ServerName};
 use freehold_core::net::{AddressRange, parse_address};
 use freehold_core::refusal::{Reason, Refusal};
@@ -29,6 +29,8 @@ pub fn message(scope: &Scope) -> v1::Scope {
         fields: label::fields_message(&scope.labels),
         effective_tags: Vec::new(),
         effective_fields: Vec::new(),
+        prefix_pools: scope.prefix_pools.iter().map(prefix_pool_message).collect(),
+        link: (!scope.link.is_empty()).then(|| link_message(&scope.link)),
     }
 }
 
@@ -44,8 +46,10 @@ pub fn parse(message: &v1::Scope) -> Result<Scope, Refusal> {
         })?,
         ranges: parse_ranges(message)?,
         exclusions: parse_exclusions(message)?,
-        options: option::parse(&message.options)?,
+        prefix_pools: parse_prefix_pools(message)?,
+        options: option::parse(network.cidr.family(), &message.options)?,
         lease_times: parse_lease_times(message)?,
+        link: parse_link(message)?,
         status: parse_status(message)?,
         server: parse_server(message)?,
         description: text(&message.description, "description")?,
@@ -95,8 +99,53 @@ pub fn parse_lease_times(message: &v1::Scope) -> Result<LeaseTimes, Refusal> {
     let given = |seconds: u32| (seconds > 0).then_some(seconds);
     message.lease_times.as_ref().map_or(Ok(LeaseTimes::default()), |times| {
         LeaseTimes::new(times.valid_seconds, given(times.renew_seconds), given(times.rebind_seconds))
+            .and_then(|lease_times| lease_times.preferred(given(times.preferred_seconds)))
             .map_err(|refusal| refusal.under("lease_times"))
     })
+}
+
+/// The blocks out of which prefixes are delegated.
+pub fn parse_prefix_pools(message: &v1::Scope) -> Result<Vec<PrefixPool>, Refusal> {
+    let parse = |(i, pool): (usize, &v1::PrefixPool)| {
+        let inner = || {
+            let delegated_length = u8::try_from(pool.delegated_length).map_err(|_| {
+                let message = format!("no prefix has {} bits", pool.delegated_length);
+                Refusal::new(Reason::InvalidLength, message).at("delegated_length")
+            })?;
+            let prefix = pool.prefix.parse().map_err(|refusal: Refusal| refusal.at("prefix"))?;
+            Ok(PrefixPool { prefix, delegated_length })
+        };
+        inner().map_err(|refusal: Refusal| refusal.under(&format!("prefix_pools[{i}]")))
+    };
+    message.prefix_pools.iter().enumerate().map(parse).collect()
+}
+
+fn prefix_pool_message(pool: &PrefixPool) -> v1::PrefixPool {
+    v1::PrefixPool { prefix: pool.prefix.to_string(), delegated_length: pool.delegated_length.into() }
+}
+
+/// Which clients are on the link of a scope; nothing where none is given.
+pub fn parse_link(message: &v1::Scope) -> Result<Link, Refusal> {
+    let Some(link) = &message.link else { return Ok(Link::default()) };
+    let relay = |(i, relay): (usize, &String)| {
+        parse_address(relay).map_err(|refusal| refusal.at(format!("relay_addresses[{i}]")))
+    };
+    let parse = || {
+        Ok(Link {
+            interface: text(&link.interface, "interface")?,
+            relays: link.relay_addresses.iter().enumerate().map(relay).collect::<Result<_, _>>()?,
+            interface_id: text(&link.interface_id, "interface_id")?,
+        })
+    };
+    parse().map_err(|refusal: Refusal| refusal.under("link"))
+}
+
+fn link_message(link: &Link) -> v1::Link {
+    v1::Link {
+        interface: link.interface.to_string(),
+        relay_addresses: link.relays.iter().map(ToString::to_string).collect(),
+        interface_id: link.interface_id.to_string(),
+    }
 }
 
 /// The status of a scope; active where none is given.
@@ -136,6 +185,7 @@ fn lease_times_message(times: LeaseTimes) -> v1::LeaseTimes {
         valid_seconds: times.valid_seconds(),
         renew_seconds: times.renew_seconds().unwrap_or_default(),
         rebind_seconds: times.rebind_seconds().unwrap_or_default(),
+        preferred_seconds: times.preferred_seconds().unwrap_or_default(),
     }
 }
 

@@ -3,7 +3,8 @@
 use super::super::{mask, some_change};
 use super::{Update, fields};
 use crate::error::Failure;
-use freehold_core::net::{AddressRange, parse_address, subtract};
+use freehold_core::name::PrefixName;
+use freehold_core::net::{AddressRange, Family, parse_address, subtract};
 use freehold_proto::v1;
 
 /// New values of the fields that are named.
@@ -59,6 +60,12 @@ fn core_range(exclusion: &v1::Exclusion) -> Result<AddressRange, Failure> {
     Ok(AddressRange::new(parse_address(&range.start)?, parse_address(&range.end)?)?)
 }
 
+/// The family of a scope that was read.
+fn family_of(read: &v1::Scope) -> Result<Family, Failure> {
+    let network: PrefixName = read.network.parse()?;
+    Ok(network.cidr.family())
+}
+
 impl Update {
     /// What the arguments change of the scope.
     pub(super) fn edit(&self, read: &v1::Scope) -> Result<Edit, Failure> {
@@ -68,10 +75,21 @@ impl Update {
             scope.ranges = fields::ranges(&self.fields.range);
             paths.push("ranges");
         }
-        let given = self.fields.options()?;
+        if !self.fields.prefix_pool.is_empty() || self.no_prefix_pool {
+            scope.prefix_pools = self.fields.prefix_pools();
+            paths.push("prefix_pools");
+        }
+        let family = family_of(read)?;
+        let given = self.fields.options(family)?;
         if !given.is_empty() || !self.unset_option.is_empty() {
-            scope.options = self.options(&read.options, given)?;
+            scope.options = self.options(family, &read.options, given)?;
             paths.push("options");
+        }
+        if let Some(link) = self.fields.link(read.link.as_ref()) {
+            scope.link = Some(link);
+            paths.push("link");
+        } else if self.no_link {
+            paths.push("link");
         }
         if let Some(times) = self.fields.lease_times(read.lease_times.as_ref())? {
             scope.lease_times = Some(times);
@@ -94,8 +112,15 @@ impl Update {
     }
 
     /// The options that were there, with those that were given in their place and without those that were unset.
-    fn options(&self, present: &[v1::DhcpOption], given: Vec<v1::DhcpOption>) -> Result<Vec<v1::DhcpOption>, Failure> {
-        let unset = |code: u32| self.unset_option.iter().any(|unset| u32::from(unset.number()) == code);
+    fn options(
+        &self,
+        family: Family,
+        present: &[v1::DhcpOption],
+        given: Vec<v1::DhcpOption>,
+    ) -> Result<Vec<v1::DhcpOption>, Failure> {
+        let unset = self.unset_option.iter().map(|name| name.code(family).map(|code| u32::from(code.number())));
+        let unset: Vec<u32> = unset.collect::<Result<_, _>>()?;
+        let unset = |code: u32| unset.contains(&code);
         if let Some(both) = given.iter().find(|option| unset(option.code)) {
             return Err(Failure::Usage(format!("option {} is both set and unset", both.code)));
         }
@@ -133,12 +158,13 @@ mod tests {
     fn scope() -> v1::Scope {
         v1::Scope {
             name: "scopes/voice".into(),
+            network: "spaces/default/prefixes/10.0.0.0-24".into(),
             exclusions: vec![
                 exclusion("10.0.0.50", "10.0.0.60", "printers"),
                 exclusion("10.0.0.70", "10.0.0.75", "cameras"),
             ],
             options: vec![option(66, "tftp-server-name", "old"), option(67, "boot-file-name", "pxe")],
-            lease_times: Some(v1::LeaseTimes { valid_seconds: 7200, renew_seconds: 600, rebind_seconds: 0 }),
+            lease_times: Some(v1::LeaseTimes { valid_seconds: 7200, renew_seconds: 600, ..Default::default() }),
             etag: "41".into(),
             ..Default::default()
         }
@@ -211,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_lease_time_keeps_the_others_and_fits_them() {
-        let times = v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 600, rebind_seconds: 0 };
+        let times = v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 600, ..Default::default() };
         assert_eq!(
             update("--lease-time 1h").expect("a request"),
             sent(v1::Scope { lease_times: Some(times), ..Default::default() }, &["lease_times"])

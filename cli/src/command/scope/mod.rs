@@ -95,8 +95,14 @@ pub(crate) struct Update {
     #[arg(long, conflicts_with = "range")]
     no_range: bool,
     /// Take an option out, by code or name
-    #[arg(long, value_name = "CODE", value_parser = fields::code, value_delimiter = ',')]
-    unset_option: Vec<freehold_core::option::OptionCode>,
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    unset_option: Vec<freehold_core::option::OptionName>,
+    /// Delegate no prefixes
+    #[arg(long, conflicts_with = "prefix_pool")]
+    no_prefix_pool: bool,
+    /// Tell its clients by its network alone
+    #[arg(long, conflicts_with_all = ["interface", "relay", "interface_id"])]
+    no_link: bool,
     /// Take it from its server
     #[arg(long, conflicts_with = "server")]
     no_server: bool,
@@ -263,7 +269,9 @@ impl Create {
             network: network.to_string(),
             ranges: fields::ranges(&self.fields.range),
             exclusions: fields::exclusions(&self.exclude, ""),
-            options: self.fields.options()?,
+            prefix_pools: self.fields.prefix_pools(),
+            options: self.fields.options(network.cidr.family())?,
+            link: self.fields.link(None),
             lease_times: self.fields.lease_times(None)?,
             status: status.into(),
             server: self.fields.server.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -334,7 +342,7 @@ mod tests {
                         addresses(42, "ntp-servers", &["10.0.0.123"]),
                         option(150, "", Value::Bytes(vec![10, 0, 0, 1])),
                     ],
-                    lease_times: Some(v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 900, rebind_seconds: 0 }),
+                    lease_times: Some(v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 900, ..Default::default() }),
                     status: v1::scope::Status::Active.into(),
                     server: "servers/berlin-1/kea4".into(),
                     description: "Phones".into(),

@@ -31,6 +31,8 @@ impl Shown for v1::Scope {
             ("subnet id", self.subnet_id.to_string()),
             ("ranges", lines(self.ranges.iter().map(range).collect())),
             ("exclusions", lines(self.exclusions.iter().map(exclusion).collect())),
+            ("prefix pools", lines(self.prefix_pools.iter().map(prefix_pool).collect())),
+            ("link", self.link.as_ref().map(link).unwrap_or_default()),
             ("options", lines(self.options.iter().map(option).collect())),
             ("lease times", self.lease_times.as_ref().map(lease_times).unwrap_or_default()),
             ("status", word(self.status().as_str_name(), "STATUS_")),
@@ -46,6 +48,20 @@ impl Shown for v1::Scope {
 
 fn range(range: &v1::AddressRange) -> String {
     if range.start == range.end { range.start.clone() } else { format!("{}-{}", range.start, range.end) }
+}
+
+fn prefix_pool(pool: &v1::PrefixPool) -> String {
+    format!("{} by /{}", pool.prefix, pool.delegated_length)
+}
+
+fn link(link: &v1::Link) -> String {
+    let said = [
+        ("interface", link.interface.clone()),
+        ("relays", link.relay_addresses.join(" ")),
+        ("interface-id", link.interface_id.clone()),
+    ];
+    let said = said.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name} {value}"));
+    said.collect::<Vec<_>>().join("\n")
 }
 
 fn exclusion(exclusion: &v1::Exclusion) -> String {
@@ -76,6 +92,9 @@ fn lease_times(times: &v1::LeaseTimes) -> String {
             text += &format!(", {name} after {}", duration::show(seconds.into()));
         }
     }
+    if times.preferred_seconds != 0 {
+        text += &format!(", preferred for {}", duration::show(times.preferred_seconds.into()));
+    }
     text
 }
 
@@ -104,7 +123,7 @@ mod tests {
                 },
                 v1::DhcpOption { code: 150, name: String::new(), value: Some(Value::Bytes(vec![10, 0, 0, 1])) },
             ],
-            lease_times: Some(v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 900, rebind_seconds: 0 }),
+            lease_times: Some(v1::LeaseTimes { valid_seconds: 3600, renew_seconds: 900, ..Default::default() }),
             status: v1::scope::Status::Active.into(),
             server: "servers/berlin-1/kea4".into(),
             sync: vec![v1::SyncStatus {

@@ -642,6 +642,7 @@ fn parse_report(agent: &AgentName, report: &ServerReport) -> Result<(ServerName,
     let name = ServerName::new(agent.clone(), &report.server_id)?;
     let kind = match report.kind.as_str() {
         "kea-dhcp4" => ServerKind::KeaDhcp4,
+        "kea-dhcp6" => ServerKind::KeaDhcp6,
         other => {
             let why = format!("{name} is a {other:?}, which this controller does not know; update the controller");
             return Err(Refusal::new(Reason::NotSupportedByServer, why));

@@ -2,7 +2,7 @@ use super::PARTS_MAX;
 use crate::change::Change;
 use crate::command::PrefixDraft;
 use crate::decide::{Moment, lookup, prefix};
-use crate::model::{Prefix, PrefixKind};
+use crate::model::PrefixKind;
 use crate::name::PrefixName;
 use crate::net::{Cidr, width};
 use crate::refusal::{Reason, Refusal};
@@ -47,8 +47,21 @@ pub(in crate::decide) fn find_free(
         return Err(Refusal::new(Reason::NotAContainer, message).at("parent").about(parent));
     }
     longer(parent.cidr, length)?;
-    let taken = state.children_of(parent).map(|child| child.name.cidr);
-    Ok(subnet::free_blocks(parent.cidr, taken, length).take(most).collect())
+    Ok(subnet::free_blocks(parent.cidr, taken(state, parent), length).take(most).collect())
+}
+
+/// What in `parent` is a prefix of the plan already, or delegated by a scope, in order.
+fn taken(state: &State, parent: &PrefixName) -> impl Iterator<Item = Cidr> {
+    let pools = state.prefix_pools_overlapping(&parent.space, parent.cidr).map(|(block, _)| block);
+    let reserved = state.reserved_prefixes_overlapping(&parent.space, parent.cidr).map(|(prefix, _)| prefix);
+    let mut delegated: Vec<Cidr> = pools.chain(reserved).collect();
+    delegated.sort();
+    let (mut delegated, mut children) = (delegated.into_iter().peekable(), state.children_of(parent).peekable());
+    std::iter::from_fn(move || match (delegated.peek(), children.peek()) {
+        (Some(block), Some(child)) if *block < child.name.cidr => delegated.next(),
+        (_, Some(_)) => children.next().map(|child| child.name.cidr),
+        (_, None) => delegated.next(),
+    })
 }
 
 /// Refuses a length of parts that is not longer than that of the whole.
@@ -67,8 +80,7 @@ pub(super) fn longer(whole: Cidr, length: u8) -> Result<(), Refusal> {
 }
 
 fn none_free(state: &State, parent: &PrefixName, length: u8, wanted: u32, found: usize) -> Refusal {
-    let taken = state.children_of(parent).map(|child: &std::sync::Arc<Prefix>| child.name.cidr);
-    let hint = match subnet::largest_free(parent.cidr, taken) {
+    let hint = match subnet::largest_free(parent.cidr, taken(state, parent)) {
         Some(largest) if found == 0 => format!("the largest free block is {largest}"),
         Some(_) => format!("{found} are free"),
         None => "all of it is taken".to_owned(),

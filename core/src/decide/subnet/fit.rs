@@ -7,7 +7,6 @@ use crate::model::{Assignment, Scope, ScopeStatus};
 use crate::name::{AddressName, PrefixName, SpaceName};
 use crate::net::{Cidr, subtract};
 use crate::state::State;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Names all of `scope` that would not fit, were `to` its network.
@@ -20,12 +19,12 @@ pub(super) fn scope_into(state: &State, scope: &Scope, to: Cidr, obstacles: &mut
             obstacles.add(name, || format!("the range {range} of {name} holds {edge}, which no host in {to} can have"));
         }
     }
-    for router in scope.options.routers().iter().map(|router| IpAddr::V4(*router)) {
+    for router in scope.options.routers().iter().copied() {
         if scope.network.contains(router) && !to.usable(router) {
             obstacles.add(name, || format!("the router {router} of {name} is not an address of a host in {to}"));
         }
     }
-    for router in scope.options.routers().iter().map(|router| IpAddr::V4(*router)) {
+    for router in scope.options.routers().iter().copied() {
         let address = AddressName { space: scope.space.clone(), address: router };
         if !scope.network.contains(router) && to.contains(router) && state.assignment(&address).is_some() {
             obstacles.add(&address, || format!("{address} is held or claimed, and a router of {name}"));
@@ -46,6 +45,16 @@ pub(super) fn scope_into(state: &State, scope: &Scope, to: Cidr, obstacles: &mut
                 )
             });
         }
+    }
+}
+
+/// Names what delegates prefixes that share addresses with the network `to`.
+pub(super) fn delegated_into(state: &State, space: &SpaceName, to: Cidr, obstacles: &mut Obstacles) {
+    for (block, of) in state.prefix_pools_overlapping(space, to) {
+        obstacles.add(of, || format!("{of} delegates prefixes out of {block}, which shares addresses with {to}"));
+    }
+    for (prefix, of) in state.reserved_prefixes_overlapping(space, to) {
+        obstacles.add(of, || format!("{of} delegates {prefix}, which shares addresses with {to}"));
     }
 }
 

@@ -49,6 +49,7 @@ pub(in crate::decide) fn resize(
     }
     if before.kind == PrefixKind::Network {
         fit::assignments_into(state, &name.space, name.cidr, cidr, &mut obstacles);
+        fit::delegated_into(state, &name.space, cidr, &mut obstacles);
     }
     obstacles.clear(Reason::DoesNotFit, "cidr", || format!("{name} cannot be resized to {cidr}"))?;
 
