@@ -19,12 +19,11 @@ use freehold_controller::store::Follower;
 use freehold_controller::view::{Part, Point, View};
 use freehold_core::change::{Actor, Entry, Outcome, RequestMark};
 use freehold_core::client::ClientIdentity;
-use freehold_core::command::{Command, NewScope, PrefixDraft};
+use freehold_core::command::{Command, NewReservation, NewScope, PrefixDraft};
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseCursor, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_core::model::{LeaseTimes, PrefixKind, ScopeStatus};
+use freehold_core::model::PrefixKind;
 use freehold_core::name::{AgentName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
-use freehold_core::option::Options;
 use freehold_core::text::Text;
 use freehold_core::{State, Timestamp, decide};
 use freehold_journal::RealDisk;
@@ -240,28 +239,19 @@ fn scope(number: u32) -> Result<Vec<Command>> {
     let mut commands = vec![
         Command::CreatePrefix { name: prefix.clone(), draft: PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
-            name: ScopeName::from_id(&format!("scope-{number}"))?,
-            space,
-            network: prefix.cidr,
             ranges: vec![format!("{}-{}", host(number, 100), host(number, 200)).parse()?],
-            exclusions: Vec::new(),
-            options: Options::default(),
-            lease_times: LeaseTimes::default(),
-            status: ScopeStatus::Active,
-            server: None,
-            description: Text::default(),
-            labels: Labels::NONE,
+            ..NewScope::of(
+                ScopeName::from_id(&format!("scope-{number}"))?,
+                PrefixName { space: space, cidr: prefix.cidr },
+            )
         }),
     ];
     let [a, b, c, d] = number.to_be_bytes();
     for index in 0..RESERVATIONS {
-        commands.push(Command::CreateReservation {
-            name: reservation(number, index)?,
-            client: ClientIdentity::Hardware(format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{index:02x}").parse()?),
-            host_name: None,
-            description: Text::default(),
-            labels: Labels::NONE,
-        });
+        commands.push(Command::CreateReservation(NewReservation::of(
+            reservation(number, index)?,
+            ClientIdentity::Hardware(format!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{index:02x}").parse()?),
+        )));
     }
     Ok(commands)
 }

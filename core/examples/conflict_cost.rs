@@ -11,8 +11,8 @@ use freehold_core::conflict::{Facts, Watcher};
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
 use freehold_core::model::{
-    Assignment, AssignmentKind, LeaseTimes, Phase, Prefix, PrefixKind, PrefixStatus, Scope, ScopeStatus, Space, Stamp,
-    SubnetId,
+    Assignment, AssignmentKind, LeaseTimes, Link, Phase, Prefix, PrefixKind, PrefixStatus, Scope, ScopeStatus, Space,
+    Stamp, SubnetId,
 };
 use freehold_core::name::{AddressName, PrefixName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
@@ -89,8 +89,10 @@ fn planned(claims: u32) -> State {
             subnet_id: subnet(n * NETWORK),
             ranges: vec![AddressRange::new(Ipv4Addr::from(u32::from(first) + 1).into(), end.into()).expect("a range")],
             exclusions: Vec::new(),
+            prefix_pools: Vec::new(),
             options: Options::default(),
             lease_times: LeaseTimes::default(),
+            link: Link::default(),
             status: ScopeStatus::Active,
             server: Some(server()),
             description: text(),

@@ -7,12 +7,11 @@
 
 use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::client::{ClientIdentity, HardwareAddress};
-use freehold_core::command::{Command, NewScope, PrefixDraft, ScopePatch};
+use freehold_core::command::{Command, NewReservation, NewScope, PrefixDraft, ScopePatch};
 use freehold_core::labels::Labels;
-use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, ScopeStatus};
+use freehold_core::model::{Exclusion, PrefixKind};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
-use freehold_core::option::Options;
 use freehold_core::text::Text;
 use freehold_core::{State, Timestamp, check, decide};
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,30 +47,18 @@ fn new_network(scope: u32) -> Command {
 
 fn new_scope(scope: u32) -> Command {
     Command::CreateScope(NewScope {
-        name: scope_name(scope),
-        space: space(),
-        network: network(scope),
         ranges: vec![AddressRange::new(address(scope, 10), address(scope, 250)).expect("a range")],
-        exclusions: Vec::new(),
-        options: Options::default(),
-        lease_times: LeaseTimes::default(),
-        status: ScopeStatus::Active,
-        server: None,
-        description: Text::default(),
-        labels: Labels::NONE,
+        ..NewScope::of(scope_name(scope), PrefixName { space: space(), cidr: network(scope) })
     })
 }
 
 fn new_reservation(scope: u32, host: u32) -> Command {
     let [_, a, b, c] = scope.to_be_bytes();
     let hardware = HardwareAddress::from_bytes(&[2, a, b, c, 0, host.to_be_bytes()[3]]).expect("six bytes");
-    Command::CreateReservation {
-        name: ReservationName { scope: scope_name(scope), address: address(scope, host) },
-        client: ClientIdentity::Hardware(hardware),
-        host_name: None,
-        description: Text::default(),
-        labels: Labels::NONE,
-    }
+    Command::CreateReservation(NewReservation::of(
+        ReservationName { scope: scope_name(scope), address: address(scope, host) },
+        ClientIdentity::Hardware(hardware),
+    ))
 }
 
 fn exclude(scope: u32) -> Command {

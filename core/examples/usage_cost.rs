@@ -11,10 +11,9 @@ use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::command::{Command, NewScope, PrefixDraft};
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_core::model::{Assignment, AssignmentKind, LeaseTimes, Phase, PrefixKind, ScopeStatus, Stamp};
+use freehold_core::model::{Assignment, AssignmentKind, Phase, PrefixKind, Stamp};
 use freehold_core::name::{AddressName, PrefixName, ScopeName, ServerName, SpaceName};
 use freehold_core::net::{AddressRange, Cidr};
-use freehold_core::option::Options;
 use freehold_core::text::Text;
 use freehold_core::usage::Usage;
 use freehold_core::{Change, Record, State, Timestamp, decide};
@@ -85,19 +84,9 @@ fn granted(subnet_id: u32, address: Ipv4Addr) -> LeaseEvent {
 
 fn scope(space: &SpaceName, n: u32) -> NewScope {
     let range = AddressRange::new(address(n, 128).into(), address(n, 254).into()).expect("a range");
-    NewScope {
-        name: ScopeName::from_id(&format!("s{n}")).expect("a name"),
-        space: space.clone(),
-        network: Cidr::new(address(n, 0).into(), 24).expect("a network"),
-        ranges: vec![range],
-        exclusions: Vec::new(),
-        options: Options::default(),
-        lease_times: LeaseTimes::default(),
-        status: ScopeStatus::Active,
-        server: None,
-        description: Text::default(),
-        labels: Labels::NONE,
-    }
+    let cidr = Cidr::new(address(n, 0).into(), 24).expect("a network");
+    let name = ScopeName::from_id(&format!("s{n}")).expect("a name");
+    NewScope { ranges: vec![range], ..NewScope::of(name, PrefixName { space: space.clone(), cidr }) }
 }
 
 fn resident_bytes() -> Result<f64, Error> {

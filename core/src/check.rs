@@ -6,9 +6,7 @@
 //! never lets a scope become active against one, but a server may grow one later; that is drift, and a fact.
 
 use crate::client::ClientIdentity;
-use crate::model::{
-    Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, PrefixKind, Reservation, Scope,
-};
+use crate::model::{Agent, AgentState, Assignment, EnrolmentToken, FieldDefinition, PrefixKind, Reservation, Scope};
 use crate::name::{AddressName, FieldName, PrefixName, SpaceName};
 use crate::net::{AddressRange, Family, family, to_number};
 use crate::occupied::AddressSet;
@@ -145,7 +143,9 @@ fn within(scope: &Scope, wrong: &mut Vec<String>) {
     if scope.options.family().is_some_and(|family| family != scope.family()) {
         wrong.push(format!("{name} has options of another protocol"));
     }
-    if let Some(pair) = scope.prefix_pools.windows(2).find(|pair| pair[0] > pair[1] || pair[0].prefix.overlaps(&pair[1].prefix)) {
+    if let Some(pair) =
+        scope.prefix_pools.windows(2).find(|pair| pair[0] > pair[1] || pair[0].prefix.overlaps(&pair[1].prefix))
+    {
         wrong.push(format!("{name} has prefix pools out of order: {} before {}", pair[0], pair[1]));
     }
 }

@@ -12,8 +12,8 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::client::{ClientIdentity, HardwareAddress};
 use crate::labels::{Labels, LabelsPatch};
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Link, Management, PrefixPool, RefusedBundle, Rejection,
-    ScopeStatus, SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Link, Management, PrefixPool, RefusedBundle,
+    Rejection, ScopeStatus, SecretHash, ServerKind,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,

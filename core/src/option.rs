@@ -94,7 +94,10 @@ impl OptionCode {
             };
             Refusal::new(
                 Reason::InvalidOption,
-                format!("no option of {protocol} is called {}; give its code, or a name such as {example}", shown(name)),
+                format!(
+                    "no option of {protocol} is called {}; give its code, or a name such as {example}",
+                    shown(name)
+                ),
             )
         })
     }
@@ -438,7 +441,8 @@ mod tests {
         check("domain-search", "b.example,c.example", Ok("b.example,c.example"));
         check("information-refresh-time", "86400", Ok("86400"));
         check("1234", "0a", Ok("0a"));
-        check("65535", &"ab".repeat(1000), Ok(&"ab".repeat(1000)));
+        let longest = "ab".repeat(1000);
+        check("65535", &longest, Ok(&longest));
         for (name, text) in [
             ("dns-servers", "10.0.0.1"),
             ("routers", "2001:db8::1"),

@@ -64,7 +64,7 @@ impl<I: Iterator<Item = Cidr>> Iterator for FreeBlocks<I> {
     }
 }
 
-/// The largest block in `within` that shares no address with `taken`, the first of that size; `None` if all is taken.
+/// The largest block in `within` that shares no address with `taken`, the first of that size; `None` if all is taken. `taken` as above.
 pub fn largest_free(within: Cidr, taken: impl Iterator<Item = Cidr>) -> Option<Cidr> {
     let family = within.family();
     let mut largest: Option<Cidr> = None;
@@ -84,7 +84,7 @@ pub fn largest_free(within: Cidr, taken: impl Iterator<Item = Cidr>) -> Option<C
         if let Some(from) = next.filter(|from| *from < first) {
             consider(from, first - 1);
         }
-        next = to_number(taken.last()).checked_add(1);
+        next = next.and_then(|from| to_number(taken.last()).checked_add(1).map(|after| after.max(from)));
     }
     if let Some(from) = next {
         consider(from, to_number(within.last()));

@@ -179,15 +179,13 @@ impl World {
                 etag: None,
                 patch: ReservationPatch { host_name: Some(Some(host_name)), ..ReservationPatch::default() },
             },
-            (_, false) => Command::CreateReservation {
-                name,
-                client: ClientIdentity::Hardware(
-                    HardwareAddress::from_bytes(&[2, 0, 0, 0, 1, number]).expect("six bytes"),
-                ),
+            (_, false) => Command::CreateReservation(NewReservation {
                 host_name: Some(host_name),
-                description: Text::default(),
-                labels: Labels::NONE,
-            },
+                ..NewReservation::of(
+                    name,
+                    ClientIdentity::Hardware(HardwareAddress::from_bytes(&[2, 0, 0, 0, 1, number]).expect("six bytes")),
+                )
+            }),
         };
         if self.controllers[0].up {
             self.submit(0, Job::Command { command, reply: Reply::Operator });
@@ -377,29 +375,18 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
             draft: PrefixDraft::of(PrefixKind::Network),
         });
         engine.set_up(Command::CreateScope(NewScope {
-            name: ScopeName::from_id(&id).expect("a name"),
-            space: space.clone(),
-            network,
             ranges: vec![format!("10.{host}.{third}.100-10.{host}.{third}.199").parse().expect("a range")],
-            exclusions: Vec::new(),
-            options: Options::default(),
-            lease_times: LeaseTimes::default(),
-            status: ScopeStatus::Active,
             server: Some(server.clone()),
-            description: Text::default(),
-            labels: Labels::NONE,
+            ..NewScope::of(ScopeName::from_id(&id).expect("a name"), PrefixName { space: space.clone(), cidr: network })
         }));
     }
     for last in 1..12 {
-        engine.set_up(Command::CreateReservation {
-            name: ReservationName {
+        engine.set_up(Command::CreateReservation(NewReservation::of(
+            ReservationName {
                 scope: ScopeName::from_id(&format!("spare-{host}")).expect("a name"),
                 address: Ipv4Addr::new(10, number, 1, last).into(),
             },
-            client: ClientIdentity::Hardware(HardwareAddress::from_bytes(&[2, 0, 0, 0, 2, last]).expect("six bytes")),
-            host_name: None,
-            description: Text::default(),
-            labels: Labels::NONE,
-        });
+            ClientIdentity::Hardware(HardwareAddress::from_bytes(&[2, 0, 0, 0, 2, last]).expect("six bytes")),
+        )));
     }
 }

@@ -112,7 +112,7 @@ fn line(event: &v1::LeaseEvent) -> String {
     let words = [
         time(event.observe_time.as_ref()),
         word(event.kind().as_str_name(), "KIND_"),
-        lease.address.clone(),
+        leased(&lease).to_owned(),
         client(&lease),
         lease.host_name.clone(),
         names::short(&lease.server).to_owned(),
@@ -120,7 +120,15 @@ fn line(event: &v1::LeaseEvent) -> String {
     words.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>().join("  ")
 }
 
+/// The address, or the prefix that is delegated.
+fn leased(lease: &v1::Lease) -> &str {
+    if lease.delegated_prefix.is_empty() { &lease.address } else { &lease.delegated_prefix }
+}
+
 fn client(lease: &v1::Lease) -> String {
+    if !lease.duid.is_empty() {
+        return format!("DUID {}", lease.duid);
+    }
     match (lease.hardware_address.as_str(), lease.client_id.as_str()) {
         ("", "") => String::new(),
         ("", id) => format!("client id {id}"),
@@ -134,7 +142,7 @@ impl Shown for v1::Lease {
 
     fn row(&self) -> Vec<String> {
         vec![
-            self.address.clone(),
+            leased(self).to_owned(),
             client(self),
             self.host_name.clone(),
             word(self.state().as_str_name(), "STATE_"),
@@ -148,6 +156,9 @@ impl Shown for v1::Lease {
         vec![
             ("name", self.name.clone()),
             ("address", self.address.clone()),
+            ("delegated", self.delegated_prefix.clone()),
+            ("DUID", self.duid.clone()),
+            ("IAID", if self.duid.is_empty() { String::new() } else { self.iaid.to_string() }),
             ("hardware address", self.hardware_address.clone()),
             ("client id", self.client_id.clone()),
             ("host name", self.host_name.clone()),
@@ -171,7 +182,7 @@ impl Shown for v1::LeaseEvent {
             self.seq.to_string(),
             time(self.observe_time.as_ref()),
             word(self.kind().as_str_name(), "KIND_"),
-            lease.address.clone(),
+            leased(&lease).to_owned(),
             client(&lease),
             lease.host_name.clone(),
             time(lease.expire_time.as_ref()),

@@ -57,9 +57,8 @@ fn update(message: &UpdateReservationRequest) -> Result<(ReservationName, Comman
         let client = CLIENT.iter().any(|field| mask.has(field, given.client.is_some()));
         let patch = ReservationPatch {
             client: client.then(|| client::parse_client(given)).transpose()?,
-            prefixes: mask.take("delegated_prefixes", !given.delegated_prefixes.is_empty(), || {
-                client::parse_prefixes(given)
-            })?,
+            prefixes: mask
+                .take("delegated_prefixes", !given.delegated_prefixes.is_empty(), || client::parse_prefixes(given))?,
             host_name: mask.take("host_name", !given.host_name.is_empty(), || client::parse_host_name(given))?,
             description: mask
                 .take("description", !given.description.is_empty(), || text(&given.description, "description"))?,

@@ -51,8 +51,9 @@ pub(super) fn named(state: &State, command: &Command) -> Vec<Named> {
             let prefixes = blocks_in(state, &name.scope, patch.prefixes.iter().flatten().copied());
             std::iter::once(reservation(state, name)).chain(prefixes).collect()
         }
-        Command::DeleteReservation { name, .. }
-        | Command::ConvertToClaim { name, .. } => vec![reservation(state, name)],
+        Command::DeleteReservation { name, .. } | Command::ConvertToClaim { name, .. } => {
+            vec![reservation(state, name)]
+        }
         Command::MoveReservation { name, to, .. } => {
             let moved = ReservationName { scope: name.scope.clone(), address: *to };
             vec![reservation(state, name), reservation(state, &moved)]

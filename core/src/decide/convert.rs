@@ -93,7 +93,8 @@ pub(super) fn to_claim(
     let before = lookup::reservation(state, name)?;
     etag_matches(etag, before.stamp, name)?;
     if let Some(prefix) = before.prefixes.first() {
-        let message = format!("{name} delegates {prefix}, and a claim is an address alone; take the prefixes from it first");
+        let message =
+            format!("{name} delegates {prefix}, and a claim is an address alone; take the prefixes from it first");
         return Err(Refusal::new(Reason::InUse, message).at("name").about(name));
     }
     allocate::ends_in_time(at, &Purpose::Claim { expires })?;

@@ -35,7 +35,11 @@ fn pool_fits(state: &State, scope: &Scope, pool: &PrefixPool) -> Result<(), Refu
         return Err(Refusal::new(Reason::InvalidValue, message).at("prefix"));
     }
     if !(block.prefix_len()..=128).contains(&pool.delegated_length) {
-        let message = format!("{block} cannot be cut into prefixes of {} bits; give {} to 128", pool.delegated_length, block.prefix_len());
+        let message = format!(
+            "{block} cannot be cut into prefixes of {} bits; give {} to 128",
+            pool.delegated_length,
+            block.prefix_len()
+        );
         return Err(Refusal::new(Reason::InvalidLength, message).at("delegated_length"));
     }
     let other = state.prefix_pools_overlapping(&scope.space, block).find(|(_, of)| **of != scope.name);
@@ -44,7 +48,8 @@ fn pool_fits(state: &State, scope: &Scope, pool: &PrefixPool) -> Result<(), Refu
         return Err(Refusal::new(Reason::ScopeOverlap, message).at("prefix").about(of));
     }
     if let Some(network) = state.networks_overlapping(&scope.space, block).next() {
-        let message = format!("{network} is a network and shares addresses with {block}; delegate what nobody else uses");
+        let message =
+            format!("{network} is a network and shares addresses with {block}; delegate what nobody else uses");
         return Err(Refusal::new(Reason::ScopeOverlap, message).at("prefix").about(network));
     }
     let reserved = state.reserved_prefixes_overlapping(&scope.space, block);

@@ -1,7 +1,7 @@
-use super::{Moment, delegation};
 use super::assignment::{has_no_claim, not_assigned};
 use super::labels;
 use super::lookup::{self, etag_matches};
+use super::{Moment, delegation};
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
 use crate::command::{Etag, NewReservation, ReservationPatch};

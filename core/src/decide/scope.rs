@@ -1,8 +1,8 @@
-use super::{Moment, delegation};
 use super::assignment::not_assigned;
 use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use super::server;
+use super::{Moment, delegation};
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
 use crate::labels::Labelled;
@@ -200,7 +200,10 @@ fn link_fits(scope: &Scope) -> Result<(), Refusal> {
     let refuse = |field: &str, message: String| Err(Refusal::new(Reason::InvalidValue, message).at(field));
     let name = interface.as_str();
     if name.len() > Link::INTERFACE_BYTES_MAX || name.contains(|c: char| c == '/' || c.is_whitespace()) {
-        let message = format!("{name:?} is not the name of a network interface: at most {} bytes without blanks and slashes", Link::INTERFACE_BYTES_MAX);
+        let message = format!(
+            "{name:?} is not the name of a network interface: at most {} bytes without blanks and slashes",
+            Link::INTERFACE_BYTES_MAX
+        );
         return refuse("link.interface", message);
     }
     if relays.len() > Link::RELAYS_MAX {

@@ -46,7 +46,11 @@ impl Writer {
         fields: impl IntoIterator<Item = FieldId>,
         options: impl IntoIterator<Item = OptionCode>,
     ) -> Self {
-        let mut writer = Self { table, fields: fields.into_iter().collect(), options: options.into_iter().map(OptionName::of).collect() };
+        let mut writer = Self {
+            table,
+            fields: fields.into_iter().collect(),
+            options: options.into_iter().map(OptionName::of).collect(),
+        };
         writer.fields.sort();
         writer.fields.dedup();
         writer.options.sort();

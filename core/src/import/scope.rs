@@ -65,8 +65,7 @@ fn lease_times(sheet: &Sheet, there: LeaseTimes, said: LeaseTimes) -> Result<Lea
     let valid = if sheet.has("valid_seconds") { said.valid_seconds() } else { there.valid_seconds() };
     let renew = if sheet.has("renew_seconds") { said.renew_seconds() } else { there.renew_seconds() };
     let rebind = if sheet.has("rebind_seconds") { said.rebind_seconds() } else { there.rebind_seconds() };
-    let preferred =
-        if sheet.has("preferred_seconds") { said.preferred_seconds() } else { there.preferred_seconds() };
+    let preferred = if sheet.has("preferred_seconds") { said.preferred_seconds() } else { there.preferred_seconds() };
     LeaseTimes::new(valid, renew, rebind)?.preferred(preferred)
 }
 

@@ -173,7 +173,10 @@ impl LeaseTimes {
         match preferred_seconds.filter(|preferred| !(1..=self.valid_seconds).contains(preferred)) {
             Some(preferred) => Err(Refusal::new(
                 Reason::InvalidLeaseTime,
-                format!("an address that is preferred for {preferred} s: give 1 second to the {} of its lease", self.valid_seconds),
+                format!(
+                    "an address that is preferred for {preferred} s: give 1 second to the {} of its lease",
+                    self.valid_seconds
+                ),
             )
             .at("preferred_seconds")),
             None => Ok(Self { preferred_seconds, ..self }),
@@ -308,8 +311,12 @@ mod tests {
         ] {
             assert_eq!(reason(valid, renew, rebind), Err(field.to_owned()));
         }
-        let preferred = |seconds| LeaseTimes::default().preferred(seconds).map(|times| times.effective_preferred_seconds());
+        let preferred =
+            |seconds| LeaseTimes::default().preferred(seconds).map(|times| times.effective_preferred_seconds());
         assert_eq!([preferred(None), preferred(Some(3600)), preferred(Some(1))], [Ok(2250), Ok(3600), Ok(1)]);
-        assert_eq!([preferred(Some(0)), preferred(Some(3601))].map(|r| r.map_err(|r| r.field)), [(); 2].map(|()| Err("preferred_seconds".to_owned())));
+        assert_eq!(
+            [preferred(Some(0)), preferred(Some(3601))].map(|r| r.map_err(|r| r.field)),
+            [(); 2].map(|()| Err("preferred_seconds".to_owned()))
+        );
     }
 }

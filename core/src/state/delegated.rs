@@ -43,9 +43,9 @@ impl Delegated {
 /// The members of `set` whose block shares an address with `block`; `first` sorts before every real second part.
 fn overlapping<T: Ord + Clone>(set: &OrdSet<(Cidr, T)>, block: Cidr, first: T) -> impl Iterator<Item = &(Cidr, T)> {
     let inside = set.range((block, first.clone())..).take_while(move |(found, _)| block.covers(found));
-    let around = block.ancestors().flat_map(move |around| {
-        set.range((around, first.clone())..).take_while(move |(found, _)| *found == around)
-    });
+    let around = block
+        .ancestors()
+        .flat_map(move |around| set.range((around, first.clone())..).take_while(move |(found, _)| *found == around));
     inside.chain(around)
 }
 

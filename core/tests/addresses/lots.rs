@@ -5,8 +5,8 @@ use freehold_core::address::Room;
 use freehold_core::change::Change;
 use freehold_core::command::{AddressDetails, Allocation, Choice, Command, NewScope, Place, Purpose};
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
-use freehold_core::model::{LeaseTimes, PrefixKind, ScopeStatus};
-use freehold_core::option::Options;
+use freehold_core::model::PrefixKind;
+use freehold_core::name::PrefixName;
 use freehold_core::text::Text;
 use freehold_core::{Record, State, decide};
 use std::collections::BTreeMap;
@@ -32,17 +32,8 @@ fn state(held: impl Iterator<Item = u8>) -> State {
         },
         Command::CreatePrefix { name, draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
-            name: word("scopes/s"),
-            space,
-            network,
             ranges: vec![word("10.0.0.5-10.0.0.100"), word("10.0.0.120-10.0.0.250")],
-            exclusions: Vec::new(),
-            options: Options::default(),
-            lease_times: LeaseTimes::default(),
-            status: ScopeStatus::Active,
-            server: None,
-            description: text(),
-            labels: freehold_core::labels::Labels::NONE,
+            ..NewScope::of(word("scopes/s"), PrefixName { space: space, cidr: network })
         }),
     ];
     commands.extend(held.map(|n| Command::Allocate(order(Choice::Given(vec![address(n)]), LeaseBook::default()))));

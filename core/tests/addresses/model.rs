@@ -5,7 +5,7 @@ use freehold_core::change::{Actor, Entry, Outcome};
 use freehold_core::client::{ClientIdentity, HardwareAddress};
 use freehold_core::command::{AddressDetails, Allocation, Choice, Command, NewScope, Place, Purpose, ScopePatch};
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, ScopeStatus};
+use freehold_core::model::{Exclusion, PrefixKind};
 use freehold_core::name::PrefixName;
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
@@ -167,9 +167,7 @@ impl World {
         let (network, text) = (world.network(), Text::default);
         let mut options = Options::default();
         if let Some(n) = router {
-            options
-                .add(OptionCode::ROUTERS, OptionValue::Addresses(vec![Ipv4Addr::new(10, 0, 0, n)]))
-                .expect("a router");
+            options.add(OptionCode::ROUTERS, OptionValue::Addresses(vec![[10, 0, 0, n].into()])).expect("a router");
         }
         let commands = [
             Command::CreateSpace {
@@ -183,17 +181,9 @@ impl World {
                 draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network),
             },
             Command::CreateScope(NewScope {
-                name: word("scopes/s"),
-                space: network.space,
-                network: network.cidr,
                 ranges: world.plain.ranges.iter().map(|(first, last)| world.range(*first, *last)).collect(),
-                exclusions: Vec::new(),
                 options,
-                lease_times: LeaseTimes::default(),
-                status: ScopeStatus::Active,
-                server: None,
-                description: text(),
-                labels: freehold_core::labels::Labels::NONE,
+                ..NewScope::of(word("scopes/s"), PrefixName { space: network.space, cidr: network.cidr })
             }),
         ];
         for command in &commands {

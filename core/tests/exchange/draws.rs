@@ -8,8 +8,9 @@ use freehold_core::exchange::{
     Table,
 };
 use freehold_core::lease::{Lease, LeaseState};
-use freehold_core::model::{Exclusion, LeaseTimes, PrefixKind, PrefixStatus, ScopeStatus};
+use freehold_core::model::{Exclusion, LeaseTimes, Link, PrefixKind, PrefixPool, PrefixStatus, ScopeStatus};
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
+use freehold_core::net::Family::{self, V4, V6};
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_core::text::{HostName, Text};
@@ -20,7 +21,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Fields and options that rows are drawn with; the file has a column for each.
 pub(crate) const FIELDS: &[&str] = &["rack", "asset-tag", "note_1"];
-pub(crate) const OPTIONS: &[u32] = &[2, 3, 15, 67, 119, 150];
+pub(crate) const OPTIONS: &[(Family, u32)] =
+    &[(V4, 2), (V4, 3), (V4, 15), (V4, 67), (V4, 119), (V4, 150), (V6, 23), (V6, 24), (V6, 59), (V6, 1500)];
 
 fn id() -> impl Strategy<Value = String> {
     "[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?"
@@ -106,21 +108,26 @@ fn time() -> impl Strategy<Value = Timestamp> {
     (-62_167_219_200_000i64..253_402_300_800_000).prop_map(Timestamp)
 }
 
-fn options() -> impl Strategy<Value = Options> {
+fn options(family: Family) -> impl Strategy<Value = Options> {
+    let addresses_v6 = || vec(any::<u128>().prop_map(|n| IpAddr::V6(n.into())), 1..4);
     let value = |code: u32| match code {
+        23 => addresses_v6().prop_map(OptionValue::Addresses).boxed(),
+        24 => vec(host_name(), 1..3).prop_map(OptionValue::Names).boxed(),
+        59 => words().prop_filter("some", |text| !text.as_str().is_empty()).prop_map(OptionValue::Text).boxed(),
         2 => any::<i32>().prop_map(OptionValue::Signed).boxed(),
-        3 => vec(any::<u32>().prop_map(Ipv4Addr::from), 1..4).prop_map(OptionValue::Addresses).boxed(),
+        3 => vec(any::<u32>().prop_map(|n| IpAddr::V4(n.into())), 1..4).prop_map(OptionValue::Addresses).boxed(),
         15 => host_name().prop_map(|name| OptionValue::Names(vec![name])).boxed(),
         67 => words().prop_filter("some", |text| !text.as_str().is_empty()).prop_map(OptionValue::Text).boxed(),
         119 => vec(host_name(), 1..3).prop_map(OptionValue::Names).boxed(),
         _ => bytes(1, 9).prop_map(OptionValue::Bytes).boxed(),
     };
-    let each: Vec<_> = OPTIONS.iter().map(|code| of(value(*code)).prop_map(|value| (*code, value))).collect();
-    each.prop_map(|given| {
+    let codes = OPTIONS.iter().filter(|(of, _)| *of == family);
+    let each: Vec<_> = codes.map(|(_, code)| of(value(*code)).prop_map(|value| (*code, value))).collect();
+    each.prop_map(move |given| {
         let mut options = Options::default();
         for (code, value) in given {
             if let Some(value) = value {
-                options.add(OptionCode::new(code).expect("a code"), value).expect("of the shape of the code");
+                options.add(OptionCode::new(family, code).expect("a code"), value).expect("of the shape of the code");
             }
         }
         options
@@ -184,31 +191,40 @@ fn reservation() -> impl Strategy<Value = Item> {
         client_id().prop_map(ClientIdentity::ClientId),
         duid().prop_map(ClientIdentity::Duid),
     ];
-    (scope_name(), address(), client, of(host_name()), words(), labels()).prop_map(
-        |(scope, address, client, host_name, description, labels)| {
+    (scope_name(), address(), client, vec(cidr(), 0..3), of(host_name()), words(), labels()).prop_map(
+        |(scope, address, client, prefixes, host_name, description, labels)| {
             let name = ReservationName { scope, address };
-            Item::Reservation(ReservationRow { name, client, host_name, description, labels })
+            Item::Reservation(ReservationRow { name, client, prefixes, host_name, description, labels })
         },
     )
 }
 
 fn scope() -> impl Strategy<Value = Item> {
-    let times = (40u32..1_000_000, any::<bool>(), any::<bool>()).prop_map(|(valid, renew, rebind)| {
-        LeaseTimes::new(valid, renew.then_some(valid / 4), rebind.then_some(valid / 2)).expect("in order")
+    let some = any::<[bool; 3]>();
+    let times = (40u32..1_000_000, some).prop_map(|(valid, [renew, rebind, preferred])| {
+        let times = LeaseTimes::new(valid, renew.then_some(valid / 4), rebind.then_some(valid / 2));
+        times.and_then(|times| times.preferred(preferred.then_some(valid / 3))).expect("in order")
     });
+    let pool = (cidr(), any::<u8>()).prop_map(|(prefix, delegated_length)| PrefixPool { prefix, delegated_length });
+    let link = (words(), vec(address(), 0..3), words());
+    let link = link.prop_map(|(interface, relays, interface_id)| Link { interface, relays, interface_id });
     let status = prop_oneof![Just(ScopeStatus::Active), Just(ScopeStatus::Inactive)];
     let exclusion = (range(), words()).prop_map(|(range, comment)| Exclusion { range, comment });
-    let lists = (vec(range(), 0..3), vec(exclusion, 0..3), options());
+    let lists = (vec(range(), 0..3), vec(exclusion, 0..3), vec(pool, 0..3), options(V4), options(V6), link);
     (scope_name(), space(), cidr(), lists, times, status, of(server()), words(), labels()).prop_map(
-        |(name, space, network, (ranges, exclusions, options), lease_times, status, server, description, labels)| {
+        |(name, space, network, lists, lease_times, status, server, description, labels)| {
+            let (ranges, exclusions, prefix_pools, options_v4, options_v6, link) = lists;
+            let options = if network.family() == V4 { options_v4 } else { options_v6 };
             let scope = NewScope {
                 name,
                 space,
                 network,
                 ranges,
                 exclusions,
+                prefix_pools,
                 options,
                 lease_times,
+                link,
                 status,
                 server,
                 description,

@@ -12,7 +12,8 @@ const TABLES: [Table; 6] =
 
 fn writer(table: Table) -> Writer {
     let fields = FIELDS.iter().filter(|_| table != Table::Leases).map(|id| FieldId::parse(id).expect("an id"));
-    let options = OPTIONS.iter().filter(|_| table == Table::Scopes).map(|code| OptionCode::new(*code).expect("a code"));
+    let options =
+        OPTIONS.iter().filter(|_| table == Table::Scopes).map(|code| OptionCode::new(code.0, code.1).expect("a code"));
     Writer::new(table, fields, options)
 }
 

@@ -7,11 +7,9 @@ use freehold_core::State;
 use freehold_core::bundle::{Hash, ResourceKey, ResourceKind};
 use freehold_core::command::{Command, NewScope, ServerPatch};
 use freehold_core::conflict::{Clash, Conflict, Conflicts, Facts, Watcher};
-use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseEvent, LeaseEventKind, LeaseState};
-use freehold_core::model::{LeaseTimes, Management, Rejection, ScopeStatus, SubnetId};
-use freehold_core::name::ServerName;
-use freehold_core::option::Options;
+use freehold_core::model::{Management, Rejection, SubnetId};
+use freehold_core::name::{PrefixName, ServerName};
 use freehold_core::text::Text;
 use freehold_core::time::Timestamp;
 use proptest::collection::vec;
@@ -82,17 +80,8 @@ fn pointed() -> Vec<Command> {
             bundle: None,
         },
         Command::CreateScope(NewScope {
-            name: word("scopes/q"),
-            space: word("spaces/other"),
-            network: word("10.0.0.0/28"),
-            ranges: Vec::new(),
-            exclusions: Vec::new(),
-            options: Options::default(),
-            lease_times: LeaseTimes::default(),
-            status: ScopeStatus::Active,
             server: Some(word("servers/a/kea4")),
-            description: Text::default(),
-            labels: Labels::NONE,
+            ..NewScope::of(word("scopes/q"), PrefixName { space: word("spaces/other"), cidr: word("10.0.0.0/28") })
         }),
     ]
 }

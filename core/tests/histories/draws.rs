@@ -6,14 +6,14 @@ use freehold_core::access::{Grant, Role};
 use freehold_core::bundle::{Digest, Hash, Resource, ResourceKey, ResourceKind};
 use freehold_core::client::{ClientIdentity, Duid};
 use freehold_core::command::{
-    Command, FieldPatch, NewField, NewScope, NewView, OperatorPatch, PrefixDraft, PrefixPatch, ReservationPatch,
-    ScopePatch, ServerPatch, SpacePatch, ViewPatch,
+    Command, FieldPatch, NewField, NewReservation, NewScope, NewView, OperatorPatch, PrefixDraft, PrefixPatch,
+    ReservationPatch, ScopePatch, ServerPatch, SpacePatch, ViewPatch,
 };
 use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
 use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{
     Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
-    PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind, ViewKind,
+    PrefixPool, PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind, ViewKind,
 };
 use freehold_core::name::{
     AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -69,6 +69,7 @@ fn cidrs() -> BoxedStrategy<Cidr> {
         "10.0.0.0/8",
         "2001:db8::/64",
         "2001:db8::/124",
+        "2001:db8:f0:100::/64",
     ])
 }
 
@@ -141,7 +142,7 @@ fn options() -> BoxedStrategy<Options> {
         .prop_map(|routers| {
             let mut options = Options::default();
             if !routers.is_empty() {
-                let routers = routers.into_iter().map(address).collect();
+                let routers = routers.into_iter().map(|n| address(n).into()).collect();
                 options.add(OptionCode::ROUTERS, OptionValue::Addresses(routers)).expect("routers");
             }
             options
@@ -153,6 +154,17 @@ fn lease_times() -> BoxedStrategy<LeaseTimes> {
     select(&[3600u32, 7200][..]).prop_map(|s| LeaseTimes::new(s, None, None).expect("times")).boxed()
 }
 
+fn prefix_pools() -> BoxedStrategy<Vec<PrefixPool>> {
+    let pools =
+        ["2001:db8:f0::/44 by /56", "2001:db8:f0::/48 by /56", "2001:db8:f0::/48 by /64", "2001:db8:f8::/48 by /56"];
+    vec(select(pools.to_vec()).prop_map(word), 0..3).boxed()
+}
+
+fn delegated() -> BoxedStrategy<Vec<Cidr>> {
+    let prefixes = ["2001:db8:f0:100::/56", "2001:db8:f0::/64", "2001:db8:f8:300::/56", "2001:db8:f0::/52"];
+    vec(select(prefixes.to_vec()).prop_map(word), 0..3).boxed()
+}
+
 fn statuses() -> BoxedStrategy<ScopeStatus> {
     prop_oneof![3 => Just(ScopeStatus::Active), 1 => Just(ScopeStatus::Inactive)].boxed()
 }
@@ -160,11 +172,11 @@ fn statuses() -> BoxedStrategy<ScopeStatus> {
 pub(crate) fn reservation_names() -> BoxedStrategy<ReservationName> {
     let few = (0u8..10).prop_map(|n| IpAddr::V4(address(n)));
     let more = (0u8..32).prop_map(|n| IpAddr::V4(address(n)));
-    let v6 = Just(word("2001:db8::5"));
+    let v6 = select(vec!["2001:db8::5", "2001:db8::6"]).prop_map(word);
     prop_oneof![
         20 => (Just(word("scopes/p")), few),
         10 => (scopes(), more),
-        1 => (scopes(), v6),
+        3 => (scopes(), v6),
     ]
     .prop_map(|(scope, address)| ReservationName { scope, address })
     .boxed()
@@ -233,25 +245,25 @@ fn new_scopes() -> BoxedStrategy<Command> {
     let what = |network: Cidr| {
         let base = base(network);
         let options = if network.prefix_len() > 32 { Just(Options::default()).boxed() } else { options() };
-        (vec(ranges(base), 0..3), vec(exclusions(base), 0..2), options, lease_times(), statuses())
+        let pools = if network.prefix_len() > 32 { prefix_pools() } else { Just(Vec::new()).boxed() };
+        (vec(ranges(base), 0..3), vec(exclusions(base), 0..2), pools, options, lease_times(), statuses())
     };
     let where_ = (scopes(), spaces(), option::of(servers()));
     (where_, cidrs().prop_flat_map(move |network| (Just(network), what(network))))
-        .prop_map(|((name, space, server), (network, (ranges, exclusions, options, lease_times, status)))| {
-            Command::CreateScope(NewScope {
-                name,
-                space,
-                network,
-                ranges,
-                exclusions,
-                options,
-                lease_times,
-                status,
-                server,
-                description: Text::default(),
-                labels: Labels::NONE,
-            })
-        })
+        .prop_map(
+            |((name, space, server), (network, (ranges, exclusions, prefix_pools, options, lease_times, status)))| {
+                Command::CreateScope(NewScope {
+                    ranges,
+                    exclusions,
+                    prefix_pools,
+                    options,
+                    lease_times,
+                    status,
+                    server,
+                    ..NewScope::of(name, PrefixName { space, cidr: network })
+                })
+            },
+        )
         .boxed()
 }
 
@@ -260,6 +272,7 @@ fn scope_patches() -> BoxedStrategy<ScopePatch> {
         (
             option::weighted(0.3, vec(ranges(base), 0..3)),
             option::weighted(0.3, vec(exclusions(base), 0..3)),
+            option::weighted(0.1, prefix_pools()),
             option::weighted(0.3, options()),
         )
     };
@@ -270,15 +283,19 @@ fn scope_patches() -> BoxedStrategy<ScopePatch> {
         option::of(texts()),
     );
     (select(&[0u8, 16][..]).prop_flat_map(lists), rest)
-        .prop_map(|((ranges, exclusions, options), (lease_times, status, server, description))| ScopePatch {
-            ranges,
-            exclusions,
-            options,
-            lease_times,
-            status,
-            server,
-            description,
-            labels: LabelsPatch::default(),
+        .prop_map(|((ranges, exclusions, prefix_pools, options), (lease_times, status, server, description))| {
+            ScopePatch {
+                ranges,
+                exclusions,
+                prefix_pools,
+                options,
+                lease_times,
+                link: None,
+                status,
+                server,
+                description,
+                labels: LabelsPatch::default(),
+            }
         })
         .boxed()
 }
@@ -458,14 +475,15 @@ fn single_plan_commands() -> BoxedStrategy<Command> {
         14 => (scopes(), scope_patches())
             .prop_map(|(name, patch)| Command::UpdateScope { name, etag: None, patch }),
         1 => (scopes(), any::<bool>()).prop_map(|(name, force)| Command::DeleteScope { name, etag: None, force }),
-        25 => (reservation_names(), clients(), texts()).prop_map(|(name, client, description)| {
-            Command::CreateReservation { name, client, host_name: None, description, labels: Labels::NONE }
+        25 => (reservation_names(), clients(), delegated(), texts()).prop_map(|(name, client, prefixes, description)| {
+            let prefixes = if name.address.is_ipv6() { prefixes } else { Vec::new() };
+            Command::CreateReservation(NewReservation { prefixes, description, ..NewReservation::of(name, client) })
         }),
-        10 => (reservation_names(), option::of(clients()), option::of(texts())).prop_map(
-            |(name, client, description)| Command::UpdateReservation {
+        10 => (reservation_names(), option::of(clients()), option::weighted(0.2, delegated()), option::of(texts())).prop_map(
+            |(name, client, prefixes, description)| Command::UpdateReservation {
                 name,
                 etag: None,
-                patch: ReservationPatch { client, description, ..ReservationPatch::default() }
+                patch: ReservationPatch { client, prefixes, description, ..ReservationPatch::default() }
             }
         ),
         4 => reservation_names().prop_map(|name| Command::DeleteReservation { name, etag: None }),

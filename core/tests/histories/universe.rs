@@ -5,11 +5,8 @@
 use freehold_core::access::Role;
 use freehold_core::command::{Allocation, Command, Etag, LeaseConversion, NewField, NewScope, PrefixDraft, Purpose};
 use freehold_core::labels::Labels;
-use freehold_core::model::{
-    CertificateRecord, FieldType, LabelledKind, LeaseTimes, PrefixKind, ScopeStatus, SecretHash, ServerKind,
-};
-use freehold_core::name::TokenName;
-use freehold_core::option::Options;
+use freehold_core::model::{CertificateRecord, FieldType, LabelledKind, PrefixKind, SecretHash, ServerKind};
+use freehold_core::name::{PrefixName, TokenName};
 use freehold_core::text::Text;
 use freehold_core::{Record, RecordKey, Revision, State, Timestamp};
 use std::fmt::Debug;
@@ -116,17 +113,9 @@ pub(crate) fn beginning() -> Vec<Command> {
         draft: PrefixDraft::of(PrefixKind::Container),
     });
     commands.push(Command::CreateScope(NewScope {
-        name: word("scopes/p"),
-        space: word("spaces/default"),
-        network: word("10.0.0.0/28"),
         ranges: vec![word("10.0.0.3-10.0.0.14")],
-        exclusions: Vec::new(),
-        options: Options::default(),
-        lease_times: LeaseTimes::default(),
-        status: ScopeStatus::Active,
         server: Some(word("servers/a/kea4")),
-        description: Text::default(),
-        labels: Labels::NONE,
+        ..NewScope::of(word("scopes/p"), PrefixName { space: word("spaces/default"), cidr: word("10.0.0.0/28") })
     }));
     commands
 }

@@ -40,7 +40,7 @@ fn lists_are_kept_in_order_whatever_order_they_came_in() {
 fn subnet_ids_are_new_and_step_over_those_of_the_servers_own_subnets() {
     let state = state();
     let next = state.next_subnet_id().number();
-    assert_eq!(next, SubnetId::FIRST.number() + 4);
+    assert_eq!(next, SubnetId::FIRST.number() + 5);
     let own = crate::world::server("servers/a/full", &[("192.0.2.0/24", next), ("198.51.100.0/24", next + 1)]);
     let state = after(state, &own, NOW);
     let new = NewScope { server: Some(word("servers/a/full")), ..scope("scopes/new", "10.0.2.0/24", "10.0.2.9") };

@@ -131,6 +131,29 @@ fn a_container_is_split_around_what_it_holds() {
     assert_eq!(back.child_count(&name("10.0.0.0-8")), 4);
 }
 
+/// `scopes/seven` delegates out of 2001:db8:de00::/40, and reserves a prefix in that and one outside of it.
+#[test]
+fn what_is_delegated_is_carved_for_nobody_and_no_network_grows_over_it() {
+    let state = after(state(), &prefix("spaces/default/prefixes/2001:db8:dc00::-38", PrefixKind::Container), NOW);
+    let (lines, next) = done(&state, &carve("2001:db8:dc00::-38", 40, 3));
+    let made = ["made 2001:db8:dc00::-40", "made 2001:db8:dd00::-40", "made 2001:db8:df00::-40"];
+    assert_eq!(lines, made);
+    let refusal = decide(&next, &carve("2001:db8:dc00::-38", 41, 1), NOW).expect_err("nothing is left");
+    assert!(refusal.message.ends_with("has not 1 free /41: all of it is taken"), "{}", refusal.message);
+    let grown = obstacles(&next, &resize("2001:db8:df00::-40", "2001:db8:de00::/39"));
+    let delegates = |what: &str| format!("scopes/seven{what}, which shares addresses with 2001:db8:de00::/39");
+    assert_eq!(
+        grown,
+        [
+            ("scopes/seven".to_owned(), delegates(" delegates prefixes out of 2001:db8:de00::/40")),
+            (
+                "scopes/seven/reservations/2001:db8:7::9".to_owned(),
+                delegates("/reservations/2001:db8:7::9 delegates 2001:db8:de00:300::/56")
+            ),
+        ]
+    );
+}
+
 #[test]
 fn a_tree_shows_what_is_asked_for_and_goes_on_where_it_ended() {
     let state = after(state(), &prefix("spaces/default/prefixes/10.0.0.0-16", PrefixKind::Container), NOW);
@@ -139,11 +162,11 @@ fn a_tree_shows_what_is_asked_for_and_goes_on_where_it_ended() {
         state.tree(&space, root, depth, after).map(|(level, prefix)| (level, prefix.name.cidr.to_string())).collect()
     };
     let row = |level: usize, cidr: &str| (level, cidr.to_owned());
-    assert_eq!(rows(None, 1, None), [row(1, "10.0.0.0/8"), row(1, "2001:db8::/64")]);
+    assert_eq!(rows(None, 1, None), [row(1, "10.0.0.0/8"), row(1, "2001:db8::/64"), row(1, "2001:db8:7::/64")]);
     let ten = name("10.0.0.0-8");
     assert_eq!(rows(Some(&ten), 1, None), [row(1, "10.0.0.0/16")]);
     let all = rows(None, 9, None);
-    assert_eq!(all.iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 2, 3, 3, 3, 3, 1]);
+    assert_eq!(all.iter().map(|(level, _)| *level).collect::<Vec<_>>(), [1, 2, 3, 3, 3, 3, 1, 1]);
     for depth in 1..4 {
         let all = rows(None, depth, None);
         for (i, (_, cidr)) in all.iter().enumerate() {

@@ -8,14 +8,15 @@ use freehold_core::access::Role;
 use freehold_core::change::{Actor, Entry, Outcome, Record};
 use freehold_core::client::ClientIdentity;
 use freehold_core::command::{
-    AddressDetails, Allocation, Choice, Command, NewScope, Place, PrefixDraft, Purpose, ScopePatch, ServerPatch,
+    AddressDetails, Allocation, Choice, Command, NewReservation, NewScope, Place, PrefixDraft, Purpose, ScopePatch,
+    ServerPatch,
 };
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::{
-    CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Management, PrefixKind, ScopeStatus, SecretHash,
-    ServerKind, SubnetId,
+    CertificateRecord, Exclusion, ForeignSubnet, Management, PrefixKind, ScopeStatus, SecretHash, ServerKind, SubnetId,
 };
+use freehold_core::name::PrefixName;
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_core::text::Text;
 use freehold_core::{Change, State, Timestamp, decide};
@@ -50,19 +51,8 @@ pub(crate) fn exclusions(ranges: &[&str]) -> Vec<Exclusion> {
 
 /// A scope called `name` for `network` of `spaces/default`, with one range.
 pub(crate) fn scope(name: &str, network: &str, range: &str) -> NewScope {
-    NewScope {
-        name: word(name),
-        space: word("spaces/default"),
-        network: word(network),
-        ranges: vec![word(range)],
-        exclusions: Vec::new(),
-        options: Options::default(),
-        lease_times: LeaseTimes::default(),
-        status: ScopeStatus::Active,
-        server: None,
-        description: Text::default(),
-        labels: Labels::NONE,
-    }
+    let network = PrefixName { space: word("spaces/default"), cidr: word(network) };
+    NewScope { ranges: vec![word(range)], ..NewScope::of(word(name), network) }
 }
 
 /// A prefix to create.
@@ -72,13 +62,7 @@ pub(crate) fn prefix(name: &str, kind: PrefixKind) -> Command {
 
 /// A reservation to create, for a hardware address.
 pub(crate) fn reservation(name: &str, hardware: &str) -> Command {
-    Command::CreateReservation {
-        name: word(name),
-        client: freehold_core::client::ClientIdentity::Hardware(word(hardware)),
-        host_name: None,
-        description: Text::default(),
-        labels: Labels::NONE,
-    }
+    Command::CreateReservation(NewReservation::of(word(name), client(hardware)))
 }
 
 /// A client by its hardware address.
@@ -231,6 +215,12 @@ pub(crate) fn state() -> State {
         enrol("revoked", 1, 4, certificate("a4", 4, 30 * DAY)),
         token("revoked-again", "agents/revoked", 3600),
         server("servers/a/kea4", &[]),
+        Command::ReportServer {
+            name: word("servers/a/kea6"),
+            kind: ServerKind::KeaDhcp6,
+            version: Text::default(),
+            foreign_subnets: Vec::new(),
+        },
         server("servers/a/full", &[("10.0.2.0/24", 7), ("192.0.2.0/24", 1_000_001)]),
         server("servers/revoked/kea4", &[]),
         Command::RevokeAgent { name: word("agents/revoked"), etag: None },
@@ -241,10 +231,19 @@ pub(crate) fn state() -> State {
         network("10.0.2.0-24"),
         network("10.0.4.0-24"),
         network("2001:db8::-64"),
+        network("2001:db8:7::-64"),
         prefix("spaces/other/prefixes/10.0.0.0-24", PrefixKind::Network),
         Command::CreateScope(hall),
         Command::CreateScope(scope("scopes/yard", "10.0.1.0/24", "10.0.1.10-10.0.1.99")),
         Command::CreateScope(scope("scopes/six", "2001:db8::/64", "2001:db8::10-2001:db8::99")),
+        Command::CreateScope(NewScope {
+            prefix_pools: vec![word("2001:db8:de00::/40 by /56")],
+            ..scope("scopes/seven", "2001:db8:7::/64", "2001:db8:7::10-2001:db8:7::99")
+        }),
+        Command::CreateReservation(NewReservation {
+            prefixes: vec![word("2001:db8:ee00::/56"), word("2001:db8:de00:300::/56")],
+            ..NewReservation::of(word("scopes/seven/reservations/2001:db8:7::9"), client("02:00:00:00:00:07"))
+        }),
         Command::CreateScope(NewScope {
             status: ScopeStatus::Inactive,
             server: Some(word("servers/a/full")),

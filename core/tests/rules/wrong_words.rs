@@ -5,10 +5,11 @@ use freehold_core::client::{ClientId, Duid, HardwareAddress};
 use freehold_core::labels::Tag;
 use freehold_core::model::LeaseTimes;
 use freehold_core::name::{PrefixName, ReservationName, ScopeName, ServerName, SpaceName};
-use freehold_core::net::{AddressRange, Cidr, parse_address};
+use freehold_core::net::{AddressRange, Cidr, Family, parse_address};
 use freehold_core::option::{OptionCode, OptionValue, Options};
 use freehold_core::text::{HostName, Text};
 use freehold_core::{Reason, Refusal};
+use std::net::IpAddr;
 
 type Parse = fn(&str) -> Result<(), Refusal>;
 type Case = (String, Result<(), Refusal>, Reason, &'static str);
@@ -18,7 +19,7 @@ fn unit<T>(parsed: Result<T, Refusal>) -> Result<(), Refusal> {
 }
 
 fn option(name: &str, text: &str) -> Result<(), Refusal> {
-    let code = OptionCode::from_name(name)?;
+    let code = OptionCode::from_name(Family::V4, name)?;
     Options::default().add(code, OptionValue::from_text(code, text)?)
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn cases() -> Vec<Case> {
         of(Reason::InvalidValue, |text| unit(text.parse::<Permission>()), &["", "scopes.*"]),
         of(
             Reason::InvalidOption,
-            |text| unit(OptionCode::from_name(text)),
+            |text| unit(OptionCode::from_name(Family::V4, text)),
             &["", "0", "1", "51", "61", "82", "255", "256", "-3", "router"],
         ),
     ]
@@ -127,7 +128,7 @@ pub(crate) fn cases() -> Vec<Case> {
     );
     cases.push((
         "an address where a name goes".to_owned(),
-        given(OptionCode::DOMAIN_NAME, OptionValue::Addresses(vec![[10, 0, 0, 1].into()])),
+        given(OptionCode::DOMAIN_NAME, OptionValue::Addresses(vec![IpAddr::from([10, 0, 0, 1])])),
         Reason::InvalidOption,
         "",
     ));
@@ -139,8 +140,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ));
     let twice = || {
         let mut options = Options::default();
-        options.add(OptionCode::ROUTERS, OptionValue::Addresses(vec![[10, 0, 0, 1].into()]))?;
-        options.add(OptionCode::ROUTERS, OptionValue::Addresses(vec![[10, 0, 0, 2].into()]))
+        options.add(OptionCode::ROUTERS, OptionValue::Addresses(vec![IpAddr::from([10, 0, 0, 1])]))?;
+        options.add(OptionCode::ROUTERS, OptionValue::Addresses(vec![IpAddr::from([10, 0, 0, 2])]))
     };
     cases.push(("an option twice".to_owned(), twice(), Reason::InvalidOption, ""));
     let times = [
@@ -174,7 +175,7 @@ pub(crate) fn refusals_of(text: &str) -> Vec<Refusal> {
         |text| unit(HostName::parse(text)),
         |text| unit(text.parse::<Role>()),
         |text| unit(text.parse::<Permission>()),
-        |text| unit(OptionCode::from_name(text)),
+        |text| unit(OptionCode::from_name(Family::V4, text)),
         |text| option("routers", text),
     ];
     parses.iter().map(|parse| parse(text).expect_err("no parser takes it")).collect()

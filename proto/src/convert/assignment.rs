@@ -176,6 +176,7 @@ mod tests {
         let claim = claim();
         let scope = "scopes/berlin-voice".parse::<freehold_core::name::ScopeName>().expect("a name");
         let reservation = Reservation {
+            prefixes: Vec::new(),
             name: freehold_core::name::ReservationName { scope: scope.clone(), address: claim.name.address },
             client: claim.client.clone().expect("a client"),
             host_name: claim.host_name.clone(),

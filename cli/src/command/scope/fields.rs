@@ -90,10 +90,9 @@ impl Fields {
             Family::V6 => (OptionCode::DNS_SERVERS_V6, OptionCode::DOMAIN_SEARCH_V6, OptionCode::SNTP_SERVERS_V6),
         };
         let domain: Vec<_> = self.domain.iter().cloned().collect();
-        for (flag, why, given) in [
-            ("--router", "routers advertise themselves", &self.router),
-            ("--domain", "give --search", &domain),
-        ] {
+        for (flag, why, given) in
+            [("--router", "routers advertise themselves", &self.router), ("--domain", "give --search", &domain)]
+        {
             if family == Family::V6 && !given.is_empty() {
                 return Err(Failure::Usage(format!("DHCPv6 has no option for {flag}: {why}")));
             }

@@ -596,8 +596,13 @@ fn p10_a_scope_goes_on_in_the_form_that_runs_and_a_reservation_only_for_its_clie
     use freehold_proto::sync::{ReservationResource, reservation_resource::Client};
     let seat = |hardware: u8, host_name: &str| {
         let client = Some(Client::Hardware(vec![2, 0, 0, 0, 0, hardware]));
-        let seat =
-            ReservationResource { scope: "a".into(), address: "10.0.0.9".into(), client, host_name: host_name.into() };
+        let seat = ReservationResource {
+            scope: "a".into(),
+            address: "10.0.0.9".into(),
+            client,
+            host_name: host_name.into(),
+            ..ReservationResource::default()
+        };
         Resource::new(prost::Message::encode_to_vec(&seat))
     };
     let seat_key = || ResourceKey { kind: ResourceKind::Reservation, id: "a/10.0.0.9".into() };

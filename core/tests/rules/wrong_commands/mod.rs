@@ -1,6 +1,7 @@
 //! Commands that are wrong, each with the reason and the field of the refusal.
 
 mod addresses;
+mod delegation;
 mod hosts;
 mod labels;
 mod lookups;
@@ -36,6 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [
         lookups::cases(),
         plan::cases(),
+        delegation::cases(),
         labels::cases(),
         subnets::cases(),
         hosts::cases(),

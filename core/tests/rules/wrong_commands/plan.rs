@@ -4,7 +4,7 @@ use super::{Case, case};
 use crate::world::{exclusions, hall, prefix, reservation, routers, scope, without_subnet_ids, word};
 use freehold_core::Reason;
 use freehold_core::client::ClientIdentity;
-use freehold_core::command::{Command, NewScope, PrefixPatch, ReservationPatch, ScopePatch};
+use freehold_core::command::{Command, NewReservation, NewScope, PrefixPatch, ReservationPatch, ScopePatch};
 use freehold_core::labels::Labels;
 use freehold_core::model::{Exclusion, PrefixKind, ScopeStatus};
 use freehold_core::net::AddressRange;
@@ -288,13 +288,7 @@ fn scope_changes() -> Vec<Case> {
 fn reservations() -> Vec<Case> {
     let reserve = |address: &str| reservation(&format!("scopes/hall/reservations/{address}"), "02:00:00:00:00:09");
     let address = "reservation.address";
-    let for_client = |name: &str, client| Command::CreateReservation {
-        name: word(name),
-        client,
-        host_name: None,
-        description: Text::default(),
-        labels: Labels::NONE,
-    };
+    let for_client = |name: &str, client| Command::CreateReservation(NewReservation::of(word(name), client));
     vec![
         case("a reservation on an excluded address", reserve("10.0.0.25"), Reason::AddressExcluded, address),
         case("a reservation on a reserved address", reserve("10.0.0.50"), Reason::AddressReserved, address),
