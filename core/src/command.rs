@@ -12,8 +12,8 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::client::{ClientIdentity, HardwareAddress};
 use crate::labels::{Labels, LabelsPatch};
 use crate::model::{
-    Applied, CertificateRecord, Exclusion, ForeignSubnet, LeaseTimes, Link, Management, PrefixPool, RefusedBundle,
-    Rejection, ScopeStatus, SecretHash, ServerKind,
+    Applied, CertificateRecord, Exclusion, LeaseTimes, Link, Management, PrefixPool, RefusedBundle, Rejection, Report,
+    ScopeStatus, SecretHash,
 };
 use crate::name::{
     AddressName, AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName,
@@ -433,12 +433,8 @@ pub enum Command {
     ReportServer {
         /// Its agent and short id.
         name: ServerName,
-        /// Its software.
-        kind: ServerKind,
-        /// Its version.
-        version: Text,
-        /// Subnets of its own.
-        foreign_subnets: Vec<ForeignSubnet>,
+        /// What it is.
+        report: Report,
     },
     /// Change how a server is treated.
     UpdateServer {

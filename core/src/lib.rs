@@ -17,6 +17,7 @@
 //! - [`check`]: the invariants, each stated once more as a test of a whole state
 //! - [`address`]: the state of an address and why it is not free, and which addresses are
 //! - [`usage`]: how many addresses of a place are what, rolled up
+//! - [`capability`]: what a server can do of what the plan may ask of it, and in which translation
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
 //! - [`conflict`]: what contradicts itself, and what can be done about it
@@ -29,6 +30,7 @@
 pub mod access;
 pub mod address;
 pub mod bundle;
+pub mod capability;
 pub mod change;
 pub mod check;
 pub mod client;

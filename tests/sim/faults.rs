@@ -356,8 +356,8 @@ fn enrol(engine: &mut Engine, space: &SpaceName, host: usize, planned: bool) {
     engine.set_up(Command::EnrolAgent { token, secret, id: [number; 16], certificate });
     let server = ServerName::new(agent, crate::host::SERVER).expect("a name");
     let version = Text::parse("2.2.0").expect("a text");
-    let kind = ServerKind::KeaDhcp4;
-    engine.set_up(Command::ReportServer { name: server.clone(), kind, version, foreign_subnets: Vec::new() });
+    let report = Report { version, ..Report::of(ServerKind::KeaDhcp4) };
+    engine.set_up(Command::ReportServer { name: server.clone(), report });
     let (confirmed, seconds) = CONFIRMED;
     let patch = ServerPatch {
         management: Some(Management::Managed),

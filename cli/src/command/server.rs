@@ -26,6 +26,12 @@ pub(crate) enum Command {
         #[arg(value_parser = names::server)]
         server: ServerName,
     },
+    /// Say what a server can do of what the plan may ask of it, and in which translation
+    Capabilities {
+        /// Which, such as berlin-1/kea4
+        #[arg(value_parser = names::server)]
+        server: ServerName,
+    },
     /// Let Freehold's parts of a server's configuration follow the plan
     Manage(Manage),
     /// Leave a server's configuration alone from now on
@@ -164,6 +170,11 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let request = v1::GetServerRequest { name: server.to_string() };
             screen.one(&api.call(request, async |request| api.servers().get_server(request).await).await?)
         }
+        Command::Capabilities { server } => {
+            let request = v1::GetCapabilitiesRequest { name: server.to_string() };
+            let answer = api.call(request, async |request| api.servers().get_capabilities(request).await).await?;
+            screen.list(&answer.capabilities)
+        }
         Command::Manage(Manage { server, guard, change, wait }) => {
             let server = send(api, management(&server, Management::Managed, &guard, change, api.request_id())).await?;
             let name = server.name.clone();
@@ -300,6 +311,23 @@ impl Delete {
             request_id,
             validate_only: self.change.validate_only,
         }
+    }
+}
+
+impl Shown for v1::Capability {
+    const MESSAGE: &'static str = "freehold.v1.Capability";
+    const COLUMNS: &'static [&'static str] = &["FEATURE", "SUPPORT", "HOW"];
+
+    fn row(&self) -> Vec<String> {
+        let support = match self.support() {
+            v1::capability::Support::Unspecified => "unknown".to_owned(),
+            support => word(support.as_str_name(), "SUPPORT_"),
+        };
+        vec![self.feature.clone(), support, self.detail.clone()]
+    }
+
+    fn details(&self) -> Vec<(&'static str, String)> {
+        Self::COLUMNS.iter().copied().zip(self.row()).collect()
     }
 }
 

@@ -128,6 +128,13 @@ impl ServerService for Peer {
         self.next_server()
     }
 
+    async fn get_capabilities(
+        &self,
+        _: Request<GetCapabilitiesRequest>,
+    ) -> Result<Response<GetCapabilitiesResponse>, Status> {
+        Err(Status::unimplemented("not scripted"))
+    }
+
     async fn list_servers(&self, _: Request<ListServersRequest>) -> Result<Response<ListServersResponse>, Status> {
         Err(Status::unimplemented("not scripted"))
     }

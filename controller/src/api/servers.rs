@@ -7,22 +7,26 @@ use super::sight::Sight;
 use crate::obedience;
 use crate::sync::waits::{Decision, Wait};
 use freehold_core::access::Spot;
+use freehold_core::capability::capabilities;
 use freehold_core::command::ServerPatch;
 use freehold_core::model::Server as CoreServer;
 use freehold_core::name::{ReservationName, ScopeName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
 use freehold_core::{Command, Revision, State};
-use freehold_proto::convert::hosts::{parse_management, resource_name, server_message, status_message};
+use freehold_proto::convert::hosts::{
+    capability_message, parse_management, resource_name, server_message, status_message,
+};
 use freehold_proto::convert::plan::text;
 use freehold_proto::convert::time::{self, parse_etag};
 use freehold_proto::v1::decide_drift_request::Action;
 use freehold_proto::v1::server_service_server::ServerService;
 use freehold_proto::v1::sync_status::State as Sync;
 use freehold_proto::v1::{
-    AcceptHistoryRequest, AllowListingRequest, DecideDriftRequest, DeleteServerRequest, GetServerRequest,
-    ListServersRequest, ListServersResponse, ReleaseRemovalsRequest, RetryRefusedRequest, Server, ServerStatus,
-    SyncStatus, UpdateServerRequest, WaitAppliedRequest, WaitAppliedResponse,
+    AcceptHistoryRequest, AllowListingRequest, DecideDriftRequest, DeleteServerRequest, GetCapabilitiesRequest,
+    GetCapabilitiesResponse, GetServerRequest, ListServersRequest, ListServersResponse, ReleaseRemovalsRequest,
+    RetryRefusedRequest, Server, ServerStatus, SyncStatus, UpdateServerRequest, WaitAppliedRequest,
+    WaitAppliedResponse,
 };
 use std::ops::Bound;
 use std::time::Duration;
@@ -35,7 +39,7 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 
 fn update(message: &UpdateServerRequest) -> Result<(ServerName, Command), Refusal> {
     let given = message.server.as_ref().ok_or_else(|| missing("server"))?;
-    let fixed = ["name", "kind", "version", "foreign_subnets", "status"];
+    let fixed = ["name", "kind", "version", "found", "foreign_subnets", "status"];
     let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description", "confirm_seconds"], &fixed)?;
     let parse = || {
         let name: ServerName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;
@@ -310,6 +314,18 @@ impl ServerService for Api {
             self.sync.decide(&name, Decision::Retry);
         }
         Ok(Response::new(self.shown_server(&state, &*there(state.server(&name))?)))
+    }
+
+    async fn get_capabilities(
+        &self,
+        request: Request<GetCapabilitiesRequest>,
+    ) -> Result<Response<GetCapabilitiesResponse>, Status> {
+        let name: ServerName = named(&request.get_ref().name)?;
+        let state = self.engine.state();
+        Sight::of(request.extensions(), &state)?.everything(&name)?;
+        let server = state.server(&name).ok_or_else(|| not_found(Reason::ServerNotFound, &name))?;
+        let capabilities = capabilities(server).iter().map(capability_message).collect();
+        Ok(Response::new(GetCapabilitiesResponse { capabilities }))
     }
 
     async fn wait_applied(

@@ -3,6 +3,7 @@
 mod addresses;
 mod agent;
 mod bad_input;
+mod capabilities;
 mod conflicts;
 mod decisions;
 mod delegation;

@@ -127,9 +127,7 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Result<Vec<Ch
             over.extend(sighting::expire(state, at, (*most as usize).saturating_sub(over.len())));
             Ok(over)
         }
-        Command::ReportServer { name, kind, version, foreign_subnets } => {
-            server::report(state, at, name, *kind, version, foreign_subnets)
-        }
+        Command::ReportServer { name, report } => server::report(state, at, name, report),
         Command::UpdateServer { name, etag, patch } => {
             server::update(state, at, name, *etag, patch).map_err(|refusal| refusal.under("server"))
         }

@@ -2,6 +2,7 @@ use super::assignment::{has_no_claim, not_assigned};
 use super::labels;
 use super::lookup::{self, etag_matches};
 use super::{Moment, delegation};
+use crate::capability::{Feature, supports};
 use crate::change::{Change, Record};
 use crate::client::ClientIdentity;
 use crate::command::{Etag, NewReservation, ReservationPatch};
@@ -30,6 +31,7 @@ pub(super) fn create(state: &State, at: Moment, new: &NewReservation) -> Result<
     not_assigned(state, &address).map_err(|refusal| refusal.at("reservation.address"))?;
     let made = || {
         client_has_no_other(state, name, client)?;
+        server_looks_for(state, &scope, client)?;
         let reservation = Reservation {
             name: name.clone(),
             client: client.clone(),
@@ -111,6 +113,12 @@ fn client_has_no_other(state: &State, name: &ReservationName, client: &ClientIde
     }
 }
 
+/// Refuses a kind of client that the scope's server has no reservations for.
+fn server_looks_for(state: &State, scope: &Scope, client: &ClientIdentity) -> Result<(), Refusal> {
+    let Some(server) = scope.server.as_ref().and_then(|server| state.server(server)) else { return Ok(()) };
+    supports(server, Feature::of_client(client)).map_err(|refusal| refusal.at(client.field()))
+}
+
 pub(super) fn update(
     state: &State,
     at: Moment,
@@ -135,6 +143,9 @@ pub(super) fn update(
         return Ok(Vec::new());
     }
     client_has_no_other(state, name, &after.client)?;
+    if after.client != before.client {
+        server_looks_for(state, &*lookup::scope(state, &name.scope)?, &after.client)?;
+    }
     if after.labels != before.labels {
         complete(state, &after)?;
     }

@@ -3,6 +3,7 @@ use super::labels;
 use super::lookup::{self, USERS_NAMED, already_exists, etag_matches, in_use};
 use super::server;
 use super::{Moment, delegation};
+use crate::capability::{Feature, supports};
 use crate::change::{Change, Record};
 use crate::command::{Etag, NewScope, ScopePatch};
 use crate::labels::Labelled;
@@ -322,6 +323,11 @@ fn served(state: &State, scope: &Scope, before: Option<&Scope>) -> Result<(), Re
         )
         .at("server")
         .about(name));
+    }
+    let is_new_there = before.is_none_or(|before| before.server != scope.server);
+    for reservation in state.reservations_in(&scope.name).filter(|_| is_new_there) {
+        supports(&server, Feature::of_client(&reservation.client))
+            .map_err(|refusal| refusal.at("server").about(&reservation.name))?;
     }
     let was_served = before.is_some_and(|before| before.server == scope.server && before.status == ScopeStatus::Active);
     if scope.status == ScopeStatus::Inactive || was_served {

@@ -4,8 +4,7 @@ use crate::bundle::{Hash, ResourceKey};
 use crate::change::{Change, Record, RecordKey};
 use crate::command::{Etag, ServerPatch};
 use crate::model::{
-    Applied, Decided, ForeignSubnet, Left, Management, RefusedBundle, Rejection, Scope, ScopeStatus, Server,
-    ServerKind, ServerStatus,
+    Applied, Decided, Left, Management, RefusedBundle, Rejection, Report, Scope, ScopeStatus, Server, ServerStatus,
 };
 use crate::name::ServerName;
 use crate::refusal::{Reason, Refusal};
@@ -15,23 +14,17 @@ use crate::time::Revision;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) fn report(
-    state: &State,
-    at: Moment,
-    name: &ServerName,
-    kind: ServerKind,
-    version: &Text,
-    foreign_subnets: &[ForeignSubnet],
-) -> Result<Vec<Change>, Refusal> {
+pub(super) fn report(state: &State, at: Moment, name: &ServerName, report: &Report) -> Result<Vec<Change>, Refusal> {
     lookup::active_agent(state, name.agent())?;
-    let mut foreign_subnets = foreign_subnets.to_vec();
+    let Report { kind, version, found, mut foreign_subnets } = report.clone();
     foreign_subnets.sort();
     foreign_subnets.dedup();
     let Some(before) = state.server(name).cloned() else {
         let server = Server {
             name: name.clone(),
             kind,
-            version: version.clone(),
+            version,
+            found,
             management: Management::Unmanaged,
             foreign_subnets,
             description: Text::default(),
@@ -40,7 +33,7 @@ pub(super) fn report(
         };
         return Ok(vec![Change::made(Record::Server(Arc::new(server)))]);
     };
-    let mut after = Server { kind, version: version.clone(), foreign_subnets, ..Server::clone(&before) };
+    let mut after = Server { kind, version, found, foreign_subnets, ..Server::clone(&before) };
     if after == *before {
         return Ok(Vec::new());
     }

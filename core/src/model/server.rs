@@ -5,7 +5,7 @@ use crate::name::{ServerName, SpaceName};
 use crate::net::{Cidr, Family};
 use crate::text::Text;
 use crate::time::{Revision, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The software of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +52,103 @@ pub struct ForeignSubnet {
     pub subnet_id: u32,
 }
 
+/// Something that a server's software can do where it is installed and loaded so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ability {
+    /// Leases are added, read and taken away by command (Kea's `lease_cmds`).
+    LeaseCommands,
+    /// Counters are told (`stat_cmds`).
+    Counters,
+    /// Subnets change while it serves (`subnet_cmds`).
+    SubnetCommands,
+    /// Reservations change while it serves (`host_cmds`).
+    HostCommands,
+    /// Client classes change while it serves (`class_cmds`).
+    ClassCommands,
+    /// BOOTP is answered (`bootp`).
+    Bootp,
+    /// It has partners (`ha`).
+    HighAvailability,
+}
+
+impl Ability {
+    /// Every ability.
+    pub const ALL: &[Self] = &[
+        Self::LeaseCommands,
+        Self::Counters,
+        Self::SubnetCommands,
+        Self::HostCommands,
+        Self::ClassCommands,
+        Self::Bootp,
+        Self::HighAvailability,
+    ];
+
+    /// Its word: the name of Kea's hook.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::LeaseCommands => "lease_cmds",
+            Self::Counters => "stat_cmds",
+            Self::SubnetCommands => "subnet_cmds",
+            Self::HostCommands => "host_cmds",
+            Self::ClassCommands => "class_cmds",
+            Self::Bootp => "bootp",
+            Self::HighAvailability => "ha",
+        }
+    }
+
+    /// The ability of a word; `None` if this version does not know it.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|ability| ability.word() == word)
+    }
+}
+
+/// Where a server keeps its leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LeaseStore {
+    /// In a file, which its agent follows.
+    File,
+    /// In memory alone.
+    Volatile,
+    /// In a database.
+    Database,
+}
+
+/// What the agent found a server to be able to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it can do.
+    pub abilities: BTreeSet<Ability>,
+    /// By what it looks for reservations, in Kea's words: `hw-address`, `duid`.
+    pub identifiers: BTreeSet<Text>,
+    /// Where it keeps its leases.
+    pub leases: LeaseStore,
+}
+
+impl Found {
+    /// Most kinds of identifiers: Kea has five.
+    pub const IDENTIFIERS_MAX: usize = 16;
+}
+
+/// What an agent reports of a server on its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Its software.
+    pub kind: ServerKind,
+    /// Its version, in its own words.
+    pub version: Text,
+    /// What it can do, if the agent says.
+    pub found: Option<Found>,
+    /// Subnets of its own.
+    pub foreign_subnets: Vec<ForeignSubnet>,
+}
+
+impl Report {
+    /// A report of nothing but the software.
+    pub fn of(kind: ServerKind) -> Self {
+        Self { kind, version: Text::default(), found: None, foreign_subnets: Vec::new() }
+    }
+}
+
 /// A DHCP server on the host of an agent. The agent reports it; an operator manages it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
@@ -61,6 +158,8 @@ pub struct Server {
     pub kind: ServerKind,
     /// Its version, in its own words.
     pub version: Text,
+    /// What it can do; `None` until its agent has said.
+    pub found: Option<Found>,
     /// Whether Freehold changes it.
     pub management: Management,
     /// Subnets of its own, kept as they are; sorted.

@@ -13,7 +13,7 @@ use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
 use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{
     Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
-    PrefixPool, PrefixStatus, RefusedBundle, Rejection, ScopeStatus, SecretHash, ServerKind, ViewKind,
+    PrefixPool, PrefixStatus, RefusedBundle, Rejection, Report, ScopeStatus, SecretHash, ServerKind, ViewKind,
 };
 use freehold_core::name::{
     AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -496,9 +496,7 @@ fn host_commands() -> BoxedStrategy<Command> {
     prop_oneof![
         4 => (servers(), foreign(), texts()).prop_map(|(name, foreign_subnets, version)| Command::ReportServer {
             name,
-            kind: ServerKind::KeaDhcp4,
-            version,
-            foreign_subnets
+            report: Report { version, foreign_subnets, ..Report::of(ServerKind::KeaDhcp4) }
         }),
         4 => (servers(), option::of(management), option::of(texts()), option::of(select(&[None, Some(5), Some(60)][..])))
             .prop_map(|(name, management, description, confirm_seconds)| {

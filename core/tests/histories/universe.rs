@@ -5,7 +5,7 @@
 use freehold_core::access::Role;
 use freehold_core::command::{Allocation, Command, Etag, LeaseConversion, NewField, NewScope, PrefixDraft, Purpose};
 use freehold_core::labels::Labels;
-use freehold_core::model::{CertificateRecord, FieldType, LabelledKind, PrefixKind, SecretHash, ServerKind};
+use freehold_core::model::{CertificateRecord, FieldType, LabelledKind, PrefixKind, Report, SecretHash, ServerKind};
 use freehold_core::name::{PrefixName, TokenName};
 use freehold_core::text::Text;
 use freehold_core::{Record, RecordKey, Revision, State, Timestamp};
@@ -95,9 +95,7 @@ pub(crate) fn beginning() -> Vec<Command> {
         });
         commands.push(Command::ReportServer {
             name: word(&format!("servers/{agent}/kea4")),
-            kind: ServerKind::KeaDhcp4,
-            version: Text::default(),
-            foreign_subnets: Vec::new(),
+            report: Report::of(ServerKind::KeaDhcp4),
         });
     }
     for network in [

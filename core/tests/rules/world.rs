@@ -14,7 +14,8 @@ use freehold_core::command::{
 use freehold_core::labels::Labels;
 use freehold_core::lease::{Lease, LeaseBook, LeaseState};
 use freehold_core::model::{
-    CertificateRecord, Exclusion, ForeignSubnet, Management, PrefixKind, ScopeStatus, SecretHash, ServerKind, SubnetId,
+    CertificateRecord, Exclusion, ForeignSubnet, Management, PrefixKind, Report, ScopeStatus, SecretHash, ServerKind,
+    SubnetId,
 };
 use freehold_core::name::PrefixName;
 use freehold_core::option::{OptionCode, OptionValue, Options};
@@ -127,9 +128,7 @@ pub(crate) fn server(name: &str, own: &[(&str, u32)]) -> Command {
     let foreign = |(network, subnet_id): &(&str, u32)| ForeignSubnet { network: word(network), subnet_id: *subnet_id };
     Command::ReportServer {
         name: word(name),
-        kind: ServerKind::KeaDhcp4,
-        version: Text::default(),
-        foreign_subnets: own.iter().map(foreign).collect(),
+        report: Report { foreign_subnets: own.iter().map(foreign).collect(), ..Report::of(ServerKind::KeaDhcp4) },
     }
 }
 
@@ -215,12 +214,7 @@ pub(crate) fn state() -> State {
         enrol("revoked", 1, 4, certificate("a4", 4, 30 * DAY)),
         token("revoked-again", "agents/revoked", 3600),
         server("servers/a/kea4", &[]),
-        Command::ReportServer {
-            name: word("servers/a/kea6"),
-            kind: ServerKind::KeaDhcp6,
-            version: Text::default(),
-            foreign_subnets: Vec::new(),
-        },
+        Command::ReportServer { name: word("servers/a/kea6"), report: Report::of(ServerKind::KeaDhcp6) },
         server("servers/a/full", &[("10.0.2.0/24", 7), ("192.0.2.0/24", 1_000_001)]),
         server("servers/revoked/kea4", &[]),
         Command::RevokeAgent { name: word("agents/revoked"), etag: None },

@@ -2,13 +2,14 @@
 
 use super::plan::text;
 use super::{grant, time};
-use crate::v1;
+use crate::{sync, v1};
 use data_encoding::HEXLOWER;
 use freehold_core::access::Permission;
 use freehold_core::bundle::{ResourceKey, ResourceKind};
+use freehold_core::capability::{Capability, Support};
 use freehold_core::model::{
-    Agent, AgentState, CertificateRecord, EnrolmentToken, ForeignSubnet, Management, Operator, Rejection, Server,
-    ServerKind, ServerStatus,
+    Ability, Agent, AgentState, CertificateRecord, EnrolmentToken, ForeignSubnet, Found, LeaseStore, Management,
+    Operator, Rejection, Server, ServerKind, ServerStatus,
 };
 use freehold_core::name::ServerName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -37,6 +38,67 @@ pub fn server_message(server: &Server) -> v1::Server {
         update_time: Some(time::message(server.stamp.updated)),
         etag: time::etag(server.stamp.revision),
         confirm_seconds: server.confirm_seconds.unwrap_or_default(),
+        found: server.found.as_ref().map(found_message),
+    }
+}
+
+fn found_message(found: &Found) -> v1::FoundAbilities {
+    use v1::found_abilities::LeaseStore as Store;
+    let leases = match found.leases {
+        LeaseStore::File => Store::File,
+        LeaseStore::Volatile => Store::Volatile,
+        LeaseStore::Database => Store::Database,
+    };
+    v1::FoundAbilities {
+        abilities: found.abilities.iter().map(|ability| ability.word().to_owned()).collect(),
+        identifiers: found.identifiers.iter().map(ToString::to_string).collect(),
+        leases: leases.into(),
+    }
+}
+
+/// What a server was found to be able to do, as it was stored; an ability of a later version is passed over.
+fn parse_found(message: &v1::FoundAbilities) -> Result<Found, Refusal> {
+    use v1::found_abilities::LeaseStore as Store;
+    let leases = match message.leases() {
+        Store::File => LeaseStore::File,
+        Store::Volatile => LeaseStore::Volatile,
+        Store::Database => LeaseStore::Database,
+        Store::Unspecified => return Err(Refusal::new(Reason::InvalidValue, "no lease store is said").at("leases")),
+    };
+    Ok(Found {
+        abilities: message.abilities.iter().filter_map(|word| Ability::from_word(word)).collect(),
+        identifiers: message.identifiers.iter().map(|name| text(name, "identifiers")).collect::<Result<_, _>>()?,
+        leases,
+    })
+}
+
+/// What an agent reports that a server can do; words that this version does not know are passed over.
+pub fn parse_reported(message: &sync::Found) -> Result<Found, Refusal> {
+    let leases = match message.leases.as_str() {
+        "file" => LeaseStore::File,
+        "volatile" => LeaseStore::Volatile,
+        _ => LeaseStore::Database,
+    };
+    let identifiers = message.identifiers.iter().take(Found::IDENTIFIERS_MAX);
+    Ok(Found {
+        abilities: message.abilities.iter().filter_map(|word| Ability::from_word(word)).collect(),
+        identifiers: identifiers.map(|name| text(name, "identifiers")).collect::<Result<_, _>>()?,
+        leases,
+    })
+}
+
+/// The message of what a server can do of one thing.
+pub fn capability_message(capability: &Capability) -> v1::Capability {
+    let support = match capability.support {
+        Support::Native => v1::capability::Support::Native,
+        Support::Translated => v1::capability::Support::Translated,
+        Support::Missing => v1::capability::Support::Missing,
+        Support::Unknown => v1::capability::Support::Unspecified,
+    };
+    v1::Capability {
+        feature: capability.feature.id().to_owned(),
+        support: support.into(),
+        detail: capability.detail.clone(),
     }
 }
 
@@ -60,6 +122,7 @@ pub fn parse_server(message: &v1::Server) -> Result<Server, Refusal> {
         name: message.name.parse::<ServerName>().map_err(|r| r.at("name"))?,
         kind,
         version: text(&message.version, "version")?,
+        found: message.found.as_ref().map(parse_found).transpose().map_err(|refusal| refusal.under("found"))?,
         management: parse_management(message.management)?,
         foreign_subnets: message
             .foreign_subnets

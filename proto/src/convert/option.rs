@@ -1,7 +1,7 @@
 //! Options of DHCPv4 and DHCPv6.
 
 use crate::v1;
-use freehold_core::net::{Family, parse_address};
+use freehold_core::net::{Family, family, parse_address};
 use freehold_core::option::{OPTION_BYTES_MAX_V6, OptionCode, OptionValue, Options};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::{HostName, Text, shown};
@@ -21,11 +21,11 @@ fn at_most_an_option(items: &[String], field: &str) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::TooMany, message).at(field))
 }
 
-fn addresses(items: &[String]) -> Result<Vec<IpAddr>, Refusal> {
+fn addresses(of: Family, items: &[String]) -> Result<Vec<IpAddr>, Refusal> {
     at_most_an_option(items, "addresses.items")?;
     let parse = |text: &String| {
-        parse_address(text).map_err(|_| {
-            Refusal::new(Reason::InvalidOption, format!("{} is not an address", shown(text))).at("addresses.items")
+        parse_address(text).ok().filter(|address| family(*address) == of).ok_or_else(|| {
+            Refusal::new(Reason::InvalidOption, format!("{} is not an {of} address", shown(text))).at("addresses.items")
         })
     };
     items.iter().map(parse).collect()
@@ -71,7 +71,7 @@ pub fn parse(family: Family, messages: &[v1::DhcpOption]) -> Result<Options, Ref
             let code = OptionCode::new(family, message.code).map_err(|refusal| refusal.at("code"))?;
             let value = match &message.value {
                 None => return Err(Refusal::new(Reason::InvalidOption, format!("option {code} has no value"))),
-                Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(&list.items)?),
+                Some(Value::Addresses(list)) => OptionValue::Addresses(addresses(family, &list.items)?),
                 Some(Value::Text(text)) => OptionValue::Text(option_text(text)?),
                 Some(Value::Names(list)) => OptionValue::Names(names(&list.items)?),
                 Some(Value::Unsigned(number)) => OptionValue::Unsigned(*number),

@@ -79,10 +79,9 @@ impl Update {
             scope.prefix_pools = self.fields.prefix_pools();
             paths.push("prefix_pools");
         }
-        let family = family_of(read)?;
-        let given = self.fields.options(family)?;
-        if !given.is_empty() || !self.unset_option.is_empty() {
-            scope.options = self.options(family, &read.options, given)?;
+        if self.fields.has_options() || !self.unset_option.is_empty() {
+            let family = family_of(read)?;
+            scope.options = self.options(family, &read.options, self.fields.options(family)?)?;
             paths.push("options");
         }
         if let Some(link) = self.fields.link(read.link.as_ref()) {

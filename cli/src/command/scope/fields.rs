@@ -83,6 +83,12 @@ fn option(text: &str) -> Result<(OptionName, String), Refusal> {
 }
 
 impl Fields {
+    /// Whether any option was given.
+    pub(crate) fn has_options(&self) -> bool {
+        let lists = [&self.router, &self.dns, &self.search, &self.ntp];
+        self.domain.is_some() || !self.option.is_empty() || lists.iter().any(|list| !list.is_empty())
+    }
+
     /// The options that were given to a scope of this family, by code; each once, each of the right shape.
     pub(crate) fn options(&self, family: Family) -> Result<Vec<v1::DhcpOption>, Failure> {
         let (dns, search, ntp) = match family {

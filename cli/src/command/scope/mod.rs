@@ -369,8 +369,23 @@ mod tests {
             "error: invalid value '10.1.2.9-10.1.2.1' for '--range <RANGE>': the range starts at 10.1.2.9, after its end 10.1.2.1; swap them"
         );
         assert_eq!(
-            testing::refused(&format!("{start} --option 51=3600")),
-            "error: invalid value '51=3600' for '--option <CODE=VALUE>': option 51 is decided by the server or sent by clients; it cannot be set (lease times have fields of their own)"
+            wrong("--option 51=3600"),
+            "error: option 51 is decided by the server or sent by clients; it cannot be set (lease times have fields of their own)\n"
+        );
+        assert_eq!(
+            testing::refused(&format!("{start} --option router=10.1.2.1")),
+            "error: invalid value 'router=10.1.2.1' for '--option <CODE=VALUE>': no option of DHCPv4 is called \"router\"; give its code, or a name such as ntp-servers"
+        );
+        let six =
+            |line: &str| create(&format!("scope create x --network 2001:db8::/64 {line}")).expect_err(line).report();
+        assert_eq!(six("--router fe80::1"), "error: DHCPv6 has no option for --router: routers advertise themselves\n");
+        assert_eq!(
+            six("--option routers=10.1.2.1"),
+            "error: no option of DHCPv6 is called \"routers\"; give its code, or a name such as dns-servers\n"
+        );
+        assert_eq!(
+            testing::refused("scope create x --network 2001:db8::/64 --prefix-pool 2001:db8:8000::/36"),
+            "error: invalid value '2001:db8:8000::/36' for '--prefix-pool <BLOCK=LENGTH>': \"2001:db8:8000::/36 by /\" is not of the form 2001:db8:8000::/36 by /56"
         );
     }
 

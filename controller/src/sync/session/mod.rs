@@ -24,13 +24,14 @@ use crate::sync::wanted::Wanted;
 use follower::{Context, Follower};
 use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
-use freehold_core::model::{ForeignSubnet, ServerKind};
+use freehold_core::model::{ForeignSubnet, Report, ServerKind};
 use freehold_core::name::{AgentName, ServerName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::Text;
 use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle;
+use freehold_proto::convert::hosts::parse_reported;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
     ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ProbeRequest, ProbeResult, ServerReport,
@@ -651,11 +652,11 @@ fn parse_report(agent: &AgentName, report: &ServerReport) -> Result<(ServerName,
     let foreign = |subnet: &freehold_proto::sync::ForeignSubnet| {
         Ok(ForeignSubnet { network: subnet.network.parse()?, subnet_id: subnet.subnet_id })
     };
-    let command = Command::ReportServer {
-        name: name.clone(),
+    let report = Report {
         kind,
         version: Text::parse(&report.version)?,
+        found: report.found.as_ref().map(parse_reported).transpose()?,
         foreign_subnets: report.foreign_subnets.iter().map(foreign).collect::<Result<_, Refusal>>()?,
     };
-    Ok((name, command))
+    Ok((name.clone(), Command::ReportServer { name, report }))
 }

@@ -6,7 +6,7 @@ use freehold_proto::v1::dhcp_option::Value;
 use freehold_proto::v1::reservation::Client;
 use freehold_proto::v1::{
     AddressList, CreatePrefixRequest, CreateReservationRequest, CreateSpaceRequest, DeletePrefixRequest, DhcpOption,
-    Exclusion, LeaseTimes, NameList, Prefix, Reservation, Scope, Space, UpdateScopeRequest, prefix,
+    Exclusion, LeaseTimes, Link, NameList, Prefix, PrefixPool, Reservation, Scope, Space, UpdateScopeRequest, prefix,
 };
 use tonic::Code::{self, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound};
 
@@ -120,6 +120,11 @@ fn names() -> Vec<Case> {
 
 fn scopes() -> Vec<Case> {
     let new = |what: &str, scope: Scope, told: Told| case(what, CREATE_SCOPE, create_scope("shed", scope), told);
+    let pool = |what: &str, prefix: &str, delegated_length: u32, told: Told| {
+        let pool = PrefixPool { prefix: prefix.to_owned(), delegated_length };
+        new(&format!("a prefix pool {what}"), Scope { prefix_pools: vec![pool], ..shed() }, told)
+    };
+    let linked = |what: &str, link: Link, told: Told| new(what, Scope { link: Some(link), ..shed() }, told);
     let ranged = |what: &str, start: &str, end: &str, told: Told| {
         new(what, Scope { ranges: vec![range(start, end)], ..shed() }, told)
     };
@@ -192,6 +197,60 @@ fn scopes() -> Vec<Case> {
             "a lease of one second",
             Scope { lease_times: Some(LeaseTimes { valid_seconds: 1, ..LeaseTimes::default() }), ..shed() },
             (InvalidArgument, "INVALID_LEASE_TIME", "scope.lease_times.valid_seconds"),
+        ),
+        new(
+            "a preferred lifetime in IPv4",
+            Scope {
+                lease_times: Some(LeaseTimes { valid_seconds: 60, preferred_seconds: 30, ..LeaseTimes::default() }),
+                ..shed()
+            },
+            (InvalidArgument, "INVALID_LEASE_TIME", "scope.lease_times.preferred_seconds"),
+        ),
+        new(
+            "a preferred lifetime longer than the lease",
+            Scope {
+                lease_times: Some(LeaseTimes { valid_seconds: 60, preferred_seconds: 61, ..LeaseTimes::default() }),
+                ..shed()
+            },
+            (InvalidArgument, "INVALID_LEASE_TIME", "scope.lease_times.preferred_seconds"),
+        ),
+        pool("in IPv4", "2001:db8:8000::/36", 56, (InvalidArgument, "INVALID_VALUE", "scope.prefix_pools[0].prefix")),
+        pool(
+            "of no block",
+            "2001:db8:8000::1/36",
+            56,
+            (InvalidArgument, "INVALID_CIDR", "scope.prefix_pools[0].prefix"),
+        ),
+        pool(
+            "of 256 bits",
+            "2001:db8:8000::/36",
+            256,
+            (InvalidArgument, "INVALID_LENGTH", "scope.prefix_pools[0].delegated_length"),
+        ),
+        new(
+            "65 prefix pools",
+            Scope { prefix_pools: vec![PrefixPool::default(); 65], ..shed() },
+            (InvalidArgument, "TOO_MANY", "scope.prefix_pools"),
+        ),
+        linked(
+            "an interface with a blank",
+            Link { interface: "eth 0".to_owned(), ..Link::default() },
+            (InvalidArgument, "INVALID_VALUE", "scope.link.interface"),
+        ),
+        linked(
+            "a relay of words",
+            Link { relay_addresses: vec!["relay".to_owned()], ..Link::default() },
+            (InvalidArgument, "INVALID_ADDRESS", "scope.link.relay_addresses[0]"),
+        ),
+        linked(
+            "a relay of the other family",
+            Link { relay_addresses: vec!["fe80::1".to_owned()], ..Link::default() },
+            (InvalidArgument, "INVALID_VALUE", "scope.link.relay_addresses[0]"),
+        ),
+        linked(
+            "an interface-id in IPv4",
+            Link { interface_id: "port-7".to_owned(), ..Link::default() },
+            (InvalidArgument, "INVALID_VALUE", "scope.link.interface_id"),
         ),
         new(
             "a status that there is not",
@@ -273,7 +332,15 @@ fn reservations() -> Vec<Case> {
     };
     let by =
         |client: Client| Reservation { address: "10.1.0.80".to_owned(), client: Some(client), ..Default::default() };
+    let delegated = |what: &str, prefix: &str, told: Told| {
+        let delegated_prefixes = vec![prefix.to_owned()];
+        new(what, Reservation { delegated_prefixes, ..reservation("10.1.0.80", hardware) }, told)
+    };
+    let at = "reservation.delegated_prefixes[0]";
     let mut cases = vec![
+        delegated("a delegated prefix in IPv4", "2001:db8:1::/56", (InvalidArgument, "INVALID_VALUE", at)),
+        delegated("a delegated prefix of words", "prefix", (InvalidArgument, "INVALID_CIDR", at)),
+        delegated("a delegated prefix with bits behind", "2001:db8:1::1/56", (InvalidArgument, "INVALID_CIDR", at)),
         new(
             "an excluded address",
             reservation("10.1.0.55", hardware),

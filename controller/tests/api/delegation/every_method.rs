@@ -176,6 +176,7 @@ fn questions(conflict: &str, event: &str) -> Vec<(&'static str, Vec<u8>)> {
         ScopeService/DeleteScope: of!(DeleteScopeRequest, name: "scopes/yard");
         SearchService/Search: of!(SearchRequest, query: "zzsec");
         ServerService/GetServer: of!(GetServerRequest, name: SERVER);
+        ServerService/GetCapabilities: of!(GetCapabilitiesRequest, name: SERVER);
         ServerService/ListServers: ListServersRequest::default();
         ServerService/UpdateServer: UpdateServerRequest::default();
         ServerService/DeleteServer: of!(DeleteServerRequest, name: SERVER);
