@@ -30,6 +30,7 @@ const WITHOUT_ROWS: &[&str] = &[
     "/freehold.v1.FieldDefinitionService/ListFieldDefinitions",
     "/freehold.v1.LeaseService/WatchLeases",
     "/freehold.v1.PlanService/FindFreeSubnets",
+    "/freehold.v1.ServerService/GetCapabilities",
     "/freehold.v1.ServerService/WaitApplied",
     "/freehold.v1.ViewService/GetView",
     "/freehold.v1.ViewService/ListViews",
