@@ -5,7 +5,7 @@
 //! membership.toml   which controller and store it belongs to, written by `enrol`
 //! identity/         certificate, key, trusted roots
 //! memory/           what the session knows durably: store, fence, bundles
-//! servers/kea4/     a folder a server: an apply under way, the lease spool, how far the lease file was read
+//! servers/kea4/     a folder a server (kea4, kea6): an apply under way, the lease spool, how far the lease file was read
 //! ```
 
 use std::path::{Path, PathBuf};

@@ -36,9 +36,12 @@ enum Command {
     },
     /// Run; as a service, this is what systemd starts.
     Run {
-        /// Kea's configuration file, where it is not to be found from its process.
+        /// The configuration file of Kea's DHCPv4 server, where it is not to be found from its process.
         #[arg(long, env = "FREEHOLD_KEA4_CONFIG")]
         kea4_config: Option<PathBuf>,
+        /// The configuration file of Kea's DHCPv6 server, where it is not to be found from its process.
+        #[arg(long, env = "FREEHOLD_KEA6_CONFIG")]
+        kea6_config: Option<PathBuf>,
     },
     /// Say who this agent is and how it is.
     Status,
@@ -73,11 +76,11 @@ async fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
             println!("{}", status::describe(&home, SystemTime::now())?);
             Ok(())
         }
-        Command::Run { kea4_config } => {
+        Command::Run { kea4_config, kea6_config } => {
             let stop = CancellationToken::new();
             let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
             let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-            let settings = Settings { kea4_config, failpoint: failpoint() };
+            let settings = Settings { kea4_config, kea6_config, failpoint: failpoint() };
             let running = run(home, settings, stop.clone());
             tokio::pin!(running);
             tokio::select! {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use freehold_core::bundle::Digest;
 use freehold_journal::{Disk, RealDisk};
-use freehold_proto::sync::ServerHealth;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,23 +12,27 @@ use tracing::error;
 
 use crate::clock;
 use crate::driver::kea::apply::Failpoint;
+use crate::driver::kea::protocol::Protocol;
 use crate::files::FileError;
 use crate::home::{Home, HomeError};
 use crate::probe::{self, links};
+use crate::renew;
+use crate::server::ServerFolder;
 use crate::server::feed::Feed;
 use crate::server::keeper::{Health, Keeper, chain};
 use crate::server::upload::Uploader;
-use crate::server::{KEA4, ServerFolder};
 use crate::session::line::{Line, LineError, MemoryFilesError, load_memory};
 use crate::session::machine::Machine;
 use crate::spool::{Options, Spool, SpoolError};
-use crate::{renew, status};
+use crate::status::{self, Watched};
 
 /// How the agent is to run.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// Kea's configuration file, where it is not to be found from its process.
+    /// The configuration file of Kea's DHCPv4 server, where it is not to be found from its process.
     pub kea4_config: Option<PathBuf>,
+    /// The same of its DHCPv6 server.
+    pub kea6_config: Option<PathBuf>,
     /// Told each step of an apply.
     pub failpoint: Failpoint,
 }
@@ -62,42 +64,58 @@ pub enum RunError {
 pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Result<(), RunError> {
     let membership = home.membership()?;
     let identity = home.identity()?;
-    let folder = ServerFolder::at(home.server(KEA4)?);
     let mut memory = load_memory(&home.memory_path())?;
     memory.store = Some(membership.store_id);
-    let spool = open_spool(&folder)?;
-    let reader = spool.reader();
 
-    let (wish, wishes) = mpsc::channel(4);
     let (says, said) = mpsc::channel(16);
-    let (tell_lease_file, lease_file) = oneshot::channel();
     let (channel, channels) = watch::channel(None);
-    let (health, healths) = watch::channel(Health::default());
     let (gauge, gauges) = watch::channel(Vec::new());
     let (ask, asked) = mpsc::channel(probe::QUEUE);
     let (answer, probed) = mpsc::channel(1);
     let (network, networks) = watch::channel(links::networks());
-    let (feed, follow) = Feed::new(spool, lease_file);
-
-    let keeper = Keeper {
-        config_file: settings.kea4_config,
-        folder: folder.clone(),
-        failpoint: settings.failpoint,
-        wishes,
-        says,
-        feed: feed.clone(),
-        lease_file: Some(tell_lease_file),
-        health,
-    };
-    let uploader = Uploader { folder, spool: reader, feed: feed.clone() };
+    let gauge = Arc::new(gauge);
+    let (mut wishes, mut uploaders, mut watched) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut tasks = JoinSet::new();
+    for protocol in Protocol::ALL {
+        let id = protocol.server_id();
+        let folder = ServerFolder::at(home.server(id)?);
+        let spool = open_spool(&folder)?;
+        let reader = spool.reader();
+        let (tell_lease_file, lease_file) = oneshot::channel();
+        let (feed, follow) = Feed::new(spool, lease_file);
+        let (health, healths) = watch::channel(Health::default());
+        let (wish, wished) = mpsc::channel(4);
+        let keeper = Keeper {
+            protocol,
+            config_file: match protocol {
+                Protocol::V4 => settings.kea4_config.clone(),
+                Protocol::V6 => settings.kea6_config.clone(),
+            },
+            folder: folder.clone(),
+            failpoint: settings.failpoint.clone(),
+            wishes: wished,
+            says: says.clone(),
+            feed: feed.clone(),
+            lease_file: Some(tell_lease_file),
+            health,
+        };
+        let server = Watched { id, health: healths.clone(), feed: feed.clone() };
+        tasks.spawn(follow.run(stop.child_token()));
+        tasks.spawn(keeper.run(stop.child_token()));
+        tasks.spawn(status::gauge(server.clone(), gauge.clone(), stop.child_token()));
+        wishes.insert(id.to_owned(), wish);
+        uploaders.insert(id.to_owned(), Uploader { id, folder, spool: reader, feed, health: healths });
+        watched.push(server);
+    }
+    drop(says);
     let line = Line {
         machine: Machine::new(memory, random(), env!("CARGO_PKG_VERSION"), clock::now()),
         controller: membership.controller,
         identity: identity.clone(),
         memory: home.make_memory()?,
-        wishes: BTreeMap::from([(KEA4.to_owned(), wish)]),
+        wishes,
         said,
-        uploaders: BTreeMap::from([(KEA4.to_owned(), uploader)]),
+        uploaders,
         gauges,
         probes: ask,
         probed,
@@ -105,14 +123,10 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         channel,
     };
 
-    let mut tasks = JoinSet::new();
-    tasks.spawn(follow.run(stop.child_token()));
-    tasks.spawn(keeper.run(stop.child_token()));
-    tasks.spawn(gauge_health(healths.clone(), feed.clone(), gauge, stop.child_token()));
     tasks.spawn(probe::run(asked, answer, stop.child_token()));
     tasks.spawn(links::follow(network, stop.child_token()));
     tasks.spawn(renew::run(identity, channels.clone(), u32::from_le_bytes(random()), stop.child_token()));
-    tasks.spawn(status::run(home, KEA4, healths, feed, channels, stop.child_token()));
+    tasks.spawn(status::run(home, watched, channels, stop.child_token()));
     let ended = line.run(stop.child_token()).await;
     stop.cancel();
     while let Some(task) = tasks.join_next().await {
@@ -132,27 +146,6 @@ fn open_spool(folder: &ServerFolder) -> Result<Spool, RunError> {
             Ok(Spool::replace(open()?, Options::default(), Box::new(random))?)
         }
         opened => Ok(opened?),
-    }
-}
-
-/// Turns what is known of the server into the gauges that the session sends along.
-async fn gauge_health(
-    mut healths: watch::Receiver<Health>,
-    feed: Feed,
-    gauges: watch::Sender<Vec<ServerHealth>>,
-    stop: CancellationToken,
-) {
-    loop {
-        let health = healths.borrow_and_update().clone();
-        let mut by_name = health.counters;
-        by_name.insert("running".to_owned(), health.running.to_string());
-        by_name.insert("digest".to_owned(), health.observed.as_ref().map(Digest::to_string).unwrap_or_default());
-        by_name.insert("spool_last_seq".to_owned(), feed.position().last_seq.to_string());
-        gauges.send_replace(vec![ServerHealth { server_id: KEA4.to_owned(), gauges: by_name }]);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = healths.changed() => if changed.is_err() { return },
-        }
     }
 }
 

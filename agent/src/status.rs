@@ -1,8 +1,10 @@
 //! What the running agent says of itself, in a file that `freehold-agent status` reads.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use freehold_core::bundle::Digest;
+use freehold_proto::sync::ServerHealth;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +33,7 @@ pub struct Status {
     pub at_ms: i64,
     /// Whether a session with the controller is open.
     pub connected: bool,
-    /// Its servers.
+    /// The servers that it found.
     pub servers: Vec<ServerStatus>,
 }
 
@@ -52,34 +54,74 @@ pub struct ServerStatus {
     pub spool_first_seq: u64,
 }
 
+/// A server to tell of.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// Its short id.
+    pub id: &'static str,
+    /// How it is.
+    pub health: watch::Receiver<Health>,
+    /// What follows its leases.
+    pub feed: Feed,
+}
+
+impl Watched {
+    /// How it is, if it was found.
+    fn status(&self) -> Option<ServerStatus> {
+        let (health, spool) = (self.health.borrow(), self.feed.position());
+        health.is_found().then(|| ServerStatus {
+            id: self.id.to_owned(),
+            running: health.running,
+            version: health.version.clone(),
+            digest: health.observed.as_ref().map(Digest::to_string),
+            spool_last_seq: spool.last_seq,
+            spool_first_seq: spool.first_seq,
+        })
+    }
+
+    /// The same as gauges that the session sends along.
+    fn gauges(&self) -> Option<ServerHealth> {
+        let health = self.health.borrow();
+        let mut gauges = health.counters.clone();
+        gauges.insert("running".to_owned(), health.running.to_string());
+        gauges.insert("digest".to_owned(), health.observed.as_ref().map(Digest::to_string).unwrap_or_default());
+        gauges.insert("spool_last_seq".to_owned(), self.feed.position().last_seq.to_string());
+        health.is_found().then(|| ServerHealth { server_id: self.id.to_owned(), gauges })
+    }
+}
+
+/// Turns what is known of a server into gauges whenever that is different, until `stop`.
+pub async fn gauge(mut server: Watched, gauges: Arc<watch::Sender<Vec<ServerHealth>>>, stop: CancellationToken) {
+    loop {
+        server.health.mark_unchanged();
+        if let Some(now) = server.gauges() {
+            gauges.send_modify(|all| {
+                all.retain(|other| other.server_id != now.server_id);
+                all.push(now);
+                all.sort_by(|one, other| one.server_id.cmp(&other.server_id));
+            });
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = server.health.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
 /// Writes the file until `stop`.
 pub async fn run(
     home: Home,
-    id: &'static str,
-    health: watch::Receiver<Health>,
-    feed: Feed,
+    servers: Vec<Watched>,
     channel: watch::Receiver<Option<Channel>>,
     stop: CancellationToken,
 ) {
     loop {
-        let status = {
-            let health = health.borrow();
-            let spool = feed.position();
-            let server = ServerStatus {
-                id: id.to_owned(),
-                running: health.running,
-                version: health.version.clone(),
-                digest: health.observed.as_ref().map(Digest::to_string),
-                spool_last_seq: spool.last_seq,
-                spool_first_seq: spool.first_seq,
-            };
-            Status {
-                pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                at_ms: clock::wall().0,
-                connected: channel.borrow().is_some(),
-                servers: vec![server],
-            }
+        let status = Status {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            at_ms: clock::wall().0,
+            connected: channel.borrow().is_some(),
+            servers: servers.iter().filter_map(Watched::status).collect(),
         };
         let text = serde_json::to_vec_pretty(&status).expect("strings and numbers make JSON");
         if let Err(failure) = files::replace(&home.status_path(), &text, 0o644) {
@@ -112,6 +154,9 @@ pub fn describe(home: &Home, now: SystemTime) -> Result<String, HomeError> {
         Some(status) => {
             lines.push(format!("process:      {} (version {})", status.pid, status.version));
             lines.push(format!("session:      {}", if status.connected { "open" } else { "none; serving on" }));
+            if status.servers.is_empty() {
+                lines.push("servers:      none found".to_owned());
+            }
             for server in status.servers {
                 let answers = if server.running { "answers" } else { "does not answer" };
                 lines.push(format!("{}:         {answers} {}", server.id, server.version));

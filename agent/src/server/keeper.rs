@@ -14,16 +14,17 @@ use freehold_core::model::ForeignSubnet;
 use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::{KEA4, ServerFolder};
+use super::ServerFolder;
 use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery, Way};
 use crate::driver::kea::bridge::Bridge;
 use crate::driver::kea::control::{ControlError, ControlSocket};
-use crate::driver::kea::discover::{self, FoundKea, LeaseStore};
+use crate::driver::kea::discover::{self, DiscoverError, FoundKea, LeaseStore};
 use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
 use crate::driver::kea::plan::Fault;
+use crate::driver::kea::protocol::Protocol;
 use crate::server::feed::Feed;
 use crate::session::machine::{Apply, Barrier, Facts, Outcome};
 
@@ -48,9 +49,11 @@ pub enum Said {
     Outcome(String, Outcome),
 }
 
-/// The keeper of this host's Kea DHCPv4 server.
+/// The keeper of this host's Kea server of a protocol.
 #[derive(Debug)]
 pub struct Keeper {
+    /// What the server's clients speak.
+    pub protocol: Protocol,
     /// The configuration file, if the settings name it.
     pub config_file: Option<PathBuf>,
     /// What is remembered of the server.
@@ -74,12 +77,19 @@ pub struct Keeper {
 pub struct Health {
     /// Whether it answers.
     pub running: bool,
-    /// Its version.
+    /// Its version; empty until it is found.
     pub version: String,
     /// The digest of Freehold's part of what it runs.
     pub observed: Option<Digest>,
     /// Its own counters, by name.
     pub counters: BTreeMap<String, String>,
+}
+
+impl Health {
+    /// Whether it was found since the agent started.
+    pub fn is_found(&self) -> bool {
+        !self.version.is_empty()
+    }
 }
 
 /// Between two looks at its counters.
@@ -102,7 +112,7 @@ impl Keeper {
     /// Works until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let Some((found, mut kea)) = self.find(&stop).await else { return };
-        info!(version = %found.version, config = %found.places.config_file.display(), "Kea DHCPv4 found");
+        info!(version = %found.version, config = %found.places.config_file.display(), "{} found", self.protocol.kind());
         let mut seen = Seen { version: found.version, running: true, ..Seen::default() };
         self.end_what_was_cut_short(&mut kea, &stop).await;
         let mut looks = tokio::time::interval(LOOK);
@@ -139,7 +149,7 @@ impl Keeper {
     async fn find(&mut self, stop: &CancellationToken) -> Option<(FoundKea, Kea)> {
         let mut last_said = String::new();
         loop {
-            match discover::discover(self.config_file.as_deref()).await {
+            match discover::discover(self.protocol, self.config_file.as_deref()).await {
                 Ok(found) => {
                     let lease_file = match &found.leases {
                         LeaseStore::Memfile(file) => Some(file.clone()),
@@ -153,7 +163,7 @@ impl Keeper {
                         drop(tell.send(file.clone()));
                     }
                     let kea = Kea {
-                        socket: ControlSocket::at(&found.places.control_socket),
+                        socket: ControlSocket::at(self.protocol, &found.places.control_socket),
                         config_file: found.places.config_file.clone(),
                         lease_file,
                         intent_file: self.folder.intent(),
@@ -162,10 +172,12 @@ impl Keeper {
                     };
                     return Some((found, kea));
                 }
+                // A host with one of the two servers is as it should be.
+                Err(error @ DiscoverError::None(_)) => debug!(%error),
                 Err(error) => {
                     let says = chain(&error);
                     if says != last_said {
-                        warn!(%says, "no Kea DHCPv4 yet; looking again every {} seconds", LOOK.as_secs());
+                        warn!(%says, "no {} yet; looking again every {} seconds", self.protocol.kind(), LOOK.as_secs());
                         last_said = says;
                     }
                 }
@@ -222,12 +234,17 @@ impl Keeper {
             seen.counted = Some(Instant::now());
             // A Kea without the stat_cmds hook has none.
             if let Ok(subnets) = kea.socket.subnet_counters().await {
-                let sum = |count: fn(&SubnetCounters) -> u64| subnets.iter().map(count).sum::<u64>().to_string();
+                let sum = |count: fn(&SubnetCounters) -> u64| {
+                    subnets.iter().map(count).fold(0, u64::saturating_add).to_string()
+                };
+                let delegated = self.protocol == Protocol::V6;
+                let delegated = delegated.then(|| ("prefixes_delegated".to_owned(), sum(|subnet| subnet.delegated)));
                 seen.counters = BTreeMap::from([
                     ("addresses_total".to_owned(), sum(|subnet| subnet.total)),
                     ("addresses_assigned".to_owned(), sum(|subnet| subnet.assigned)),
                     ("addresses_declined".to_owned(), sum(|subnet| subnet.declined)),
                 ]);
+                seen.counters.extend(delegated);
             }
         }
         self.health.send_replace(Health {
@@ -246,8 +263,8 @@ impl Keeper {
         let spool = self.feed.position();
         let facts = Facts {
             report: ServerReport {
-                server_id: KEA4.to_owned(),
-                kind: "kea-dhcp4".to_owned(),
+                server_id: self.protocol.server_id().to_owned(),
+                kind: self.protocol.kind().to_owned(),
                 version: seen.version.clone(),
                 foreign_subnets: seen.foreign.iter().map(foreign).collect(),
                 running: seen.running,
@@ -257,7 +274,7 @@ impl Keeper {
             spool_epoch: spool.epoch.to_vec(),
             spool_last_seq: spool.last_seq,
         };
-        self.says.send(Said::Facts(KEA4.to_owned(), Box::new(facts))).await
+        self.says.send(Said::Facts(self.protocol.server_id().to_owned(), Box::new(facts))).await
     }
 
     /// Where the leases stand now, if that can be said.

@@ -19,9 +19,6 @@ use data_encoding::HEXLOWER;
 
 use crate::files::{self, FileError};
 
-/// The id of the Kea DHCPv4 server on its host.
-pub const KEA4: &str = "kea4";
-
 /// What is remembered of one server, in a folder of its own.
 #[derive(Debug, Clone)]
 pub struct ServerFolder(PathBuf);

@@ -7,16 +7,16 @@ use std::time::Duration;
 use freehold_proto::convert::lease::wire;
 use freehold_proto::sync::agent_control_service_client::AgentControlServiceClient;
 use freehold_proto::sync::{UploadLeasesRequest, UploadLeasesResponse};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
 
+use super::ServerFolder;
 use super::feed::{Feed, SpoolPosition};
-use super::keeper::chain;
-use super::{KEA4, ServerFolder};
+use super::keeper::{Health, chain};
 use crate::clock;
 use crate::files::FileError;
 use crate::session::upload::{self, Output, Upload};
@@ -34,12 +34,16 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What sends one server's lease events on.
 #[derive(Debug, Clone)]
 pub struct Uploader {
+    /// Which server.
+    pub id: &'static str,
     /// What is remembered of the server.
     pub folder: ServerFolder,
     /// Its spool, for reading and for saying what was acknowledged.
     pub spool: SpoolReader,
     /// What follows its leases.
     pub feed: Feed,
+    /// How the server is.
+    pub health: watch::Receiver<Health>,
 }
 
 /// Why a stream ended.
@@ -61,7 +65,14 @@ enum UploadError {
 
 impl Uploader {
     /// Sends on `channel` to a store of `incarnation` until `stop`: one stream after another.
-    pub async fn run(self, channel: Channel, incarnation: u64, stop: CancellationToken) {
+    pub async fn run(mut self, channel: Channel, incarnation: u64, stop: CancellationToken) {
+        // Of a server that was never found there is nothing to say, and the controller does not know it.
+        if self.feed.position().last_seq == 0 {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                found = self.health.wait_for(Health::is_found) => if found.is_err() { return },
+            }
+        }
         while !stop.is_cancelled() {
             let ended = tokio::select! {
                 () = stop.cancelled() => return,
@@ -88,7 +99,7 @@ impl Uploader {
             acked_seq: at.acked_seq,
             listed: self.folder.listed(at.epoch)?,
         };
-        let mut machine = Upload::new(KEA4, spool, incarnation, clock::now());
+        let mut machine = Upload::new(self.id, spool, incarnation, clock::now());
         let (out, queue) = mpsc::channel(QUEUE);
         // The greeting is in the queue before the answer is awaited.
         let mut line = Line { out, waiting: VecDeque::new() };

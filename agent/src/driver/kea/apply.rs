@@ -33,6 +33,7 @@ use super::memfile::suffixed;
 use super::persist;
 use super::plan::{Fault, Plan, plan};
 use super::probe::{Listening, ProbeError};
+use super::protocol::Protocol;
 use super::readback::ReadBack;
 use super::render::VENDOR_SPACE;
 use super::steps;
@@ -184,14 +185,20 @@ pub struct Kea {
 }
 
 impl Kea {
+    /// What its clients speak.
+    pub fn protocol(&self) -> Protocol {
+        self.socket.protocol()
+    }
+
     /// What Kea runs now.
     pub async fn running(&self) -> Result<Config, ControlError> {
-        Ok(Config::uncovered(self.socket.running_config().await?, || persist::written(&self.config_file)))
+        let written = || persist::written(&self.config_file);
+        Ok(Config::uncovered(self.protocol(), self.socket.running_config().await?, written))
     }
 
     /// Where Kea listens now.
     pub async fn listening(&self) -> Result<Listening, ApplyError> {
-        Ok(Listening::of(self.socket.status().await?.pid)?)
+        Ok(Listening::of(self.protocol(), self.socket.status().await?.pid)?)
     }
 
     /// Makes Kea run `to`, after ending what may have been cut short.
@@ -485,7 +492,7 @@ impl Kea {
                 persist::written(&self.config_file)
             }
         };
-        let backup = backup.map(Config::new);
+        let backup = backup.map(|backup| Config::new(self.protocol(), backup));
         let is_right = |backup: &Config| backup.read_back().bundle.digest().to_string() == intent.from;
         let Some(backup) = backup.filter(|backup| intent.backup.is_some() || is_right(backup)) else {
             return Ok(Err(format!("{} does not say what ran before", self.config_file.display())));
@@ -587,7 +594,7 @@ impl Kea {
 
     /// Makes the file that Kea starts with say what runs, unless its Freehold part, which is `bundle`, does.
     fn persist_if_needed(&mut self, running: &Config, bundle: &Bundle) -> Result<(), FileError> {
-        if self.memory.persisted.serves(&self.config_file, bundle) {
+        if self.memory.persisted.serves(self.protocol(), &self.config_file, bundle) {
             return Ok(());
         }
         self.persist(running, bundle)

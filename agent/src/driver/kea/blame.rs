@@ -119,9 +119,13 @@ where
 fn mentioned(plan: &Plan, complaint: &Complaint) -> Option<(ResourceKey, String)> {
     let named = |key: &&ResourceKey| {
         let address = key.id.split_once('/').map_or("", |(_, address)| address);
-        let words = complaint.text.split(|c: char| !c.is_ascii_digit() && c != '.');
+        let is_v6 = address.contains(':');
+        let in_address =
+            |c: char| if is_v6 { c.is_ascii_hexdigit() || c == ':' } else { c.is_ascii_digit() || c == '.' };
+        let words = complaint.text.split(|c| !in_address(c));
         key.kind == ResourceKind::Reservation
-            && words.map(|word| word.trim_end_matches('.')).any(|word| word == address)
+            // An address may end in colons itself.
+            && words.flat_map(|word| [word, word.trim_end_matches('.'), word.strip_suffix(':').unwrap_or(word)]).any(|word| word == address)
     };
     plan.keys().find(named).map(|key| (key.clone(), "address".to_owned()))
 }
@@ -163,7 +167,7 @@ mod tests {
             &[scope("a", 1, "10.77.0.0/16"), scope("b", 2, "10.78.0.0/16"), scope("c", 3, "10.79.0.0/16")],
             &hosts,
         );
-        let running = Config::new(json!({"Dhcp4": {"subnet4": foreign}}));
+        let running = Config::new(super::super::protocol::Protocol::V4, json!({"Dhcp4": {"subnet4": foreign}}));
         let questions = Cell::new(0);
         let judge = |text: &ConfigText| {
             questions.set(questions.get() + 1);

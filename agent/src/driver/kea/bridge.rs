@@ -1,16 +1,17 @@
 //! Addresses that Kea must not lease from now on, until its configuration says so.
 //!
 //! A hold or a claim takes an address out of the pools, which is a `config-set`, and that waits for its turn. Until then a declined lease that is nobody's
-//! stands on the address: `lease4-add` with state 1 takes half a millisecond, loses no packet, and works alike on Kea 2.2, 2.6 and 3.0. It is refused where any lease is,
+//! stands on the address: `lease4-add` or `lease6-add` with state 1 takes half a millisecond, loses no packet, and works alike on Kea 2.2, 2.6 and 3.0. It is refused where any lease is,
 //! so nobody's is ever overwritten. Once the pools are without the address the lease is taken away; left behind by a crash it ends by itself.
 //!
 //! These leases are marked in their `user-context`, and are no leases to anybody else ([`is_placeholder`]).
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use freehold_core::bundle::{Bundle, ResourceKind};
+use freehold_core::net::{AddressRange, family, from_number, to_number};
 use freehold_proto::sync::ScopeResource;
 use prost::Message;
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 use tracing::{debug, warn};
 
 use super::control::{ControlError, ControlSocket, LOOKUP_TIME_MAX, Outcome};
+use super::protocol::Protocol;
 use super::render::MARK;
 
 /// How long a placeholder stays if nobody takes it away.
@@ -36,7 +38,7 @@ pub fn is_placeholder(context: Option<&Map<String, Value>>) -> bool {
 #[derive(Debug, Default)]
 pub struct Bridge {
     /// When each ends.
-    placed: BTreeMap<Ipv4Addr, Instant>,
+    placed: BTreeMap<IpAddr, Instant>,
     /// This Kea has no lease commands.
     unsupported: bool,
 }
@@ -83,7 +85,7 @@ impl Bridge {
 }
 
 /// The addresses that leave the pools of a scope which stays, with its subnet's id; none if they are too many.
-fn leaving(runs: &Bundle, wanted: &Bundle) -> BTreeMap<Ipv4Addr, u32> {
+fn leaving(runs: &Bundle, wanted: &Bundle) -> BTreeMap<IpAddr, u32> {
     let mut leaving = BTreeMap::new();
     for (key, before) in runs.resources().iter().filter(|(key, _)| key.kind == ResourceKind::Scope) {
         let Some(after) = wanted.resources().get(key).filter(|after| after.body() != before.body()) else { continue };
@@ -95,15 +97,17 @@ fn leaving(runs: &Bundle, wanted: &Bundle) -> BTreeMap<Ipv4Addr, u32> {
             continue;
         }
         let after = pools(&after);
-        for (first, last) in pools(&before) {
-            let mut next = Some(first);
-            while let Some(address) = next.filter(|address| *address <= last) {
+        for range in pools(&before) {
+            let (family, last) = (family(range.start()), *range.numbers().end());
+            let mut next = Some(*range.numbers().start());
+            while let Some(number) = next.filter(|number| *number <= last) {
+                let Some(address) = from_number(family, number) else { break };
                 // A pool that has it is passed as a whole.
-                next = match after.iter().find(|(first, last)| (*first..=*last).contains(&address)) {
-                    Some((_, last)) => last.checked_add(1),
+                next = match after.iter().find(|range| range.contains(address)) {
+                    Some(range) => to_number(range.end()).checked_add(1),
                     None => {
-                        leaving.insert(Ipv4Addr::from(address), before.subnet_id);
-                        address.checked_add(1)
+                        leaving.insert(address, before.subnet_id);
+                        number.checked_add(1)
                     }
                 };
                 if leaving.len() > ADDRESSES_MAX {
@@ -115,41 +119,46 @@ fn leaving(runs: &Bundle, wanted: &Bundle) -> BTreeMap<Ipv4Addr, u32> {
     leaving
 }
 
-/// First and last address of each pool.
-fn pools(scope: &ScopeResource) -> Vec<(u32, u32)> {
-    let number = |text: &str| text.parse::<Ipv4Addr>().ok().map(u32::from);
-    scope.pools.iter().filter_map(|pool| Some((number(&pool.start)?, number(&pool.end)?))).collect()
+/// The pools of addresses. Of delegated prefixes none is held.
+fn pools(scope: &ScopeResource) -> Vec<AddressRange> {
+    scope.pools.iter().filter_map(|pool| format!("{}-{}", pool.start, pool.end).parse().ok()).collect()
 }
 
-async fn place(kea: &ControlSocket, address: Ipv4Addr, subnet_id: u32) -> Result<Outcome, ControlError> {
-    let request = json!({"command": "lease4-add", "arguments": {
+async fn place(kea: &ControlSocket, address: IpAddr, subnet_id: u32) -> Result<Outcome, ControlError> {
+    let command = kea.protocol().commands().lease_add;
+    let mut lease = json!({
         "ip-address": address,
         "subnet-id": subnet_id,
-        // Nobody's: Kea wants one.
-        "hw-address": "00:00:00:00:00:00",
         "valid-lft": LIFETIME.as_secs(),
         "state": 1,
         "user-context": {MARK: {"hold": true}},
-    }});
-    Ok(kea.exchange("lease4-add", &request.to_string(), LOOKUP_TIME_MAX).await?.outcome)
+    });
+    // Nobody's: Kea wants one.
+    match kea.protocol() {
+        Protocol::V4 => lease["hw-address"] = json!("00:00:00:00:00:00"),
+        Protocol::V6 => (lease["duid"], lease["iaid"]) = (json!("00:00:00"), json!(0)),
+    }
+    let request = json!({"command": command, "arguments": lease});
+    Ok(kea.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await?.outcome)
 }
 
 /// Takes a placeholder away, if the lease there is still one.
-async fn take_away(kea: &ControlSocket, address: Ipv4Addr) -> Result<(), ControlError> {
+async fn take_away(kea: &ControlSocket, address: IpAddr) -> Result<(), ControlError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
     struct Found {
         user_context: Option<Map<String, Value>>,
     }
     let of = |command: &str| json!({"command": command, "arguments": {"ip-address": address}}).to_string();
-    let answer = kea.exchange("lease4-get", &of("lease4-get"), LOOKUP_TIME_MAX).await?;
+    let commands = kea.protocol().commands();
+    let answer = kea.exchange(commands.lease_get, &of(commands.lease_get), LOOKUP_TIME_MAX).await?;
     if answer.outcome == Outcome::Empty {
         return Ok(());
     }
-    let answer = kea.success("lease4-get", answer)?;
-    let found: Found = kea.arguments("lease4-get", answer)?;
+    let answer = kea.success(commands.lease_get, answer)?;
+    let found: Found = kea.arguments(commands.lease_get, answer)?;
     if is_placeholder(found.user_context.as_ref()) {
-        kea.exchange("lease4-del", &of("lease4-del"), LOOKUP_TIME_MAX).await?;
+        kea.exchange(commands.lease_del, &of(commands.lease_del), LOOKUP_TIME_MAX).await?;
     }
     Ok(())
 }

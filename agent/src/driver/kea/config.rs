@@ -12,12 +12,14 @@ use serde_json::{Map, Value};
 
 use super::hidden;
 use super::live::Change;
+use super::protocol::Protocol;
 use super::readback::{ReadBack, read_back};
 use super::render::MARK;
 
-/// `{"Dhcp4": …}` as `config-get` shows it.
+/// `{"Dhcp4": …}` or `{"Dhcp6": …}` as `config-get` shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    protocol: Protocol,
     /// All but Freehold's subnets.
     foreign: Value,
     /// Freehold's subnets, by id.
@@ -30,26 +32,42 @@ pub struct Config {
 
 impl Config {
     /// Takes a configuration apart.
-    pub fn new(config: Value) -> Self {
+    pub fn new(protocol: Protocol, config: Value) -> Self {
         let (mut foreign, mut ours, mut in_network) = (config, Vec::new(), false);
-        if let Some(dhcp4) = foreign.get_mut("Dhcp4") {
-            take_marked(dhcp4, &mut ours);
+        if let Some(root) = foreign.get_mut(protocol.root()) {
+            take_marked(protocol, root, &mut ours);
             let alone = ours.len();
-            let networks = dhcp4.get_mut("shared-networks").and_then(Value::as_array_mut);
-            networks.into_iter().flatten().for_each(|network| take_marked(network, &mut ours));
+            let networks = root.get_mut("shared-networks").and_then(Value::as_array_mut);
+            networks.into_iter().flatten().for_each(|network| take_marked(protocol, network, &mut ours));
             in_network = ours.len() > alone;
         }
         ours.sort_by_key(|subnet| subnet["id"].as_u64());
-        Self { foreign, ours, untold: Vec::new(), in_network }
+        Self { protocol, foreign, ours, untold: Vec::new(), in_network }
     }
 
     /// Takes apart what runs, with the options that Kea does not show as Kea's file, `written`, says them.
-    pub fn uncovered(running: Value, written: impl FnOnce() -> Option<Value>) -> Self {
-        let mut config = Self::new(running);
+    pub fn uncovered(protocol: Protocol, running: Value, written: impl FnOnce() -> Option<Value>) -> Self {
+        let mut config = Self::new(protocol, running);
         if !hidden::uncover(&mut config.foreign, None).is_empty() {
             config.untold = hidden::uncover(&mut config.foreign, written().as_ref());
         }
         config
+    }
+
+    /// Of which server it is.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// All of the server's settings but Freehold's part.
+    pub(super) fn root(&self) -> &Value {
+        &self.foreign[self.protocol.root()]
+    }
+
+    /// The subnets that are not Freehold's, wherever they stand.
+    fn theirs(&self) -> impl Iterator<Item = &Value> {
+        let (root, subnets) = (self.root(), self.protocol.subnets());
+        array(&root[subnets]).chain(array(&root["shared-networks"]).flat_map(move |network| array(&network[subnets])))
     }
 
     /// Where options of others are whose values Kea does not show and its file does not say: whoever sets this configuration loses them.
@@ -65,22 +83,23 @@ impl Config {
     /// The same configuration with `ours` as Freehold's part.
     #[must_use]
     pub fn with(&self, ours: Vec<Value>) -> Self {
-        Self { foreign: self.foreign.clone(), ours, untold: self.untold.clone(), in_network: false }
+        Self {
+            protocol: self.protocol,
+            foreign: self.foreign.clone(),
+            ours,
+            untold: self.untold.clone(),
+            in_network: false,
+        }
     }
 
     /// How many subnets there are.
     pub fn subnet_count(&self) -> usize {
-        let dhcp4 = &self.foreign["Dhcp4"];
-        let count = |value: &Value| value["subnet4"].as_array().map_or(0, Vec::len);
-        let networks = dhcp4["shared-networks"].as_array().into_iter().flatten().map(count);
-        count(dhcp4) + networks.sum::<usize>() + self.ours.len()
+        self.theirs().count() + self.ours.len()
     }
 
     /// Id and prefix of every subnet.
     pub fn subnets(&self) -> BTreeSet<(u64, String)> {
-        let dhcp4 = &self.foreign["Dhcp4"];
-        let networks = array(&dhcp4["shared-networks"]).flat_map(|network| array(&network["subnet4"]));
-        let all = array(&dhcp4["subnet4"]).chain(networks).chain(&self.ours);
+        let all = self.theirs().chain(&self.ours);
         all.filter_map(|subnet| Some((subnet["id"].as_u64()?, subnet["subnet"].as_str()?.to_owned()))).collect()
     }
 
@@ -133,24 +152,19 @@ impl Config {
 
     /// Freehold's part as resources.
     pub fn read_back(&self) -> ReadBack {
-        read_back(&self.foreign["Dhcp4"], &self.ours)
+        read_back(self.protocol, self.root(), &self.ours)
     }
 
     /// The subnets that are not Freehold's; those whose prefix cannot be read are left out.
     pub fn foreign_subnets(&self) -> Vec<ForeignSubnet> {
-        let dhcp4 = &self.foreign["Dhcp4"];
-        let array = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
-        let mut subnets = array(&dhcp4["subnet4"]);
-        subnets.extend(array(&dhcp4["shared-networks"]).iter().flat_map(|network| array(&network["subnet4"])));
-        let mut found: Vec<_> = subnets.iter().filter_map(foreign_subnet).collect();
+        let mut found: Vec<_> = self.theirs().filter_map(foreign_subnet).collect();
         found.sort();
         found
     }
 
     /// The kinds of identifiers by which this Kea looks for reservations.
     pub fn reservation_identifiers(&self) -> Vec<&str> {
-        let named = self.foreign["Dhcp4"]["host-reservation-identifiers"].as_array();
-        named.into_iter().flatten().filter_map(Value::as_str).collect()
+        array(&self.root()["host-reservation-identifiers"]).filter_map(Value::as_str).collect()
     }
 }
 
@@ -161,8 +175,9 @@ impl Serialize for Config {
         let mut whole = serializer.serialize_map(Some(members.len()))?;
         for (name, value) in members {
             match value {
-                Value::Object(dhcp4) if name == "Dhcp4" => {
-                    whole.serialize_entry(name, &Dhcp4 { members: dhcp4, ours: &self.ours })?;
+                Value::Object(root) if name == self.protocol.root() => {
+                    let subnets = self.protocol.subnets();
+                    whole.serialize_entry(name, &Root { members: root, subnets, ours: &self.ours })?;
                 }
                 other => whole.serialize_entry(name, other)?,
             }
@@ -171,26 +186,27 @@ impl Serialize for Config {
     }
 }
 
-/// The member `Dhcp4` with Freehold's subnets.
-struct Dhcp4<'a> {
+/// The one member with Freehold's subnets.
+struct Root<'a> {
     members: &'a Map<String, Value>,
+    /// The name of the list that they are in.
+    subnets: &'static str,
     ours: &'a [Value],
 }
 
-impl Serialize for Dhcp4<'_> {
+impl Serialize for Root<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        const SUBNETS: &str = "subnet4";
         let mut whole = serializer.serialize_map(None)?;
         for (name, value) in self.members {
             match value {
-                Value::Array(theirs) if name == SUBNETS => {
+                Value::Array(theirs) if name == self.subnets => {
                     whole.serialize_entry(name, &Joined([theirs, self.ours]))?;
                 }
                 other => whole.serialize_entry(name, other)?,
             }
         }
-        if !self.ours.is_empty() && !self.members.contains_key(SUBNETS) {
-            whole.serialize_entry(SUBNETS, self.ours)?;
+        if !self.ours.is_empty() && !self.members.contains_key(self.subnets) {
+            whole.serialize_entry(self.subnets, self.ours)?;
         }
         whole.end()
     }
@@ -212,16 +228,16 @@ fn array(value: &Value) -> impl Iterator<Item = &Value> {
 fn foreign_subnet(subnet: &Value) -> Option<ForeignSubnet> {
     let (address, length) = subnet["subnet"].as_str()?.split_once('/')?;
     // Kea accepts host bits behind the prefix.
-    let network = ipnet::Ipv4Net::new(address.parse().ok()?, length.parse().ok()?).ok()?.trunc();
+    let network = ipnet::IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()?.trunc();
     Some(ForeignSubnet {
-        network: Cidr::new(network.network().into(), network.prefix_len()).ok()?,
+        network: Cidr::new(network.network(), network.prefix_len()).ok()?,
         subnet_id: u32::try_from(subnet["id"].as_u64()?).ok()?,
     })
 }
 
-/// Moves the marked members of `subnet4` of `parent` to `ours`.
-fn take_marked(parent: &mut Value, ours: &mut Vec<Value>) {
-    let Some(list) = parent.get_mut("subnet4").and_then(Value::as_array_mut) else { return };
+/// Moves the marked subnets of `parent` to `ours`.
+fn take_marked(protocol: Protocol, parent: &mut Value, ours: &mut Vec<Value>) {
+    let Some(list) = parent.get_mut(protocol.subnets()).and_then(Value::as_array_mut) else { return };
     let is_marked = |subnet: &Value| subnet["user-context"][MARK].is_object();
     let (marked, rest): (Vec<_>, Vec<_>) = std::mem::take(list).into_iter().partition(is_marked);
     *list = rest;
@@ -247,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_is_marked_is_ours_wherever_it_stands_and_the_rest_stays() {
-        let config = Config::new(running());
+        let config = Config::new(Protocol::V4, running());
         assert_eq!(config.ours(), [marked(1), marked(3), marked(5)]);
         let without = json!({"Dhcp4": {
             "unknown-key": {"kept": [1, 2.5, null]},
@@ -257,7 +273,7 @@ mod tests {
         assert_eq!(config.with(vec![]).whole().to_string(), without.to_string());
         let one = config.with(vec![marked(9)]);
         assert_eq!(one.whole()["Dhcp4"]["subnet4"][1], marked(9));
-        assert_eq!(Config::new(one.whole()), one);
+        assert_eq!(Config::new(Protocol::V4, one.whole()), one);
         assert_eq!(
             config.foreign_subnets(),
             [("10.7.0.0/16", 7), ("10.8.0.0/16", 8)]
@@ -268,7 +284,7 @@ mod tests {
     #[test]
     fn nothing_is_added_to_a_configuration_that_has_no_subnets() {
         let bare = json!({"Dhcp4": {}});
-        let config = Config::new(bare.clone());
+        let config = Config::new(Protocol::V4, bare.clone());
         assert_eq!(config.whole(), bare);
         assert_eq!(config.with(vec![marked(1)]).whole(), json!({"Dhcp4": {"subnet4": [marked(1)]}}));
     }

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::protocol::Protocol;
+
 /// Time allowed for a command that only looks something up.
 pub(super) const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Time allowed for a command that works through a whole configuration (100,000 reservations took 7 s).
@@ -29,9 +31,9 @@ const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub enum ControlError {
     /// Nobody listens, or the socket may not be used by this user.
     #[error(
-        "cannot connect to Kea's control socket {socket} for {command}: is kea-dhcp4 running, and may this user open the socket?"
+        "cannot connect to Kea's control socket {socket} for {command}: is {} running, and may this user open the socket?", .protocol.kind()
     )]
-    Connect { socket: PathBuf, command: &'static str, source: io::Error },
+    Connect { protocol: Protocol, socket: PathBuf, command: &'static str, source: io::Error },
     /// The connection broke.
     #[error("Kea's control socket {socket} broke off during {command}")]
     Broken { socket: PathBuf, command: &'static str, source: io::Error },
@@ -102,7 +104,7 @@ pub struct Answer {
 pub struct ConfigText(String);
 
 impl ConfigText {
-    /// The text of `{"Dhcp4": …}`.
+    /// The text of `{"Dhcp4": …}` or `{"Dhcp6": …}`.
     pub fn of(config: &Value) -> Self {
         Self(config.to_string())
     }
@@ -134,13 +136,19 @@ pub struct Complaint {
 /// The control socket of one Kea daemon.
 #[derive(Debug, Clone)]
 pub struct ControlSocket {
+    protocol: Protocol,
     path: PathBuf,
 }
 
 impl ControlSocket {
     /// The socket at `path`. Nothing is opened yet.
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+    pub fn at(protocol: Protocol, path: impl Into<PathBuf>) -> Self {
+        Self { protocol, path: path.into() }
+    }
+
+    /// What the clients of its server speak.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Where the socket is.
@@ -148,17 +156,17 @@ impl ControlSocket {
         &self.path
     }
 
-    /// The running configuration, `{"Dhcp4": …}`, without the `hash` that newer Keas add (they refuse it in `config-set`).
+    /// The running configuration, `{"Dhcp4": …}` or `{"Dhcp6": …}`, without the `hash` that newer Keas add (they refuse it in `config-set`).
     pub async fn running_config(&self) -> Result<Value, ControlError> {
         let text = json!({"command": "config-get"}).to_string();
         let answer = self.exchange("config-get", &text, CONFIG_TIME_MAX).await?;
         let mut config = self.success("config-get", answer)?.arguments;
         match config.as_object_mut() {
-            Some(members) if members.contains_key("Dhcp4") => {
+            Some(members) if members.contains_key(self.protocol.root()) => {
                 members.shift_remove("hash");
                 Ok(config)
             }
-            _ => Err(self.form("config-get", "no Dhcp4 in the answer".into(), None)),
+            _ => Err(self.form("config-get", format!("no {} in the answer", self.protocol.root()), None)),
         }
     }
 
@@ -210,6 +218,7 @@ impl ControlSocket {
     async fn round_trip(&self, command: &'static str, request: &str) -> Result<Vec<u8>, ControlError> {
         let socket = || self.path.clone();
         let mut stream = UnixStream::connect(&self.path).await.map_err(|source| ControlError::Connect {
+            protocol: self.protocol,
             socket: socket(),
             command,
             source,
@@ -295,7 +304,7 @@ pub(super) mod tests {
                 }
             }
         });
-        (folder, ControlSocket::at(path), server)
+        (folder, ControlSocket::at(Protocol::V4, path), server)
     }
 
     #[tokio::test]
@@ -328,7 +337,7 @@ pub(super) mod tests {
     #[tokio::test]
     async fn nobody_there_and_an_answer_cut_short_are_different_errors() {
         let folder = tempfile::tempdir().unwrap();
-        let error = ControlSocket::at(folder.path().join("none")).version().await.unwrap_err();
+        let error = ControlSocket::at(Protocol::V4, folder.path().join("none")).version().await.unwrap_err();
         assert!(matches!(error, ControlError::Connect { command: "version-get", .. }));
         let (_folder, socket, _server) = served(r#"{"result":0,"te"#).await;
         assert!(matches!(socket.version().await.unwrap_err(), ControlError::Form { command: "version-get", .. }));
@@ -339,7 +348,7 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kea.sock");
         let _listener = UnixListener::bind(&path).unwrap();
-        let error = ControlSocket::at(path).status().await.unwrap_err();
+        let error = ControlSocket::at(Protocol::V4, path).status().await.unwrap_err();
         assert!(matches!(error, ControlError::TimedOut { command: "status-get", limit: LOOKUP_TIME_MAX, .. }));
     }
 }

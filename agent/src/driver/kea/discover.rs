@@ -1,6 +1,6 @@
-//! Finds the Kea DHCPv4 server of this host: the process, its configuration file, its control socket, its lease file.
+//! Finds the Kea server of a protocol on this host: the process, its configuration file, its control socket, its lease file.
 //!
-//! A running `kea-dhcp4` tells its file by `-c`; without one the packaged places are tried. The running daemon is asked for everything
+//! A running `kea-dhcp4` or `kea-dhcp6` tells its file by `-c`; without one the packaged places are tried. The running daemon is asked for everything
 //! that matters (version, configuration in force); the file only says where the control socket is.
 
 use std::fs;
@@ -10,15 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::control::{ControlError, ControlSocket};
+use super::protocol::Protocol;
 use super::source::{self, SourceError};
-
-/// Where packages put the configuration.
-const CONFIG_PATHS: [&str; 3] =
-    ["/etc/kea/kea-dhcp4.conf", "/usr/local/etc/kea/kea-dhcp4.conf", "/opt/kea/etc/kea/kea-dhcp4.conf"];
-/// Where Kea keeps leases if its configuration does not say (`CfgMgr`, and Debian's `--localstatedir=/var`).
-const LEASE_FILE: &str = "/var/lib/kea/kea-leases4.csv";
-/// The process name; the kernel keeps 15 bytes of it.
-const PROCESS_NAME: &str = "kea-dhcp4";
 
 /// Why no Kea can be managed here.
 #[derive(Debug, thiserror::Error)]
@@ -26,21 +19,21 @@ pub enum DiscoverError {
     #[error("cannot look for Kea among the processes of this host")]
     Processes { source: io::Error },
     #[error(
-        "several kea-dhcp4 run here with {first} and {second}: name the configuration file in the agent's settings"
+        "several {} run here with {first} and {second}: name the configuration file in the agent's settings", .protocol.kind()
     )]
-    Several { first: PathBuf, second: PathBuf },
+    Several { protocol: Protocol, first: PathBuf, second: PathBuf },
     #[error(
-        "no kea-dhcp4 runs here and none of its usual configuration files is there: install Kea, or name the file in the agent's settings"
+        "no {} runs here and none of its usual configuration files is there: install Kea, or name the file in the agent's settings", .0.kind()
     )]
-    None,
+    None(Protocol),
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error("{file} has no Dhcp4: it is not a configuration of kea-dhcp4")]
-    NotDhcp4 { file: PathBuf },
+    #[error("{file} has no {}: it is not a configuration of {}", .protocol.root(), .protocol.kind())]
+    OtherServer { protocol: Protocol, file: PathBuf },
     #[error(
-        "{file} has no control socket: add \"control-socket\": {{\"socket-type\": \"unix\", \"socket-name\": \"/run/kea/kea4-ctrl-socket\"}} to Dhcp4 and restart Kea"
+        "{file} has no control socket: add \"control-socket\": {{\"socket-type\": \"unix\", \"socket-name\": \"{}\"}} to {} and restart Kea", .protocol.usual_socket(), .protocol.root()
     )]
-    NoControlSocket { file: PathBuf },
+    NoControlSocket { protocol: Protocol, file: PathBuf },
     #[error(transparent)]
     Control(#[from] ControlError),
 }
@@ -65,7 +58,7 @@ pub enum LeaseStore {
     Database(String),
 }
 
-/// The Kea DHCPv4 server of this host, alive.
+/// A Kea server of this host, alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundKea {
     pub places: Places,
@@ -76,69 +69,75 @@ pub struct FoundKea {
 }
 
 /// Finds the server; `config_file` as named by the settings wins over what processes tell.
-pub async fn discover(config_file: Option<&Path>) -> Result<FoundKea, DiscoverError> {
+pub async fn discover(protocol: Protocol, config_file: Option<&Path>) -> Result<FoundKea, DiscoverError> {
     let file = match config_file {
         Some(file) => file.to_owned(),
         None => {
-            let running = running().map_err(|source| DiscoverError::Processes { source })?;
-            choose(running, |path| path.exists())?
+            let running = running(protocol).map_err(|source| DiscoverError::Processes { source })?;
+            choose(protocol, running, |path| path.exists())?
         }
     };
-    let places = places(&file)?;
-    let socket = ControlSocket::at(&places.control_socket);
+    let places = places(protocol, &file)?;
+    let socket = ControlSocket::at(protocol, &places.control_socket);
     let version = socket.version().await?;
     let status = socket.status().await?;
-    let leases = lease_store(&socket.running_config().await?);
+    let leases = lease_store(protocol, &socket.running_config().await?);
     Ok(FoundKea { places, pid: status.pid, version, leases })
 }
 
 /// Reads where the server of a configuration file is to be found.
-pub fn places(config_file: &Path) -> Result<Places, DiscoverError> {
+pub fn places(protocol: Protocol, config_file: &Path) -> Result<Places, DiscoverError> {
     let source = source::parse(config_file, &|path| fs::read_to_string(path))?;
     let file = || config_file.to_owned();
-    let dhcp4 = source.config.get("Dhcp4").ok_or_else(|| DiscoverError::NotDhcp4 { file: file() })?;
-    let control_socket = control_socket(dhcp4).ok_or_else(|| DiscoverError::NoControlSocket { file: file() })?;
+    let root = source.config.get(protocol.root());
+    let root = root.ok_or_else(|| DiscoverError::OtherServer { protocol, file: file() })?;
+    let control_socket = control_socket(root);
+    let control_socket = control_socket.ok_or_else(|| DiscoverError::NoControlSocket { protocol, file: file() })?;
     Ok(Places { config_file: file(), includes: source.includes, control_socket })
 }
 
 /// The lease store of a running configuration.
-pub fn lease_store(config: &Value) -> LeaseStore {
-    let database = &config["Dhcp4"]["lease-database"];
+pub fn lease_store(protocol: Protocol, config: &Value) -> LeaseStore {
+    let usual = protocol.usual_lease_file();
+    let database = &config[protocol.root()]["lease-database"];
     match database["type"].as_str().unwrap_or("memfile") {
         "memfile" if database["persist"] == Value::Bool(false) => LeaseStore::Volatile,
         "memfile" => {
-            let name = database["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(LEASE_FILE);
+            let name = database["name"].as_str().filter(|name| !name.is_empty()).unwrap_or(usual);
             // Since 2.7.8 Kea takes a bare name and puts the file into its data directory.
-            LeaseStore::Memfile(Path::new(LEASE_FILE).with_file_name("").join(name))
+            LeaseStore::Memfile(Path::new(usual).with_file_name("").join(name))
         }
         other => LeaseStore::Database(other.to_owned()),
     }
 }
 
-/// The unix control socket of a `Dhcp4`: `control-socket`, or the first of `control-sockets` (Kea 2.7 and later).
-fn control_socket(dhcp4: &Value) -> Option<PathBuf> {
-    let several = dhcp4["control-sockets"].as_array().into_iter().flatten();
+/// The unix control socket of a server: `control-socket`, or the first of `control-sockets` (Kea 2.7 and later).
+fn control_socket(root: &Value) -> Option<PathBuf> {
+    let several = root["control-sockets"].as_array().into_iter().flatten();
     let socket =
-        std::iter::once(&dhcp4["control-socket"]).chain(several).find(|socket| socket["socket-type"] == "unix")?;
+        std::iter::once(&root["control-socket"]).chain(several).find(|socket| socket["socket-type"] == "unix")?;
     let name = socket["socket-name"].as_str()?;
     // Since 2.7.9 a bare name is one in Kea's run directory.
     Some(Path::new("/run/kea").join(name))
 }
 
 /// The configuration file to take: that of the one running process, or the first usual one there is.
-fn choose(running: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Result<PathBuf, DiscoverError> {
+fn choose(protocol: Protocol, running: Vec<PathBuf>, exists: impl Fn(&Path) -> bool) -> Result<PathBuf, DiscoverError> {
     let mut files = running;
     files.sort();
     files.dedup();
     match files.as_slice() {
-        [] => CONFIG_PATHS.iter().map(PathBuf::from).find(|path| exists(path)).ok_or(DiscoverError::None),
+        [] => {
+            let mut usual = protocol.usual_config_files().into_iter().map(PathBuf::from);
+            usual.find(|path| exists(path)).ok_or(DiscoverError::None(protocol))
+        }
         [one] => Ok(one.clone()),
-        [first, second, ..] => Err(DiscoverError::Several { first: first.clone(), second: second.clone() }),
+        [first, second, ..] => Err(DiscoverError::Several { protocol, first: first.clone(), second: second.clone() }),
     }
 }
 
-/// The configuration files of the `kea-dhcp4` processes in this network namespace: one in another is another host's.
-fn running() -> io::Result<Vec<PathBuf>> {
+/// The configuration files of a protocol's servers in this network namespace: one in another is another host's.
+fn running(protocol: Protocol) -> io::Result<Vec<PathBuf>> {
     let here = fs::read_link("/proc/self/ns/net")?;
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -150,16 +149,16 @@ fn running() -> io::Result<Vec<PathBuf>> {
         if fs::read_link(folder.join("ns/net")).is_ok_and(|namespace| namespace != here) {
             continue;
         }
-        found.extend(config_file(&arguments, fs::read_link(folder.join("cwd")).ok().as_deref()));
+        found.extend(config_file(protocol, &arguments, fs::read_link(folder.join("cwd")).ok().as_deref()));
     }
     Ok(found)
 }
 
-/// The file behind `-c` of a `kea-dhcp4`, from a command line as the kernel shows it: each argument ended by a zero byte.
-fn config_file(command_line: &[u8], working_folder: Option<&Path>) -> Option<PathBuf> {
+/// The file behind `-c` of a server, from a command line as the kernel shows it: each argument ended by a zero byte.
+fn config_file(protocol: Protocol, command_line: &[u8], working_folder: Option<&Path>) -> Option<PathBuf> {
     let text = String::from_utf8_lossy(command_line);
     let mut arguments = text.split_terminator('\0');
-    if Path::new(arguments.next()?).file_name()? != PROCESS_NAME {
+    if Path::new(arguments.next()?).file_name()? != protocol.kind() {
         return None;
     }
     let mut file = None;
@@ -185,7 +184,11 @@ mod tests {
     fn the_configuration_file_of_a_process() {
         let check = |line: &str, folder: Option<&str>, expected: Option<&str>| {
             let line = line.replace(' ', "\0");
-            assert_eq!(config_file(line.as_bytes(), folder.map(Path::new)), expected.map(PathBuf::from), "{line}");
+            assert_eq!(
+                config_file(Protocol::V4, line.as_bytes(), folder.map(Path::new)),
+                expected.map(PathBuf::from),
+                "{line}"
+            );
         };
         check("/usr/sbin/kea-dhcp4 -c /etc/kea/kea-dhcp4.conf ", None, Some("/etc/kea/kea-dhcp4.conf"));
         check("kea-dhcp4 -d -ck.json ", Some("/srv"), Some("/srv/k.json"));
@@ -199,13 +202,13 @@ mod tests {
     #[test]
     fn one_process_wins_over_the_usual_places_and_two_need_a_decision() {
         let check = |running: &[&str], there: &str| {
-            choose(running.iter().map(PathBuf::from).collect(), |path| path == Path::new(there))
+            choose(Protocol::V4, running.iter().map(PathBuf::from).collect(), |path| path == Path::new(there))
                 .map_err(|error| error.to_string())
         };
-        assert_eq!(check(&["/a"], CONFIG_PATHS[0]), Ok("/a".into()));
-        assert_eq!(check(&["/a", "/a"], CONFIG_PATHS[0]), Ok("/a".into()));
-        assert_eq!(check(&[], CONFIG_PATHS[1]), Ok(CONFIG_PATHS[1].into()));
-        assert_eq!(check(&[], "/none"), Err(DiscoverError::None.to_string()));
+        assert_eq!(check(&["/a"], Protocol::V4.usual_config_files()[0]), Ok("/a".into()));
+        assert_eq!(check(&["/a", "/a"], Protocol::V4.usual_config_files()[0]), Ok("/a".into()));
+        assert_eq!(check(&[], Protocol::V4.usual_config_files()[1]), Ok(Protocol::V4.usual_config_files()[1].into()));
+        assert_eq!(check(&[], "/none"), Err(DiscoverError::None(Protocol::V4).to_string()));
         assert!(check(&["/b", "/a"], "").unwrap_err().contains("/a and /b"));
     }
 
@@ -225,16 +228,19 @@ mod tests {
     #[test]
     fn lease_stores() {
         let check = |database: Value, expected: LeaseStore| {
-            assert_eq!(lease_store(&json!({"Dhcp4": {"lease-database": database}})), expected);
+            assert_eq!(lease_store(Protocol::V4, &json!({"Dhcp4": {"lease-database": database}})), expected);
         };
         check(
             json!({"type": "memfile", "name": "/srv/l.csv", "persist": true}),
             LeaseStore::Memfile("/srv/l.csv".into()),
         );
         check(json!({"type": "memfile", "name": "l.csv"}), LeaseStore::Memfile("/var/lib/kea/l.csv".into()));
-        check(json!({"type": "memfile"}), LeaseStore::Memfile(LEASE_FILE.into()));
+        check(json!({"type": "memfile"}), LeaseStore::Memfile("/var/lib/kea/kea-leases4.csv".into()));
         check(json!({"type": "memfile", "persist": false}), LeaseStore::Volatile);
         check(json!({"type": "postgresql", "name": "kea"}), LeaseStore::Database("postgresql".into()));
-        assert_eq!(lease_store(&json!({"Dhcp4": {}})), LeaseStore::Memfile(LEASE_FILE.into()));
+        assert_eq!(
+            lease_store(Protocol::V4, &json!({"Dhcp4": {}})),
+            LeaseStore::Memfile("/var/lib/kea/kea-leases4.csv".into())
+        );
     }
 }

@@ -64,7 +64,8 @@ impl Kea {
         self.memory.known = None;
         let loaded = Loaded::of(&self.socket.status().await?);
         let config = self.running().await?;
-        let abilities = Abilities::of(&self.socket.version().await?, &self.socket.list_commands().await?);
+        let abilities =
+            Abilities::of(self.protocol(), &self.socket.version().await?, &self.socket.list_commands().await?);
         let (read_back, foreign) = (config.read_back(), config.foreign_subnets());
         let observed = read_back.bundle.digest();
         Ok(self.memory.known.insert(Known { config, read_back, observed, foreign, abilities, loaded }))

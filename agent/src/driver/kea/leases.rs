@@ -6,17 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::Ipv4Addr;
 
 use freehold_core::Timestamp;
 use freehold_core::lease::{Lease, LeaseEvent, LeaseEventKind, LeaseState as CoreState};
 
 use super::bridge::is_placeholder;
-use super::memfile::{LeaseRow, LeaseState};
+use super::memfile::{LeaseKey, LeaseRow, LeaseState};
 
-/// What is remembered of each address.
+/// What is remembered of each address or delegated prefix.
 #[derive(Debug, Clone, Default)]
-pub struct KnownLeases(BTreeMap<Ipv4Addr, Known>);
+pub struct KnownLeases(BTreeMap<LeaseKey, Known>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -29,8 +28,8 @@ struct Known {
 
 impl KnownLeases {
     /// Knows what a snapshot has.
-    pub fn of(leases: &BTreeMap<Ipv4Addr, LeaseRow>) -> Self {
-        Self(leases.iter().map(|(address, row)| (*address, known(row))).collect())
+    pub fn of(leases: &BTreeMap<LeaseKey, LeaseRow>) -> Self {
+        Self(leases.iter().map(|(key, row)| (*key, known(row))).collect())
     }
 
     /// Learns a row, and says what it means; a placeholder of Freehold's means nothing.
@@ -38,8 +37,7 @@ impl KnownLeases {
         if is_placeholder(row.user_context.as_ref()) {
             return None;
         }
-        let before =
-            if row.valid_seconds == 0 { self.0.remove(&row.address) } else { self.0.insert(row.address, known(row)) };
+        let before = if row.valid_seconds == 0 { self.0.remove(&row.key) } else { self.0.insert(row.key, known(row)) };
         Some(LeaseEvent { kind: kind(row, before), lease: lease(row), observed, folded: 0 })
     }
 }
@@ -75,22 +73,23 @@ fn known(row: &LeaseRow) -> Known {
     Known { client: client(row), ends: row.expire, state: row.state }
 }
 
-/// Kea knows a client by its identifier if it sent one, else by its hardware address.
+/// Kea knows a client of DHCPv4 by its identifier if it sent one, else by its hardware address; one of DHCPv6 by its DUID and identity association.
 fn client(row: &LeaseRow) -> u64 {
     let mut hasher = DefaultHasher::new();
+    (&row.duid, row.iaid).hash(&mut hasher);
     if row.client_id.is_empty() { &row.hw_address } else { &row.client_id }.hash(&mut hasher);
     hasher.finish()
 }
 
 fn lease(row: &LeaseRow) -> Lease {
     Lease {
-        address: row.address.into(),
-        prefix_len: 32,
+        address: row.key.address,
+        prefix_len: row.key.prefix_len,
         subnet_id: row.subnet_id,
         hardware: row.hw_address.clone(),
         client_id: row.client_id.clone(),
-        duid: Vec::new(),
-        iaid: 0,
+        duid: row.duid.clone(),
+        iaid: row.iaid,
         host_name: row.hostname.clone(),
         cltt: Timestamp(0).plus_seconds(row.client_last_seen()),
         valid_seconds: row.valid_seconds,
@@ -106,9 +105,11 @@ mod tests {
 
     fn row(client: u8, seen: i64, valid_seconds: u32, state: LeaseState) -> LeaseRow {
         LeaseRow {
-            address: Ipv4Addr::new(10, 77, 1, 0),
+            key: LeaseKey::of([10, 77, 1, 0]),
             hw_address: vec![2, 0, 0, 0, 0, client],
             client_id: vec![],
+            duid: vec![],
+            iaid: 0,
             valid_seconds,
             expire: seen + i64::from(valid_seconds),
             subnet_id: 7,
@@ -149,6 +150,29 @@ mod tests {
     }
 
     #[test]
+    fn of_dhcpv6_a_client_is_its_duid_and_association_and_a_prefix_is_no_address() {
+        let key = LeaseKey::of([0x2001, 0xdb8, 0x8000, 0, 0, 0, 0, 0]);
+        let address = LeaseRow {
+            key,
+            duid: vec![0, 1, 2],
+            iaid: 9,
+            hw_address: vec![],
+            ..row(0, 1000, 600, LeaseState::Assigned)
+        };
+        let prefix = LeaseRow { key: LeaseKey { prefix_len: 56, ..key }, ..address.clone() };
+        let mut known = KnownLeases::default();
+        let mut kind = |row: &LeaseRow| known.learn(row, NOW).unwrap().kind;
+        assert_eq!(kind(&address), LeaseEventKind::Granted);
+        assert_eq!(kind(&prefix), LeaseEventKind::Granted);
+        assert_eq!([kind(&address), kind(&prefix)], [LeaseEventKind::Renewed; 2]);
+        assert_eq!(kind(&LeaseRow { iaid: 10, ..address.clone() }), LeaseEventKind::Granted);
+        assert_eq!(kind(&LeaseRow { duid: vec![0, 1, 3], ..prefix.clone() }), LeaseEventKind::Granted);
+        let lease = seen(&prefix, NOW).unwrap().lease;
+        assert_eq!((lease.address, lease.prefix_len), (key.address, 56));
+        assert_eq!((lease.duid, lease.iaid, lease.hardware), (vec![0, 1, 2], 9, vec![]));
+    }
+
+    #[test]
     fn a_placeholder_is_nobodys_lease() {
         let context = serde_json::json!({"freehold": {"hold": true}}).as_object().cloned();
         let mut known = KnownLeases::default();
@@ -171,7 +195,7 @@ mod tests {
             (LeaseEventKind::Seen, Timestamp(1_000_000), Timestamp(1_600_000))
         );
         assert_eq!(seen(&row(1, 1000, 600, LeaseState::Reclaimed), NOW), None);
-        let mut known = KnownLeases::of(&BTreeMap::from([(granted.address, granted)]));
+        let mut known = KnownLeases::of(&BTreeMap::from([(granted.key, granted)]));
         assert_eq!(known.learn(&row(1, 1100, 600, LeaseState::Assigned), NOW).unwrap().kind, LeaseEventKind::Renewed);
     }
 }

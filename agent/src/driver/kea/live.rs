@@ -1,6 +1,6 @@
 //! Changes that Kea takes while it serves: commands for what is different and nothing else.
 //!
-//! Kea 3.0 has them in its hooks `subnet_cmds` (`subnet4-add`, `-update`, `-del`) and `host_cmds` (`reservation-add`, `-update`, `-del`, on what is in
+//! Kea 3.0 has them in its hooks `subnet_cmds` (`subnet4-add`, `-update`, `-del`, and the same of `subnet6`) and `host_cmds` (`reservation-add`, `-update`, `-del`, on what is in
 //! memory). It checks each before it does anything, and loses no packet, where a `config-set` closes the sockets for as long as it takes: half a millisecond for a
 //! reservation, for a subnet some 70 µs times as many as there are.
 //! What each command changes was read before and is read again afterwards, and each has an opposite, so that what was done can be undone.
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::config::Config;
 use super::control::{Answer, ControlError, ControlSocket, LOOKUP_TIME_MAX, Outcome};
-use super::readback::read_back;
+use super::protocol::Protocol;
+use super::readback::{address, read_back};
 
 /// What a Kea can change while it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,12 +29,13 @@ pub struct Abilities {
 
 impl Abilities {
     /// Of a Kea of this version with these commands. What came before 3.0 was never tried with them.
-    pub fn of(version: &str, commands: &BTreeSet<String>) -> Self {
+    pub fn of(protocol: Protocol, version: &str, commands: &BTreeSet<String>) -> Self {
+        let of = protocol.commands();
         let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
         let is_known = major.is_some_and(|major| major >= 3);
         let all = |names: &[&str]| is_known && names.iter().all(|name| commands.contains(*name));
         Self {
-            subnets: all(&["subnet4-add", "subnet4-update", "subnet4-del", "subnet4-get", "subnet4-list"]),
+            subnets: all(&[of.subnet_add, of.subnet_update, of.subnet_del, of.subnet_get, of.subnet_list]),
             reservations: all(&["reservation-add", "reservation-update", "reservation-del", "reservation-get"]),
         }
     }
@@ -129,12 +131,12 @@ impl Change {
     }
 
     /// The command that does it.
-    fn command(&self) -> (&'static str, Value) {
-        let target = "memory";
+    fn command(&self, protocol: Protocol) -> (&'static str, Value) {
+        let (of, target) = (protocol.commands(), "memory");
         match (self.key.kind, &self.before, &self.after) {
-            (ResourceKind::Scope, None, Some(subnet)) => ("subnet4-add", json!({"subnet4": [subnet]})),
-            (ResourceKind::Scope, Some(_), Some(subnet)) => ("subnet4-update", json!({"subnet4": [subnet]})),
-            (ResourceKind::Scope, _, None) => ("subnet4-del", json!({"id": self.subnet_id})),
+            (ResourceKind::Scope, None, Some(subnet)) => (of.subnet_add, json!({protocol.subnets(): [subnet]})),
+            (ResourceKind::Scope, Some(_), Some(subnet)) => (of.subnet_update, json!({protocol.subnets(): [subnet]})),
+            (ResourceKind::Scope, _, None) => (of.subnet_del, json!({"id": self.subnet_id})),
             (ResourceKind::Reservation, before, Some(host)) => {
                 let mut host = host.clone();
                 host["subnet-id"] = json!(self.subnet_id);
@@ -155,7 +157,7 @@ impl Change {
     /// # Errors
     /// All that is no refusal of this change: Kea does not have the command any more, or has nothing there to change.
     pub async fn carry_out(&self, kea: &ControlSocket) -> Result<Result<(), String>, ControlError> {
-        let (command, arguments) = self.command();
+        let (command, arguments) = self.command(kea.protocol());
         let answer = ask(kea, command, &arguments).await?;
         match answer.outcome {
             Outcome::Error | Outcome::Conflict => Ok(Err(answer.text)),
@@ -166,7 +168,7 @@ impl Change {
     /// What stands in its place now.
     async fn stands(&self, kea: &ControlSocket) -> Result<Option<Value>, ControlError> {
         let (command, arguments) = match self.key.kind {
-            ResourceKind::Scope => ("subnet4-get", json!({"id": self.subnet_id})),
+            ResourceKind::Scope => (kea.protocol().commands().subnet_get, json!({"id": self.subnet_id})),
             ResourceKind::Reservation => ("reservation-get", self.place()),
         };
         let answer = ask(kea, command, &arguments).await?;
@@ -175,7 +177,7 @@ impl Change {
         }
         let mut found = kea.success(command, answer)?.arguments;
         Ok(Some(match self.key.kind {
-            ResourceKind::Scope => head(&found["subnet4"][0]),
+            ResourceKind::Scope => head(&found[kea.protocol().subnets()][0]),
             ResourceKind::Reservation => {
                 found.as_object_mut().map(|host| host.shift_remove("subnet-id"));
                 found
@@ -216,12 +218,13 @@ async fn listed(kea: &ControlSocket) -> Result<BTreeSet<(u64, String)>, ControlE
         id: u64,
         subnet: String,
     }
-    let answer = ask(kea, "subnet4-list", &json!({})).await?;
+    let command = kea.protocol().commands().subnet_list;
+    let answer = ask(kea, command, &json!({})).await?;
     if answer.outcome == Outcome::Empty {
         return Ok(BTreeSet::new());
     }
-    let answer = kea.success("subnet4-list", answer)?;
-    let list: List = kea.arguments("subnet4-list", answer)?;
+    let answer = kea.success(command, answer)?;
+    let list: List = kea.arguments(command, answer)?;
     Ok(list.subnets.into_iter().map(|found| (found.id, found.subnet)).collect())
 }
 
@@ -257,7 +260,7 @@ pub async fn taken_in(
         set_host(subnet, address, found.clone());
         set_host(part, address, found);
     }
-    let read = read_back(&config.foreign()["Dhcp4"], touched.values());
+    let read = read_back(config.protocol(), config.root(), touched.values());
     let strange = read.strange.first().map(|strange| format!("{}: {}", strange.key, strange.what));
     let is_wrong = |key: &&ResourceKey| read.bundle.resources().get(key) != to.resources().get(key);
     let wrong = changes.iter().map(|change| &change.key).find(is_wrong);
@@ -266,7 +269,16 @@ pub async fn taken_in(
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.command().0, self.subnet_id)?;
+        let what = match self.key.kind {
+            ResourceKind::Scope => "subnet",
+            ResourceKind::Reservation => "reservation",
+        };
+        let done = match (&self.before, &self.after) {
+            (None, _) => "add",
+            (Some(_), Some(_)) => "update",
+            (Some(_), None) => "del",
+        };
+        write!(f, "{what}-{done} {}", self.subnet_id)?;
         match (self.key.kind, &self.after) {
             (ResourceKind::Reservation, _) => {
                 write!(f, " {}", self.address().unwrap_or_default())
@@ -306,6 +318,9 @@ mod written_key {
 pub(super) fn closed(subnet: &Value) -> Value {
     let mut closed = subnet.clone();
     closed["pools"] = json!([]);
+    if let Some(delegated) = closed.get_mut("pd-pools") {
+        *delegated = json!([]);
+    }
     closed
 }
 
@@ -322,10 +337,6 @@ fn head(subnet: &Value) -> Value {
 
 pub(super) fn reservations(subnet: &Value) -> impl Iterator<Item = &Value> {
     subnet["reservations"].as_array().into_iter().flatten()
-}
-
-pub(super) fn address(host: &Value) -> &str {
-    host["ip-address"].as_str().unwrap_or_default()
 }
 
 /// Puts a reservation in the place of the one for its address, or takes it away.

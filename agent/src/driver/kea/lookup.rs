@@ -1,7 +1,7 @@
 //! What can be asked of a Kea: its version, its leases, its counters. Each command once, with its answer as a type.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ pub struct Status {
     pub reload: u64,
 }
 
-/// A row of `stat-lease4-get`. Kea counts reservations' and holds' leases as assigned too.
+/// A row of `stat-lease4-get` or `stat-lease6-get`. Kea counts reservations' and holds' leases as assigned too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubnetCounters {
     pub subnet_id: u32,
@@ -27,6 +27,8 @@ pub struct SubnetCounters {
     pub cumulative_assigned: u64,
     pub assigned: u64,
     pub declined: u64,
+    /// Prefixes that are delegated; IPv6 only.
+    pub delegated: u64,
 }
 
 /// A lease as the lease commands show it. `state` as in the lease file.
@@ -34,7 +36,14 @@ pub struct SubnetCounters {
 #[serde(rename_all = "kebab-case")]
 pub struct ListedLease {
     #[serde(rename = "ip-address")]
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
+    /// Of a delegated prefix; else none.
+    #[serde(default)]
+    pub prefix_len: Option<u8>,
+    #[serde(default)]
+    pub duid: String,
+    #[serde(default)]
+    pub iaid: u32,
     #[serde(default)]
     pub hw_address: String,
     #[serde(default)]
@@ -75,19 +84,20 @@ impl ControlSocket {
     }
 
     /// Up to `limit` leases after address `after` (`None` = from the first), in address order; empty at the end.
-    pub async fn lease_page(&self, after: Option<Ipv4Addr>, limit: u16) -> Result<Vec<ListedLease>, ControlError> {
+    pub async fn lease_page(&self, after: Option<IpAddr>, limit: u16) -> Result<Vec<ListedLease>, ControlError> {
         #[derive(Deserialize)]
         struct Page {
             leases: Vec<ListedLease>,
         }
         let from = after.map_or_else(|| "start".to_owned(), |address| address.to_string());
-        let request = json!({"command": "lease4-get-page", "arguments": {"from": from, "limit": limit}});
-        let answer = self.exchange("lease4-get-page", &request.to_string(), LOOKUP_TIME_MAX).await?;
+        let command = self.protocol().commands().lease_page;
+        let request = json!({"command": command, "arguments": {"from": from, "limit": limit}});
+        let answer = self.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await?;
         if answer.outcome == Outcome::Empty {
             return Ok(Vec::new());
         }
-        let answer = self.success("lease4-get-page", answer)?;
-        Ok(self.arguments::<Page>("lease4-get-page", answer)?.leases)
+        let answer = self.success(command, answer)?;
+        Ok(self.arguments::<Page>(command, answer)?.leases)
     }
 
     /// Address counters of every subnet, by subnet id.
@@ -100,34 +110,35 @@ impl ControlSocket {
         #[derive(Deserialize)]
         struct Table {
             columns: Vec<String>,
-            rows: Vec<Vec<i64>>,
+            rows: Vec<Vec<serde_json::Number>>,
         }
-        let request = json!({"command": "stat-lease4-get"});
-        let answer = self.exchange("stat-lease4-get", &request.to_string(), LOOKUP_TIME_MAX).await?;
+        let command = self.protocol().commands().counters;
+        let request = json!({"command": command});
+        let answer = self.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await?;
         if answer.outcome == Outcome::Empty {
             return Ok(Vec::new());
         }
-        let answer = self.success("stat-lease4-get", answer)?;
-        let table = self.arguments::<Envelope>("stat-lease4-get", answer)?.result_set;
+        let answer = self.success(command, answer)?;
+        let table = self.arguments::<Envelope>(command, answer)?.result_set;
         table
             .rows
             .iter()
             .map(|row| {
-                let cell = |name: &str| {
-                    let at = table.columns.iter().position(|column| column == name);
-                    // Kea keeps these as signed numbers and has been seen below zero after a lease4-wipe.
-                    at.and_then(|at| row.get(at)).map(|value| u64::try_from(*value).unwrap_or(0))
+                let cell = |names: &[&str]| {
+                    let at = table.columns.iter().position(|column| names.contains(&column.as_str()));
+                    at.and_then(|at| row.get(at)).map(counted)
                 };
                 Some(SubnetCounters {
-                    subnet_id: u32::try_from(cell("subnet-id")?).ok()?,
-                    total: cell("total-addresses")?,
-                    cumulative_assigned: cell("cumulative-assigned-addresses")?,
-                    assigned: cell("assigned-addresses")?,
-                    declined: cell("declined-addresses")?,
+                    subnet_id: u32::try_from(cell(&["subnet-id"])?).ok()?,
+                    total: cell(&["total-addresses", "total-nas"])?,
+                    cumulative_assigned: cell(&["cumulative-assigned-addresses", "cumulative-assigned-nas"])?,
+                    assigned: cell(&["assigned-addresses", "assigned-nas"])?,
+                    declined: cell(&["declined-addresses", "declined-nas"])?,
+                    delegated: cell(&["assigned-pds"]).unwrap_or(0),
                 })
             })
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| self.form("stat-lease4-get", format!("columns {:?}", table.columns), None))
+            .ok_or_else(|| self.form(command, format!("columns {:?}", table.columns), None))
     }
 
     /// The newest value of every statistic that is a whole number, by name.
@@ -140,6 +151,14 @@ impl ControlSocket {
     /// Stops answering clients; Kea starts again by itself after `seconds`.
     pub async fn disable_dhcp(&self, seconds: u32) -> Result<(), ControlError> {
         self.ask("dhcp-disable", Some(json!({"max-period": seconds}))).await.map(drop)
+    }
+}
+
+/// A counter. Kea keeps these as signed numbers and has been seen below zero after a lease4-wipe; of a subnet of IPv6 there may be more addresses than it can count.
+fn counted(value: &serde_json::Number) -> u64 {
+    match value.as_i64() {
+        Some(number) => u64::try_from(number).unwrap_or(0),
+        None => u64::MAX,
     }
 }
 
@@ -156,11 +175,14 @@ mod tests {
                 "result":0,"text":"1 IPv4 lease(s) found."}"#,
         )
         .await;
-        let page = socket.lease_page(Some(Ipv4Addr::new(10, 77, 0, 9)), 250).await.unwrap();
+        let page = socket.lease_page(Some(IpAddr::from([10, 77, 0, 9])), 250).await.unwrap();
         assert_eq!(
             page,
             [ListedLease {
-                address: Ipv4Addr::new(10, 77, 1, 0),
+                address: IpAddr::from([10, 77, 1, 0]),
+                prefix_len: None,
+                duid: String::new(),
+                iaid: 0,
                 hw_address: "02:00:00:00:00:09".into(),
                 client_id: "01:02".into(),
                 hostname: "h".into(),

@@ -1,4 +1,6 @@
-//! The driver of ISC Kea DHCPv4, by its control socket, its lease file and its configuration file.
+//! The driver of ISC Kea, DHCPv4 and DHCPv6, by its control socket, its lease file and its configuration file.
+//!
+//! Which of the two a server is, and what they call the same thing: [`protocol`]. All else is about both.
 //!
 //! Finding it: [`discover`] reads processes and the configuration file ([`source`]).
 //!
@@ -35,6 +37,7 @@ pub mod memfile;
 pub mod persist;
 pub mod plan;
 pub mod probe;
+pub mod protocol;
 pub mod readback;
 pub mod render;
 pub mod source;

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::Config;
 use super::memfile::suffixed;
+use super::protocol::Protocol;
 use super::source;
 use crate::files::{self, FileError};
 
@@ -66,10 +67,10 @@ impl Persisted {
     }
 
     /// Whether the file starts Kea with `bundle` as Freehold's part. A file that cannot be read as a configuration does not.
-    pub fn serves(&mut self, config_file: &Path, bundle: &Bundle) -> bool {
+    pub fn serves(&mut self, protocol: Protocol, config_file: &Path, bundle: &Bundle) -> bool {
         if !self.is_untouched(config_file) {
             let stamp = Stamp::of(config_file);
-            let served = written(config_file).map(|config| Config::new(config).read_back().bundle.digest());
+            let served = written(config_file).map(|config| Config::new(protocol, config).read_back().bundle.digest());
             self.0 = stamp.zip(served).map(|(stamp, serves)| Found { stamp, serves, is_ours: false });
         }
         self.0.is_some_and(|found| found.serves == bundle.digest())
@@ -133,7 +134,7 @@ mod tests {
     fn what_a_hand_wrote_is_kept_once_and_what_freehold_wrote_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kea.conf");
-        let config = |name: &str| Config::new(json!({"Dhcp4": {"server-tag": name}}));
+        let config = |name: &str| Config::new(Protocol::V4, json!({"Dhcp4": {"server-tag": name}}));
         let names = || {
             let mut names: Vec<_> =
                 fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -160,6 +161,6 @@ mod tests {
     #[test]
     fn a_file_that_is_no_configuration_serves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!Persisted::default().serves(&folder.path().join("none"), &Bundle::default()));
+        assert!(!Persisted::default().serves(Protocol::V4, &folder.path().join("none"), &Bundle::default()));
     }
 }

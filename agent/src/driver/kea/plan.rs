@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::locate::{Step, display};
+use super::protocol::Protocol;
 use super::render::{self, Unfit};
 
 /// A resource that cannot be served, and why.
@@ -47,7 +48,7 @@ pub fn plan(bundle: &Bundle, running: &Config) -> Result<Plan, Vec<Fault>> {
     let mut ids = BTreeMap::new();
     let foreign = running.foreign_subnets();
     for (key, resource) in of_kind(bundle, ResourceKind::Scope) {
-        match scope(key, resource, &foreign) {
+        match scope(running.protocol(), key, resource, &foreign) {
             Ok((id, subnet)) if scopes.contains_key(&id) => {
                 let message = format!("subnet id {id} of {} is given twice", subnet["subnet"]);
                 faults.push(Fault { key: key.clone(), code: Code::Invalid, field: "subnet_id".to_owned(), message });
@@ -84,11 +85,12 @@ pub fn plan(bundle: &Bundle, running: &Config) -> Result<Plan, Vec<Fault>> {
 impl Plan {
     /// The resource at a place in [`Config::whole`], and the place within it.
     pub fn resource_at(&self, path: &[Step]) -> Option<(&ResourceKey, String)> {
-        let [Step::Member(dhcp4), Step::Member(subnet4), Step::Item(index), within @ ..] = path else { return None };
-        if dhcp4 != "Dhcp4" || subnet4 != "subnet4" {
+        let [Step::Member(root), Step::Member(subnets), Step::Item(index), within @ ..] = path else { return None };
+        let protocol = self.config.protocol();
+        if root != protocol.root() || subnets != protocol.subnets() {
             return None;
         }
-        let foreign = self.config.foreign()["Dhcp4"]["subnet4"].as_array().map_or(0, Vec::len);
+        let foreign = self.config.root()[protocol.subnets()].as_array().map_or(0, Vec::len);
         let (scope, hosts) = self.keys.get(index.checked_sub(foreign)?)?;
         match within {
             [Step::Member(member), Step::Item(host), within @ ..] if member == "reservations" => {
@@ -108,9 +110,14 @@ fn of_kind(bundle: &Bundle, kind: ResourceKind) -> impl Iterator<Item = (&Resour
     bundle.resources().iter().filter(move |(key, _)| key.kind == kind)
 }
 
-fn scope(key: &ResourceKey, resource: &Resource, foreign: &[ForeignSubnet]) -> Result<(u32, Value), Fault> {
+fn scope(
+    protocol: Protocol,
+    key: &ResourceKey,
+    resource: &Resource,
+    foreign: &[ForeignSubnet],
+) -> Result<(u32, Value), Fault> {
     let scope: ScopeResource = decode(key, resource)?;
-    let subnet = render::scope(&scope).map_err(|unfit| invalid(key, unfit))?;
+    let subnet = render::scope(protocol, &scope).map_err(|unfit| invalid(key, unfit))?;
     let network: Cidr = scope.network.parse().map_err(|refusal| fault(key, Code::Invalid, "network", refusal))?;
     for foreign in foreign {
         let theirs = format!(
@@ -129,7 +136,7 @@ fn scope(key: &ResourceKey, resource: &Resource, foreign: &[ForeignSubnet]) -> R
 
 fn reservation(key: &ResourceKey, resource: &Resource, running: &Config) -> Result<(String, Value), Fault> {
     let reservation: ReservationResource = decode(key, resource)?;
-    let host = render::reservation(&reservation).map_err(|unfit| invalid(key, unfit))?;
+    let host = render::reservation(running.protocol(), &reservation).map_err(|unfit| invalid(key, unfit))?;
     let identifier = match reservation.client {
         Some(Client::ClientId(_)) => "client-id",
         Some(Client::Duid(_)) => "duid",
@@ -138,7 +145,8 @@ fn reservation(key: &ResourceKey, resource: &Resource, running: &Config) -> Resu
     let looked_for = running.reservation_identifiers();
     if !looked_for.is_empty() && !looked_for.contains(&identifier) {
         let message = format!(
-            "this Kea does not look for reservations by {identifier}: add it to host-reservation-identifiers in Dhcp4"
+            "this Kea does not look for reservations by {identifier}: add it to host-reservation-identifiers in {}",
+            running.protocol().root()
         );
         return Err(fault(key, Code::ConflictLocal, "client", message));
     }
@@ -178,10 +186,13 @@ pub(super) mod tests {
 
     /// A configuration with an operator's subnet, of which Kea 2.2 has ids below and above Freehold's.
     fn running() -> Config {
-        Config::new(json!({"Dhcp4": {
-            "host-reservation-identifiers": ["hw-address", "client-id"],
-            "subnet4": [{"id": 900, "subnet": "10.200.0.0/16"}],
-        }}))
+        Config::new(
+            Protocol::V4,
+            json!({"Dhcp4": {
+                "host-reservation-identifiers": ["hw-address", "client-id"],
+                "subnet4": [{"id": 900, "subnet": "10.200.0.0/16"}],
+            }}),
+        )
     }
 
     pub(in super::super) fn scope(id: &str, subnet_id: u32, network: &str) -> ScopeResource {
@@ -199,7 +210,7 @@ pub(super) mod tests {
             scope: scope.to_owned(),
             address: address.to_owned(),
             client: Some(client),
-            host_name: String::new(),
+            ..ReservationResource::default()
         }
     }
 
@@ -227,7 +238,7 @@ pub(super) mod tests {
             ("root-path", "/a,\"b\""),
             ("150", "0a4d0001"),
         ] {
-            let code = OptionCode::from_name(code).unwrap();
+            let code = OptionCode::from_name(freehold_core::net::Family::V4, code).unwrap();
             options.add(code, OptionValue::from_text(code, text).unwrap()).unwrap();
         }
         let pool = |start: &str, end: &str| PoolRange { start: start.to_owned(), end: end.to_owned() };

@@ -13,8 +13,8 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::config::Config;
-use super::live::{Abilities, Change, address, closed, id, reservations};
-use super::readback;
+use super::live::{Abilities, Change, closed, id, reservations};
+use super::readback::{self, address, prefixes};
 use super::render::MARK;
 
 /// What takes longer than this is one `config-set`: meanwhile no hold bites.
@@ -80,6 +80,17 @@ pub fn changes(
     for key in hosts {
         let (scope, address) = key.id.split_once('/')?;
         inside.entry(scope).or_default().push(address);
+    }
+    // While a reserved prefix changes hands, another router must not get it; and a subnet without its pools meanwhile would take prefixes from those that renew.
+    let delegates = |(scope, addresses): (&&str, &Vec<&str>)| {
+        let of = |subnet: Option<&&Value>, at: &str| {
+            subnet.and_then(|subnet| host_at(subnet, at)).map(prefixes).unwrap_or_default().join(",")
+        };
+        let stays = before.contains_key(scope) && after.contains_key(scope);
+        stays && addresses.iter().any(|at| of(before.get(scope), at) != of(after.get(scope), at))
+    };
+    if inside.iter().any(delegates) {
+        return None;
     }
     let mut steps = Steps::default();
     for scope in scopes.iter().map(|key| key.id.as_str()) {
@@ -168,7 +179,7 @@ impl Steps {
         self.closed.push(Change::of_subnet(scope, None, Some(&closed)));
         let subnet_id = id(subnet).unwrap_or_default();
         self.hosts_of_new.extend(reservations(subnet).map(|host| Change::of_host(scope, subnet_id, None, Some(host))));
-        if subnet["pools"] != closed["pools"] {
+        if *subnet != closed {
             self.opened.push(Change::of_subnet(scope, Some(&closed), Some(subnet)));
         }
     }
@@ -201,6 +212,7 @@ fn identifier(host: &Value) -> [Option<String>; 3] {
 mod tests {
     use super::super::plan::plan;
     use super::super::plan::tests::{bundle, host, scope};
+    use super::super::protocol::Protocol;
     use super::*;
     use freehold_proto::sync::{PoolRange, ReservationResource, reservation_resource::Client};
 
@@ -219,7 +231,7 @@ mod tests {
 
     /// The commands, each with the pools that a subnet has then, or the address that a reservation is for.
     fn steps(abilities: Abilities, before: &Resources, after: &Resources) -> Option<Vec<String>> {
-        let nothing = Config::new(json!({"Dhcp4": {"subnet4": []}}));
+        let nothing = Config::new(Protocol::V4, json!({"Dhcp4": {"subnet4": []}}));
         let (from, to) = (bundle(&before.0, &before.1), bundle(&after.0, &after.1));
         let config = |bundle: &Bundle| plan(bundle, &nothing).unwrap().config;
         let difference = from.diff(&to);
@@ -239,20 +251,20 @@ mod tests {
             vec![reserve("a", "10.77.1.12", 1), reserve("a", "10.77.1.3", 2)],
         );
         let expected = [
-            "subnet4-update 1 10.77.1.5-10.77.1.9",
+            "subnet-update 1 10.77.1.5-10.77.1.9",
             "reservation-del 1 10.77.1.3",
             "reservation-add 1 10.77.1.12",
             "reservation-add 1 10.77.1.3",
-            "subnet4-update 1 10.77.1.5-10.77.1.19",
+            "subnet-update 1 10.77.1.5-10.77.1.19",
         ];
         assert_eq!(steps(BOTH, &before, &after).unwrap(), expected);
         // An address in a pool that passes to another client is in none meanwhile.
         let passed = (before.0.clone(), vec![reserve("a", "10.77.1.3", 2)]);
         let expected = [
-            "subnet4-update 1 10.77.1.0-10.77.1.2,10.77.1.4-10.77.1.9",
+            "subnet-update 1 10.77.1.0-10.77.1.2,10.77.1.4-10.77.1.9",
             "reservation-del 1 10.77.1.3",
             "reservation-add 1 10.77.1.3",
-            "subnet4-update 1 10.77.1.0-10.77.1.9",
+            "subnet-update 1 10.77.1.0-10.77.1.9",
         ];
         assert_eq!(steps(BOTH, &before, &passed).unwrap(), expected);
         // One that comes or goes needs nothing.
@@ -260,7 +272,7 @@ mod tests {
         assert_eq!(steps(BOTH, &before, &both).unwrap(), ["reservation-add 1 10.77.1.4"]);
         // Nothing but the pools: one step.
         let wide = (after.0.clone(), before.1.clone());
-        assert_eq!(steps(BOTH, &before, &wide).unwrap(), ["subnet4-update 1 10.77.1.5-10.77.1.19"]);
+        assert_eq!(steps(BOTH, &before, &wide).unwrap(), ["subnet-update 1 10.77.1.5-10.77.1.19"]);
     }
 
     #[test]
@@ -270,12 +282,12 @@ mod tests {
             vec![with_pools("ward", 7, "10.78.0.0/16", &[("10.78.1.0", "10.78.1.9")])],
             vec![reserve("ward", "10.78.1.3", 1)],
         );
-        let expected = ["subnet4-add 7 ", "reservation-add 7 10.78.1.3", "subnet4-update 7 10.78.1.0-10.78.1.9"];
+        let expected = ["subnet-add 7 ", "reservation-add 7 10.78.1.3", "subnet-update 7 10.78.1.0-10.78.1.9"];
         assert_eq!(steps(BOTH, &nothing, &ward).unwrap(), expected);
-        assert_eq!(steps(BOTH, &ward, &nothing).unwrap(), ["subnet4-del 7"]);
+        assert_eq!(steps(BOTH, &ward, &nothing).unwrap(), ["subnet-del 7"]);
         let moved = (vec![ScopeResource { subnet_id: 8, ..ward.0[0].clone() }], ward.1.clone());
         let expected =
-            ["subnet4-del 7", "subnet4-add 8 ", "reservation-add 8 10.78.1.3", "subnet4-update 8 10.78.1.0-10.78.1.9"];
+            ["subnet-del 7", "subnet-add 8 ", "reservation-add 8 10.78.1.3", "subnet-update 8 10.78.1.0-10.78.1.9"];
         assert_eq!(steps(BOTH, &ward, &moved).unwrap(), expected);
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use super::super::memfile::{BadRow, LeaseRow, files_to_replay, replay};
+use super::super::memfile::{BadRow, LeaseKey, LeaseRow, files_to_replay, replay};
 use super::{FileIdentity, FollowError, Follower, OpenFile, Position, Settled, open};
 
 /// How often to list the files again when they changed meanwhile; a rotation takes a few milliseconds.
@@ -15,7 +14,7 @@ const LISTINGS_MAX: usize = 100;
 #[derive(Debug)]
 pub struct Snapshot {
     /// The last row of each address; released ones are not in it, expired ones are.
-    pub leases: BTreeMap<Ipv4Addr, LeaseRow>,
+    pub leases: BTreeMap<LeaseKey, LeaseRow>,
     /// Lines that are no leases. While there is one, absence proves nothing.
     pub bad: Vec<BadRow>,
 }
@@ -43,7 +42,7 @@ pub fn start(lease_file: &Path, at: Settled) -> Result<Option<(Snapshot, Followe
 /// The leases as of a position that a follower has resumed at: what [`start`] would have said there.
 ///
 /// While a clean-up is about to fold the file of the position away, what it folds is newer than the position.
-pub fn leases_at(lease_file: &Path, position: &Position) -> Result<BTreeMap<Ipv4Addr, LeaseRow>, FollowError> {
+pub fn leases_at(lease_file: &Path, position: &Position) -> Result<BTreeMap<LeaseKey, LeaseRow>, FollowError> {
     let mut rows = Vec::new();
     for (path, file) in settled(lease_file)?.into_iter().flatten() {
         let mut open = OpenFile::start(file, &path)?;
