@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use freehold_core::bundle::Digest;
-use freehold_core::model::ForeignSubnet;
+use freehold_core::model::{ForeignSubnet, Found, LeaseStore};
 use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use super::ServerFolder;
 use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery, Way};
 use crate::driver::kea::bridge::Bridge;
 use crate::driver::kea::control::{ControlError, ControlSocket};
-use crate::driver::kea::discover::{self, DiscoverError, FoundKea, LeaseStore};
+use crate::driver::kea::discover::{self, DiscoverError, FoundKea};
 use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
 use crate::driver::kea::plan::Fault;
@@ -102,6 +102,7 @@ struct Seen {
     observed: Option<Digest>,
     difference: String,
     foreign: Vec<ForeignSubnet>,
+    found: Option<Found>,
     version: String,
     running: bool,
     counted: Option<Instant>,
@@ -152,7 +153,7 @@ impl Keeper {
             match discover::discover(self.protocol, self.config_file.as_deref()).await {
                 Ok(found) => {
                     let lease_file = match &found.leases {
-                        LeaseStore::Memfile(file) => Some(file.clone()),
+                        discover::LeaseStore::Memfile(file) => Some(file.clone()),
                         other => {
                             warn!(store = ?other, "Kea does not keep its leases in a file; they are not reported");
                             None
@@ -268,6 +269,7 @@ impl Keeper {
                 version: seen.version.clone(),
                 foreign_subnets: seen.foreign.iter().map(foreign).collect(),
                 running: seen.running,
+                found: seen.found.as_ref().map(found),
             },
             observed: seen.observed,
             difference: seen.difference.clone(),
@@ -347,14 +349,30 @@ async fn bridge_over(bridge: &mut Bridge, kea: &Kea, wish: &Apply) {
 impl Seen {
     /// Takes in what is known of the server; whether it is different.
     fn take(&mut self, known: &Known) -> bool {
-        if self.observed == Some(known.observed) && self.foreign == known.foreign {
+        let is_same = self.observed == Some(known.observed) && self.foreign == known.foreign;
+        if is_same && self.found.as_ref() == Some(&known.found) {
             return false;
         }
         let strange = known.read_back.strange.iter();
         let lines: Vec<_> = strange.map(|strange| format!("{}: {}", strange.key, strange.what)).collect();
         self.difference = lines.join("\n");
         (self.observed, self.foreign) = (Some(known.observed), known.foreign.clone());
+        self.found = Some(known.found.clone());
         true
+    }
+}
+
+/// What a server can do, as it is reported.
+fn found(found: &Found) -> sync::Found {
+    sync::Found {
+        abilities: found.abilities.iter().map(|ability| ability.word().to_owned()).collect(),
+        identifiers: found.identifiers.iter().map(ToString::to_string).collect(),
+        leases: match found.leases {
+            LeaseStore::File => "file",
+            LeaseStore::Volatile => "volatile",
+            LeaseStore::Database => "database",
+        }
+        .to_owned(),
     }
 }
 

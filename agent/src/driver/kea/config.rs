@@ -168,6 +168,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether this Kea has loaded the hook of this file name.
+    pub(super) fn has_hook(&self, file: &str) -> bool {
+        let hooks = array(&self.root()["hooks-libraries"]);
+        hooks.filter_map(|hook| hook["library"].as_str()).any(|library| library.rsplit('/').next() == Some(file))
+    }
+}
+
 /// As the whole, with Freehold's subnets behind the others.
 impl Serialize for Config {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,11 +1,12 @@
 //! What Kea runs, as it was last read: a small change need not read all of it again.
 
 use freehold_core::bundle::{Bundle, Digest};
-use freehold_core::model::ForeignSubnet;
+use freehold_core::model::{ForeignSubnet, Found};
 
 use super::apply::Kea;
 use super::config::Config;
 use super::control::ControlError;
+use super::found::found;
 use super::live::Abilities;
 use super::lookup::Status;
 use super::persist::Persisted;
@@ -29,6 +30,8 @@ pub struct Known {
     /// The subnets that are not Freehold's.
     pub foreign: Vec<ForeignSubnet>,
     pub abilities: Abilities,
+    /// What it can do, for the controller.
+    pub found: Found,
     loaded: Loaded,
 }
 
@@ -64,11 +67,12 @@ impl Kea {
         self.memory.known = None;
         let loaded = Loaded::of(&self.socket.status().await?);
         let config = self.running().await?;
-        let abilities =
-            Abilities::of(self.protocol(), &self.socket.version().await?, &self.socket.list_commands().await?);
+        let commands = self.socket.list_commands().await?;
+        let abilities = Abilities::of(self.protocol(), &self.socket.version().await?, &commands);
+        let found = found(&config, &commands, abilities);
         let (read_back, foreign) = (config.read_back(), config.foreign_subnets());
         let observed = read_back.bundle.digest();
-        Ok(self.memory.known.insert(Known { config, read_back, observed, foreign, abilities, loaded }))
+        Ok(self.memory.known.insert(Known { config, read_back, observed, foreign, abilities, found, loaded }))
     }
 
     /// Whether nothing hints at Kea running something else than what is known.

@@ -26,6 +26,7 @@ pub mod config;
 pub mod control;
 pub mod discover;
 pub mod follow;
+mod found;
 pub mod hidden;
 pub mod intent;
 pub mod known;

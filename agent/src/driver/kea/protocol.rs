@@ -107,6 +107,11 @@ impl Protocol {
         self.of("/var/lib/kea/kea-leases4.csv", "/var/lib/kea/kea-leases6.csv")
     }
 
+    /// By what Kea looks for reservations if its configuration does not say.
+    pub(super) fn usual_identifiers(self) -> &'static [&'static str] {
+        self.of(&["hw-address", "duid", "circuit-id", "client-id"], &["hw-address", "duid"])
+    }
+
     /// Where packages put the configuration.
     pub(super) fn usual_config_files(self) -> [&'static str; 3] {
         self.of(
