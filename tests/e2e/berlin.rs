@@ -31,6 +31,20 @@ impl Berlin<'_> {
         Self::with_kea(|config| config, story)
     }
 
+    /// Tells a story of a Berlin that serves IPv6 beside IPv4, without a subnet of its own in either.
+    pub(crate) fn with_six(story: impl FnOnce(&mut Berlin) -> Result<()>) -> Result<()> {
+        Self::with(|berlin| {
+            let config = berlin.branch.kea6.config(berlin.branch.lan.interface(), &json!([]));
+            berlin.branch.kea6.configure(&config)?;
+            berlin.branch.kea6.start()?;
+            berlin.agent.stop()?;
+            berlin.agent.run()?;
+            berlin.controller.wait_connected("berlin/kea6", SOON)?;
+            berlin.done("server manage berlin/kea6 --wait")?;
+            story(berlin)
+        })
+    }
+
     /// Tells a story of a Berlin whose Kea was configured by hand.
     pub(crate) fn with_kea(
         by_hand: impl FnOnce(Value) -> Value,

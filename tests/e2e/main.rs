@@ -15,3 +15,4 @@ mod probe;
 mod reenrol;
 mod refusal;
 mod revoke;
+mod six;

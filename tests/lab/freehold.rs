@@ -183,14 +183,18 @@ impl Controller {
 #[derive(Debug)]
 pub struct Agent {
     host: Host,
-    kea_config: PathBuf,
+    kea_configs: [PathBuf; 2],
     process: Option<Process>,
 }
 
 impl Agent {
     /// Makes the branch's host an agent: a token from the controller, used there. It is not started yet.
     pub fn enrol(controller: &Controller, branch: &Branch) -> Result<Self> {
-        let agent = Self { host: branch.host.clone(), kea_config: branch.kea.config_path(), process: None };
+        let agent = Self {
+            host: branch.host.clone(),
+            kea_configs: [branch.kea.config_path(), branch.kea6.config_path()],
+            process: None,
+        };
         let token = controller.cli(["agent", "token", "create", agent.name()])?.success()?;
         agent.enrol_with(token.trim())?.success()?;
         Ok(agent)
@@ -210,7 +214,10 @@ impl Agent {
     /// Starts it with these environment variables, such as `FREEHOLD_FAILPOINT`.
     pub fn run_with(&mut self, environment: &BTreeMap<&str, &str>) -> Result<()> {
         ensure!(self.process.is_none(), "the agent {} runs already", self.name());
-        let program = self.program("run")?.arg("--kea4-config").arg(&self.kea_config);
+        let [kea4, kea6] = &self.kea_configs;
+        let program = self.program("run")?.arg("--kea4-config").arg(kea4);
+        // A branch without DHCPv6 has no such file.
+        let program = if kea6.exists() { program.arg("--kea6-config").arg(kea6) } else { program };
         let program = environment.iter().fold(program, |program, (name, value)| program.env(name, value));
         self.process = Some(self.host.start("freehold-agent", program)?);
         Ok(())

@@ -1,6 +1,6 @@
-//! A real Kea DHCPv4 server on a host.
+//! A real Kea server on a host, of DHCPv4 or DHCPv6.
 //!
-//! Its configuration, control socket, leases and PID file lie in the host's folder. Raw sockets, a memfile lease database, the hooks
+//! Its configuration, control socket, leases and PID file lie in the host's folder. Raw sockets in DHCPv4, a memfile lease database, the hooks
 //! lease_cmds and stat_cmds, on Kea 3.0 also host_cmds and subnet_cmds; everything else is the caller's.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use freehold_agent::driver::kea::protocol::Protocol;
 use serde_json::{Value, json};
 
 use crate::host::Host;
@@ -69,8 +70,9 @@ impl FromStr for Generation {
 /// Where a Kea is installed.
 #[derive(Debug, Clone)]
 pub struct Install {
-    /// kea-dhcp4.
+    /// kea-dhcp4 or kea-dhcp6.
     server: PathBuf,
+    protocol: Protocol,
     /// kea-lfc, which cleans the lease file up.
     cleanup: PathBuf,
     /// The hook libraries that it loads.
@@ -79,22 +81,27 @@ pub struct Install {
 
 impl Install {
     /// A Kea of `generation`; Debian's own is copied into `folder`, so that no AppArmor profile is about it.
-    pub fn of(generation: Generation, folder: &Path) -> Result<Self> {
-        let root = generation.root();
+    pub fn of(generation: Generation, protocol: Protocol, folder: &Path) -> Result<Self> {
+        let (root, name) = (generation.root(), protocol.kind());
         let (server, cleanup) = match &root {
-            None => (Program::copied("kea-dhcp4", folder)?, Program::copied("kea-lfc", folder)?),
-            Some(root) => (root.join("usr/sbin/kea-dhcp4"), root.join("usr/sbin/kea-lfc")),
+            None => (Program::copied(name, folder)?, Program::copied("kea-lfc", folder)?),
+            Some(root) => (root.join("usr/sbin").join(name), root.join("usr/sbin/kea-lfc")),
         };
         ensure!(server.exists(), "{} is not there: `cargo verify` fetches it", server.display());
         let at = root.unwrap_or_else(|| "/".into());
         let hooks = at.join(format!("usr/lib/{}-linux-gnu/kea/hooks", std::env::consts::ARCH));
         let live = ["host_cmds", "subnet_cmds"].into_iter().filter(|_| generation == Generation::Kea3_0);
         let names = ["lease_cmds", "stat_cmds"].into_iter().chain(live);
-        Ok(Self { server, cleanup, hooks: names.map(|name| hooks.join(format!("libdhcp_{name}.so"))).collect() })
+        Ok(Self {
+            server,
+            protocol,
+            cleanup,
+            hooks: names.map(|name| hooks.join(format!("libdhcp_{name}.so"))).collect(),
+        })
     }
 }
 
-/// A Kea DHCPv4 server; it may be running or not.
+/// A Kea server; it may be running or not.
 #[derive(Debug)]
 pub struct Kea {
     host: Host,
@@ -126,33 +133,52 @@ impl Kea {
         Self { host: host.clone(), install, process: None }
     }
 
-    /// A complete configuration that serves `subnet4` on `interface`.
-    pub fn config(&self, interface: &str, subnet4: &Value) -> Value {
+    /// A complete configuration that serves `subnets` on `interface`.
+    pub fn config(&self, interface: &str, subnets: &Value) -> Value {
         let hooks: Vec<_> = self.install.hooks.iter().map(|hook| json!({ "library": hook })).collect();
-        json!({ "Dhcp4": {
-            "interfaces-config": { "interfaces": [interface], "dhcp-socket-type": "raw" },
+        let mut config = json!({
+            "interfaces-config": { "interfaces": [interface] },
             "control-socket": { "socket-type": "unix", "socket-name": self.socket_path() },
             "lease-database": { "type": "memfile", "persist": true, "name": self.lease_path(), "lfc-interval": 3600 },
             "hooks-libraries": hooks,
             "valid-lifetime": 3600,
-            "loggers": [{ "name": "kea-dhcp4", "severity": "INFO", "output_options": [{ "output": "stdout" }] }],
-            "subnet4": subnet4,
-        } })
+            "loggers": [{ "name": self.kind(), "severity": "INFO", "output_options": [{ "output": "stdout" }] }],
+        });
+        match self.install.protocol {
+            Protocol::V4 => {
+                config["interfaces-config"]["dhcp-socket-type"] = json!("raw");
+                config["subnet4"] = subnets.clone();
+            }
+            Protocol::V6 => {
+                // Nothing of it is to be kept: it follows from the interface.
+                config["server-id"] = json!({ "type": "LL", "persist": false });
+                config["subnet6"] = subnets.clone();
+            }
+        }
+        json!({ self.install.protocol.root(): config })
+    }
+
+    fn kind(&self) -> &'static str {
+        self.install.protocol.kind()
     }
 
     /// The configuration file.
     pub fn config_path(&self) -> PathBuf {
-        self.host.folder().join("kea-dhcp4.conf")
+        self.host.folder().join(format!("{}.conf", self.kind()))
     }
 
     /// The control socket.
     pub fn socket_path(&self) -> PathBuf {
-        self.host.folder().join("kea4.sock")
+        self.host.folder().join(format!("{}.sock", self.install.protocol.server_id()))
     }
 
     /// The lease file.
     pub fn lease_path(&self) -> PathBuf {
-        self.host.folder().join("kea-leases4.csv")
+        let name = match self.install.protocol {
+            Protocol::V4 => "kea-leases4.csv",
+            Protocol::V6 => "kea-leases6.csv",
+        };
+        self.host.folder().join(name)
     }
 
     /// Writes the configuration file; Kea reads it when it starts.
@@ -178,7 +204,7 @@ impl Kea {
         {
             program = program.env(folder, self.host.folder());
         }
-        let mut process = self.host.start("kea-dhcp4", program)?;
+        let mut process = self.host.start(self.kind(), program)?;
         let started = until("Kea serves", START_LIMIT, || match process.ended()? {
             Some(status) => Ok(Err(anyhow!("Kea on {} ended with {status}:\n{}", self.host.name(), process.log()?))),
             None => self.serves().map(Ok),
@@ -230,7 +256,7 @@ impl Kea {
         Ok(config)
     }
 
-    /// The leases in force, by address, as the lease files tell after a crash: the cleanup's files first, the last row wins.
+    /// The leases of DHCPv4 in force, by address, as the lease files tell after a crash: the cleanup's files first, the last row wins.
     pub fn leases(&self) -> Result<BTreeMap<Ipv4Addr, KeaLease>> {
         let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", self.lease_path().display()));
         let completed = beside(".completed");

@@ -11,8 +11,10 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
+use freehold_agent::driver::kea::protocol::Protocol;
 
 use crate::client::Client;
+use crate::command::ip;
 use crate::host::Host;
 use crate::kea::{Generation, Install, Kea};
 use crate::lab::Lab;
@@ -38,7 +40,7 @@ pub struct Site {
     pub lab: Lab,
 }
 
-/// A branch with its Kea, which is not started yet.
+/// A branch with its Keas, which are not started yet.
 #[derive(Debug)]
 pub struct Branch {
     /// Where Kea and the agent run.
@@ -49,10 +51,12 @@ pub struct Branch {
     pub lan: Link,
     /// The network of its clients.
     pub segment: Segment,
-    /// The second octet of its network, 10.x.0.0/16.
+    /// The second octet of its network, 10.x.0.0/16, and the third part of its IPv6 network, 2001:db8:x::/64.
     net: u8,
-    /// Its DHCP server.
+    /// Its DHCPv4 server.
     pub kea: Kea,
+    /// Its DHCPv6 server.
+    pub kea6: Kea,
 }
 
 impl Site {
@@ -80,25 +84,28 @@ impl Site {
         let Some(lab) = Lab::new()? else {
             return Ok(None);
         };
-        let install = Install::of(kea, lab.folder())?;
+        let installed = |protocol| Install::of(kea, protocol, lab.folder());
+        let installs = [installed(Protocol::V4)?, installed(Protocol::V6)?];
         let wan = lab.segment("wan")?;
         let controller = lab.host("controller")?;
         let controller_wan = lab.plug(&controller, &wan, WAN, None, Some(wan_address(Self::CONTROLLER)))?;
-        let berlin = Branch::new(&lab, &wan, "berlin", 1, install.clone())?;
-        let munich = Branch::new(&lab, &wan, "munich", 2, install)?;
+        let berlin = Branch::new(&lab, &wan, "berlin", 1, installs.clone())?;
+        let munich = Branch::new(&lab, &wan, "munich", 2, installs)?;
         Ok(Some(Self { controller, controller_wan, berlin, munich, lab }))
     }
 }
 
 impl Branch {
-    fn new(lab: &Lab, wan: &Segment, name: &str, net: u8, install: Install) -> Result<Self> {
+    fn new(lab: &Lab, wan: &Segment, name: &str, net: u8, [v4, v6]: [Install; 2]) -> Result<Self> {
         let host = lab.host(name)?;
         let segment = lab.segment(name)?;
         let wan = lab.plug(&host, wan, WAN, None, Some(wan_address(Ipv4Addr::new(10, 254, 0, 10 + net))))?;
         let server = InterfaceAddress { address: Ipv4Addr::new(10, net, 0, 1), prefix_len: 16 };
         let lan = lab.plug(&host, &segment, LAN, None, Some(server))?;
-        let kea = Kea::new(&host, install);
-        Ok(Self { host, wan, lan, segment, net, kea })
+        let own = format!("2001:db8:{net}::1/64");
+        ip(&["-n", host.namespace(), "address", "add", &own, "dev", LAN, "nodad"])?;
+        let (kea, kea6) = (Kea::new(&host, v4), Kea::new(&host, v6));
+        Ok(Self { host, wan, lan, segment, net, kea, kea6 })
     }
 
     /// The network of its clients, in CIDR notation.

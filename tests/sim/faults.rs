@@ -8,13 +8,12 @@ use crate::world::{Event, Restart, World};
 use freehold_core::Command;
 use freehold_core::Timestamp;
 use freehold_core::client::{ClientIdentity, HardwareAddress};
-use freehold_core::command::{NewScope, PrefixDraft, ReservationPatch, ScopePatch, ServerPatch};
+use freehold_core::command::{NewReservation, NewScope, PrefixDraft, ReservationPatch, ScopePatch, ServerPatch};
 use freehold_core::labels::Labels;
 use freehold_core::model::{
-    CertificateRecord, LeaseTimes, Management, PrefixKind, ScopeStatus, SecretHash, ServerKind,
+    CertificateRecord, LeaseTimes, Management, PrefixKind, Report, ScopeStatus, SecretHash, ServerKind,
 };
 use freehold_core::name::{AgentName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName};
-use freehold_core::option::Options;
 use freehold_core::text::{HostName, Text};
 use std::net::Ipv4Addr;
 

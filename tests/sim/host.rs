@@ -114,6 +114,7 @@ impl Host {
                 version: "2.2.0".into(),
                 foreign_subnets: Vec::new(),
                 running: self.kea.up,
+                found: None,
             },
             observed: self.kea.up.then_some(self.kea.running.digest),
             difference: String::new(),

@@ -2,6 +2,7 @@
 //! ([`probe`]).
 
 pub mod dhclient;
+pub mod dhclient6;
 pub mod message;
 pub mod perfdhcp;
 pub mod probe;
