@@ -312,6 +312,18 @@ impl KeaHost {
         ip(&["-n", server, "link", "set", "srv", "up"]);
         ip(&["-n", client, "addr", "add", "10.77.255.254/16", "dev", "cli"]);
         ip(&["-n", client, "link", "set", "cli", "up"]);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for (namespace, interface) in [(server, "srv"), (client, "cli")] {
+            let look = || {
+                let arguments =
+                    ["-n", namespace, "-6", "addr", "show", "dev", interface, "scope", "link", "-tentative"];
+                Command::new("ip").args(arguments).output().unwrap().stdout
+            };
+            while look().is_empty() {
+                assert!(Instant::now() < deadline, "{interface} has no address of its own link");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 
     async fn start_kea(&mut self) {

@@ -146,7 +146,7 @@ pub(crate) fn scope_v6(id: &str, subnet_id: u32, network: &str, pools: &[(&str, 
 }
 
 /// Every option of DHCPv6 with a shape of its own, and some without.
-pub(crate) fn every_option_v6() -> Vec<DhcpOption> {
+pub(crate) fn every_option_v6(also: &[u32]) -> Vec<DhcpOption> {
     let mut options = Options::default();
     let texts = [
         "2001:db8::1,2001:db8::2",
@@ -160,8 +160,8 @@ pub(crate) fn every_option_v6() -> Vec<DhcpOption> {
     ];
     for number in 1..200 {
         let Ok(code) = OptionCode::new(Family::V6, number) else { continue };
-        // Vendor options (RFC 8415 §21.17), NTP servers (RFC 5908), S46 containers (RFC 7598), a code that nobody has yet.
-        if code.name().is_none() && ![17, 56, 94, 199].contains(&number) {
+        // Vendor options (RFC 8415 §21.17), a code that nobody has yet.
+        if code.name().is_none() && ![17, 199].contains(&number) && !also.contains(&number) {
             continue;
         }
         let texts: &[&str] = match number {

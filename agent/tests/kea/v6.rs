@@ -96,7 +96,7 @@ async fn every_option_and_link_there_is_comes_back_as_it_was_sent(generation: Ge
     let Some(mut host) = started(generation, "options6", json!({})).await else { return };
     let mut kea = host.kea();
     let own_link = ScopeResource {
-        options: every_option_v6(),
+        options: every_option_v6(&[]),
         renew_seconds: 100,
         rebind_seconds: 200,
         relays: vec!["2001:db8:1::1".to_owned(), "2001:db8:1::2".to_owned(), "fe80::1".to_owned()],
@@ -121,6 +121,33 @@ async fn every_option_and_link_there_is_comes_back_as_it_was_sent(generation: Ge
     assert_eq!(kea.running().await.unwrap().read_back().strange, []);
     host.kill_and_restart().await;
     assert_eq!(kea.running().await.unwrap().read_back().bundle, wanted, "the file");
+}
+
+/// Time servers and softwires, which Kea takes apart and sends, and does not show.
+async fn what_kea_does_not_show_of_others_is_sent_as_before_and_of_ours_is_named(generation: Generation) {
+    let hidden = json!([{"code": 94, "csv-format": false, "data": "005A001020010DB8000000000000000000000053"},
+                        {"code": 56, "csv-format": false, "data": "0001001020010DB8000000000000000000000053"}]);
+    let own = json!({"option-data": hidden, "subnet6": [
+        {"id": 900, "subnet": "2001:db8:77::/64", "interface": "srv", "pools": [{"pool": "2001:db8:77::1:0/112"}], "option-data": hidden},
+    ]});
+    let Some(host) = started(generation, "hidden6", own).await else { return };
+    let mut kea = host.kea();
+    let said = |config: &Value| ["/Dhcp6/option-data", "/Dhcp6/subnet6/0/option-data"].map(|at| {
+        let options = config.pointer(at).unwrap().as_array().unwrap().iter();
+        options.map(|option| option["data"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    });
+    let before = said(kea.running().await.unwrap().foreign());
+    assert!(before.iter().all(|options| options.iter().all(|data| data.ends_with("53"))), "{before:?}");
+    let good = scope_resource(scope_v6("good", 1, "2001:db8:78::/64", &[]));
+    assert!(changed(&kea.apply(&bundle([good.clone()])).await.unwrap()));
+    assert_eq!(said(kea.running().await.unwrap().foreign()), before);
+    // Of Freehold's what cannot be read back is refused by name, and nothing else with it.
+    let bad = ScopeResource { options: every_option_v6(&[94]), ..scope_v6("bad", 2, "2001:db8:79::/64", &[]) };
+    let outcome = kea.apply(&bundle([good.clone(), scope_resource(bad)])).await.unwrap();
+    let (Outcome::Rejected { faults, .. } | Outcome::RolledBack { faults, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(faults.iter().map(|fault| fault.key.to_string()).collect::<Vec<_>>(), ["scope bad"]);
+    assert_eq!(kea.running().await.unwrap().read_back().bundle, bundle([good]));
+    assert!(!kea.listening().await.unwrap().is_deaf());
 }
 
 async fn what_leaves_the_pools_is_leased_to_nobody_at_once(generation: Generation) {
