@@ -30,7 +30,7 @@ use served::{bundle, key, reservation, scope};
 /// Subnets, keys and comments of an operator.
 fn by_hand() -> Value {
     json!({
-        "user-context": {"comment": "do not touch"},
+        "user-context": {"comment": "Küche, do not touch"},
         "valid-lifetime": 1234,
         "renew-timer": 400,
         "option-data": [{"name": "domain-name", "data": "hand.example"}],

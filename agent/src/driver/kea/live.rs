@@ -13,6 +13,7 @@ use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bytes;
 use super::config::Config;
 use super::control::{Answer, ControlError, ControlSocket, LOOKUP_TIME_MAX, Outcome};
 use super::protocol::Protocol;
@@ -301,7 +302,7 @@ impl fmt::Display for Change {
 
 async fn ask(kea: &ControlSocket, command: &'static str, arguments: &Value) -> Result<Answer, ControlError> {
     let request = json!({"command": command, "arguments": arguments});
-    kea.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await
+    kea.exchange(command, &bytes::escaped(request.to_string()), LOOKUP_TIME_MAX).await
 }
 
 /// How a change's key is written in an intent.
