@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use freehold_agent::driver::kea::protocol::Protocol;
+
 /// A generation of Kea.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Generation {
@@ -27,8 +29,8 @@ impl Generation {
     }
 
     /// The server, whether this machine has it or not.
-    pub(crate) fn server(self) -> PathBuf {
-        self.root().map_or_else(|| "kea-dhcp4".into(), |root| root.join("usr/sbin/kea-dhcp4"))
+    pub(crate) fn server(self, protocol: Protocol) -> PathBuf {
+        self.root().map_or_else(|| protocol.kind().into(), |root| root.join("usr/sbin").join(protocol.kind()))
     }
 
     /// Whether it can be changed while it serves.
@@ -66,9 +68,9 @@ macro_rules! on_each_kea_by_config_set {
     ($($(#[$attribute:meta])* async fn $name:ident($generation:ident: Generation) $body:block)*) => {
         $($(#[$attribute])* async fn $name($generation: Generation) $body)*
         mod by_config_set {
-            mod kea_2_2 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_2).await; })* }
-            mod kea_2_6 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_6).await; })* }
-            mod kea_3_0 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0).await; })* }
+            mod kea_2_2 { $(#[tokio::test] async fn $name() { super::super::$name(crate::Generation::Kea2_2).await; })* }
+            mod kea_2_6 { $(#[tokio::test] async fn $name() { super::super::$name(crate::Generation::Kea2_6).await; })* }
+            mod kea_3_0 { $(#[tokio::test] async fn $name() { super::super::$name(crate::Generation::Kea3_0).await; })* }
         }
     };
 }
@@ -78,10 +80,10 @@ pub(crate) use on_each_kea_by_config_set;
 macro_rules! on_each_kea {
     ($($(#[$attribute:meta])* async fn $name:ident($generation:ident: Generation) $body:block)*) => {
         $($(#[$attribute])* async fn $name($generation: Generation) $body)*
-        mod kea_2_2 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_2).await; })* }
-        mod kea_2_6 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea2_6).await; })* }
-        mod kea_3_0 { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0).await; })* }
-        mod kea_3_0_live { $(#[tokio::test] async fn $name() { crate::$name(crate::Generation::Kea3_0Live).await; })* }
+        mod kea_2_2 { $(#[tokio::test] async fn $name() { super::$name(crate::Generation::Kea2_2).await; })* }
+        mod kea_2_6 { $(#[tokio::test] async fn $name() { super::$name(crate::Generation::Kea2_6).await; })* }
+        mod kea_3_0 { $(#[tokio::test] async fn $name() { super::$name(crate::Generation::Kea3_0).await; })* }
+        mod kea_3_0_live { $(#[tokio::test] async fn $name() { super::$name(crate::Generation::Kea3_0Live).await; })* }
     };
 }
 pub(crate) use on_each_kea;

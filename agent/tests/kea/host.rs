@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use freehold_agent::driver::kea::apply::{Failpoint, Kea};
 use freehold_agent::driver::kea::control::{ConfigText, ControlSocket};
 use freehold_agent::driver::kea::known::Memory;
+use freehold_agent::driver::kea::protocol::Protocol;
 use serde_json::{Value, json};
 
 use crate::generation::Generation;
@@ -31,6 +32,7 @@ fn command(socket: &Path, name: &str, arguments: &Value) {
 }
 
 pub(crate) struct KeaHost {
+    protocol: Protocol,
     generation: Generation,
     server: PathBuf,
     folder: tempfile::TempDir,
@@ -47,7 +49,17 @@ impl KeaHost {
     }
 
     /// A running Kea with `own` besides what it needs, or `None` where that cannot be had.
-    pub(crate) async fn start(generation: Generation, name: &str, mut own: Value) -> Option<Self> {
+    pub(crate) async fn start(generation: Generation, name: &str, own: Value) -> Option<Self> {
+        Self::start_of(Protocol::V4, generation, name, own).await
+    }
+
+    /// The same of either protocol.
+    pub(crate) async fn start_of(
+        protocol: Protocol,
+        generation: Generation,
+        name: &str,
+        mut own: Value,
+    ) -> Option<Self> {
         let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
         let has = |program: &Path| {
             Command::new("sh")
@@ -55,32 +67,45 @@ impl KeaHost {
                 .output()
                 .is_ok_and(|out| out.status.success())
         };
-        let server = generation.server();
-        if !root || ![&server, Path::new("ip"), Path::new("udhcpc")].into_iter().all(has) {
-            eprintln!("SKIPPED {name}: needs root, ip, udhcpc and {generation:?}, which `cargo verify` fetches");
+        let server = generation.server(protocol);
+        let client = match protocol {
+            Protocol::V4 => "udhcpc",
+            Protocol::V6 => "dhclient",
+        };
+        if !root || ![&server, Path::new("ip"), Path::new(client)].into_iter().all(has) {
+            eprintln!(
+                "SKIPPED {name}: needs root, ip, {client} and {} of {generation:?}, which `cargo verify` fetches",
+                protocol.kind()
+            );
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
         // What Kea 2.6 asks of a folder with a control socket in it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o750)).unwrap();
         let namespace = unique();
-        let (config_file, lease_file) = (folder.path().join("kea-dhcp4.conf"), folder.path().join("leases.csv"));
-        let mut dhcp4 = json!({
-            "interfaces-config": {"interfaces": ["srv"], "dhcp-socket-type": "raw"},
+        let (config_file, lease_file) =
+            (folder.path().join(format!("{}.conf", protocol.kind())), folder.path().join("leases.csv"));
+        let mut root = json!({
+            "interfaces-config": {"interfaces": ["srv"]},
             "control-socket": {"socket-type": "unix", "socket-name": folder.path().join("socket")},
             "lease-database": {"type": "memfile", "persist": true, "lfc-interval": 0},
             "hooks-libraries": generation.hooks().iter().map(|hook| json!({"library": hook})).collect::<Vec<_>>(),
-            "loggers": [{"name": "kea-dhcp4", "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
+            "loggers": [{"name": protocol.kind(), "severity": "WARN", "output_options": [{"output": folder.path().join("log")}]}],
         });
+        if (protocol, generation) == (Protocol::V6, Generation::Kea2_2) {
+            // Where it keeps its own DUID; later ones are told by the environment.
+            root["data-directory"] = json!(folder.path());
+        }
         let more = own.as_object_mut().unwrap().remove("loggers");
         for mut logger in more.iter().flat_map(|loggers| loggers.as_array().unwrap().clone()) {
             logger["output_options"] = json!([{"output": folder.path().join("log")}]);
-            dhcp4["loggers"].as_array_mut().unwrap().push(logger);
+            root["loggers"].as_array_mut().unwrap().push(logger);
         }
-        dhcp4.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
-        dhcp4["lease-database"]["name"] = json!(lease_file);
-        fs::write(&config_file, format!("// A comment.\n{{\"Dhcp4\": {dhcp4} /* another */ }}\n")).unwrap();
-        let mut host = Self { generation, server, folder, namespace, config_file, lease_file, process: None };
+        root.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        root["lease-database"]["name"] = json!(lease_file);
+        fs::write(&config_file, format!("// A comment.\n{{\"{}\": {root} /* another */ }}\n", protocol.root()))
+            .unwrap();
+        let mut host = Self { protocol, generation, server, folder, namespace, config_file, lease_file, process: None };
         host.build_network();
         host.start_kea().await;
         Some(host)
@@ -118,6 +143,11 @@ impl KeaHost {
     /// What Kea logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// What it said before it could log.
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("out")).unwrap_or_default()
     }
 
     /// What a hand with socat would do.
@@ -203,8 +233,64 @@ impl KeaHost {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// perfdhcp's clients of DHCPv6 get `count` addresses and as many prefixes, `rate` a second; its own report at the end.
+    pub(crate) async fn lease_v6(&self, count: u32, rate: u32) -> String {
+        let (namespace, count, rate) = (self.client_namespace(), count.to_string(), rate.to_string());
+        let arguments = [
+            "netns",
+            "exec",
+            &namespace,
+            "perfdhcp",
+            "-6",
+            "-l",
+            "cli",
+            "-e",
+            "address-and-prefix",
+            "-R",
+            "100000",
+            "-n",
+            &count,
+            "-r",
+            &rate,
+            "-W",
+            "3000000",
+            "all",
+        ];
+        let output = tokio::process::Command::new("ip").args(arguments).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A client of DHCPv6 with this DUID asks for an address and a prefix; what it was given, if it was within four seconds.
+    pub(crate) async fn ask_v6(&self, duid: &[u8]) -> Option<Given> {
+        let (leases, pid) = (self.folder.path().join("client.leases"), self.folder.path().join("client.pid"));
+        let octal: String = duid.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        fs::write(&leases, format!("default-duid \"{octal}\";\n")).unwrap();
+        let namespace = self.client_namespace();
+        let mut client = tokio::process::Command::new("ip")
+            .args(["netns", "exec", &namespace, "dhclient", "-6", "-N", "-P", "-1", "-d", "-sf", "/bin/true"])
+            .arg("-lf")
+            .arg(&leases)
+            .arg("-pf")
+            .arg(&pid)
+            .arg("cli")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(4);
+        let given = loop {
+            let given = Given::of(&fs::read_to_string(&leases).unwrap());
+            if given.is_some() || Instant::now() > deadline {
+                break given;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        client.kill().await.unwrap();
+        given
+    }
+
     fn socket(&self) -> ControlSocket {
-        ControlSocket::at(self.folder.path().join("socket"))
+        ControlSocket::at(self.protocol, self.folder.path().join("socket"))
     }
 
     fn client_namespace(&self) -> String {
@@ -215,11 +301,29 @@ impl KeaHost {
         let (server, client) = (&self.namespace, &self.client_namespace());
         ip(&["netns", "add", server]);
         ip(&["netns", "add", client]);
+        for namespace in [server, client] {
+            // Kea binds no address that is still being tried for being another's (RFC 4862 §5.4), and says so once.
+            let namespace = ["netns", "exec", namespace, "sh", "-c"];
+            ip(&[&namespace[..], &["echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"]].concat());
+        }
         ip(&["-n", server, "link", "add", "srv", "type", "veth", "peer", "name", "cli", "netns", client]);
         ip(&["-n", server, "addr", "add", "10.77.0.1/16", "dev", "srv"]);
+        ip(&["-n", server, "addr", "add", "2001:db8:77::1/64", "dev", "srv", "nodad"]);
         ip(&["-n", server, "link", "set", "srv", "up"]);
         ip(&["-n", client, "addr", "add", "10.77.255.254/16", "dev", "cli"]);
         ip(&["-n", client, "link", "set", "cli", "up"]);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        for (namespace, interface) in [(server, "srv"), (client, "cli")] {
+            let look = || {
+                let arguments =
+                    ["-n", namespace, "-6", "addr", "show", "dev", interface, "scope", "link", "-tentative"];
+                Command::new("ip").args(arguments).output().unwrap().stdout
+            };
+            while look().is_empty() {
+                assert!(Instant::now() < deadline, "{interface} has no address of its own link");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 
     async fn start_kea(&mut self) {
@@ -237,7 +341,7 @@ impl KeaHost {
         self.process = Some(child);
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.socket().status().await.is_err() {
-            assert!(Instant::now() < deadline, "Kea did not start: {}", self.log());
+            assert!(Instant::now() < deadline, "Kea did not start: {}{}", self.log(), self.said());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -261,4 +365,24 @@ impl Drop for KeaHost {
 fn ip(arguments: &[&str]) {
     let status = Command::new("ip").args(arguments).status().unwrap();
     assert!(status.success(), "ip {arguments:?}");
+}
+
+/// What a client of DHCPv6 was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) address: Option<String>,
+    pub(crate) prefix: Option<String>,
+}
+
+impl Given {
+    /// Out of dhclient's file, once it says that it is bound.
+    fn of(leases: &str) -> Option<Self> {
+        leases.contains("server-id").then(|| {
+            let word = |name: &str| {
+                let line = leases.lines().find_map(|line| line.trim().strip_prefix(name));
+                line.and_then(|rest| Some(rest.split_whitespace().next()?.to_owned()))
+            };
+            Self { address: word("iaaddr "), prefix: word("iaprefix ") }
+        })
+    }
 }

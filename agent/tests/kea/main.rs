@@ -6,6 +6,7 @@
 mod generation;
 mod host;
 mod served;
+mod v6;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +18,7 @@ use freehold_agent::driver::kea::apply::{Failpoint, Outcome, Recovery, Step, Way
 use freehold_agent::driver::kea::bridge::Bridge;
 use freehold_agent::driver::kea::follow::{Follower, Watch, start};
 use freehold_agent::driver::kea::leases::seen;
+use freehold_agent::driver::kea::protocol::Protocol;
 use freehold_core::Timestamp;
 use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use freehold_proto::sync::ReservationResource;
@@ -28,7 +30,7 @@ use served::{bundle, key, reservation, scope};
 /// Subnets, keys and comments of an operator.
 fn by_hand() -> Value {
     json!({
-        "user-context": {"comment": "do not touch"},
+        "user-context": {"comment": "Küche, do not touch"},
         "valid-lifetime": 1234,
         "renew-timer": 400,
         "option-data": [{"name": "domain-name", "data": "hand.example"}],
@@ -765,7 +767,7 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
     let (report, (followed, resumed)) = tokio::join!(clients, following);
     assert!(resumed > 0, "no follower took over");
     assert!(watch.creations() >= 2, "no clean-up happened");
-    let addresses: BTreeSet<_> = followed.iter().map(|row| row.address).collect();
+    let addresses: BTreeSet<_> = followed.iter().map(|row| row.key.address).collect();
     assert_eq!(addresses.len(), followed.len(), "a lease came twice");
     let mut listed = BTreeSet::new();
     loop {
@@ -783,12 +785,12 @@ async fn every_lease_is_followed_once_over_clean_ups_and_restarts_of_the_followe
         [(1, listed.len() as u64)]
     );
     let (snapshot, _) = start(host.lease_file(), watch.settled(host.lease_file()).await).unwrap().unwrap();
-    assert_eq!(snapshot.leases.into_keys().collect::<BTreeSet<_>>(), listed);
+    assert_eq!(snapshot.leases.into_keys().map(|key| key.address).collect::<BTreeSet<_>>(), listed);
 }
 
 async fn discovery_finds_the_server_of_a_file(generation: Generation) {
     let Some(host) = KeaHost::start(generation, "discover", json!({})).await else { return };
-    let found = freehold_agent::driver::kea::discover::discover(Some(host.config_file())).await.unwrap();
+    let found = freehold_agent::driver::kea::discover::discover(Protocol::V4, Some(host.config_file())).await.unwrap();
     assert_eq!(found.pid, host.pid());
     assert!(found.version.split('.').count() == 3, "{}", found.version);
     assert_eq!(found.leases, freehold_agent::driver::kea::discover::LeaseStore::Memfile(host.lease_file().to_owned()));

@@ -19,6 +19,8 @@ use std::process::Command;
 pub(crate) enum Package {
     /// The DHCPv4 server.
     KeaDhcp4,
+    /// The DHCPv6 server.
+    KeaDhcp6,
     /// perfdhcp.
     KeaAdmin,
     /// The one-shot DHCP client of busybox.
@@ -43,6 +45,7 @@ impl Package {
     fn name(self) -> &'static str {
         match self {
             Self::KeaDhcp4 => "kea-dhcp4-server",
+            Self::KeaDhcp6 => "kea-dhcp6-server",
             Self::KeaAdmin => "kea-admin",
             Self::Udhcpc => "udhcpc",
             Self::IscDhcpClient => "isc-dhcp-client",
@@ -59,6 +62,7 @@ impl Package {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Self::KeaDhcp4 => &["kea-dhcp4"],
+            Self::KeaDhcp6 => &["kea-dhcp6"],
             Self::KeaAdmin => &["perfdhcp"],
             Self::Udhcpc => &["udhcpc"],
             Self::IscDhcpClient => &["dhclient"],

@@ -34,7 +34,7 @@ pub(crate) enum Build {
 }
 
 /// What a lab uses: real servers, real clients, network namespaces.
-pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables, Patchelf];
+pub(crate) const LAB: &[Package] = &[KeaDhcp4, KeaDhcp6, KeaAdmin, Udhcpc, IscDhcpClient, Iproute2, Nftables, Patchelf];
 
 /// The table.
 pub(crate) const STEPS: &[Step] = &[

@@ -47,7 +47,7 @@ pub(crate) const KEA_2_6: Tool = Tool {
     registry: Registry::Debian { suites: &["trixie"], programs: KEA_PROGRAMS, libraries: "libkea-" },
     packages: KEA,
     folder: "target/tools/kea-2.6",
-    program: "target/tools/kea-2.6/usr/sbin/kea-dhcp4",
+    program: "target/tools/kea-2.6/usr/sbin/kea-dhcp6",
 };
 
 /// Kea 3.0, with the hooks that 2.6 does not have.
@@ -59,7 +59,7 @@ pub(crate) const KEA_3_0: Tool = Tool {
     },
     packages: KEA,
     folder: "target/tools/kea-3.0",
-    program: "target/tools/kea-3.0/usr/sbin/kea-dhcp4",
+    program: "target/tools/kea-3.0/usr/sbin/kea-dhcp6",
 };
 
 /// buf: lints the .proto files, and is a gRPC client nobody here wrote.

@@ -26,6 +26,7 @@ use tokio::time::{Instant, sleep};
 use super::blame::{culprits, located};
 use super::config::Config;
 use super::control::{ConfigText, ControlError, ControlSocket, Verdict};
+use super::hidden;
 use super::intent::{Intent, IntentError};
 use super::known::{Known, Memory};
 use super::live::{self, Abilities, Change};
@@ -35,7 +36,6 @@ use super::plan::{Fault, Plan, plan};
 use super::probe::{Listening, ProbeError};
 use super::protocol::Protocol;
 use super::readback::ReadBack;
-use super::render::VENDOR_SPACE;
 use super::steps;
 use crate::files::FileError;
 
@@ -215,7 +215,8 @@ impl Kea {
         }
         if let Some(place) = known.config.untold().first() {
             let message = format!(
-                "Kea has vendor options at {place} that it does not show and its file does not say, so any change would lose them: write option 43 there as sub-options (space {VENDOR_SPACE:?}), or let the file say what runs"
+                "Kea has an option at {place} that it does not show and its file does not say, so any change would lose it: {}",
+                hidden::advice(self.protocol())
             );
             return Ok(Outcome::Rejected { faults: Vec::new(), message });
         }
@@ -301,7 +302,7 @@ impl Kea {
         }
         self.failpoint.pass(Step::Tested)?;
         let begun = Instant::now();
-        let (faults, trouble) = match self.socket.set_config(&text).await {
+        let (mut faults, trouble) = match self.socket.set_config(&text).await {
             Ok(Verdict::Accepted) => (vec![], None),
             Ok(Verdict::Refused(complaint)) => {
                 let fault = located(planned, &complaint).map(|(key, field)| Fault {
@@ -319,7 +320,13 @@ impl Kea {
             Some(trouble) => Some(trouble),
             None => {
                 self.failpoint.pass(Step::Set)?;
-                self.proven(to, planned, listening).await
+                match self.proven(to, planned, listening).await {
+                    Ok(()) => None,
+                    Err((wrong, message)) => {
+                        faults = wrong;
+                        Some(message)
+                    }
+                }
             }
         };
         let trouble = match trouble {
@@ -371,7 +378,11 @@ impl Kea {
         self.failpoint.pass(Step::Set)?;
         let wrong = match live::taken_in(&self.socket, changes, &mut known.config, to).await {
             Ok(None) => self.hears(&intent.listening).await.err(),
-            Ok(Some(wrong)) => Some(format!("Kea took the change, and runs something else: {wrong}")),
+            Ok(Some((key, what))) => {
+                let fault = altered(&key, &what);
+                let message = format!("{key}: {}", fault.message);
+                return self.undo(&done, &known, &intent, vec![fault], message).await;
+            }
             Err(error) => Some(in_full(&error)),
         };
         if let Some(message) = wrong {
@@ -518,20 +529,24 @@ impl Kea {
         }
     }
 
-    /// Whether Kea runs `to` beside what is its own, and hears; else what is wrong.
-    async fn proven(&self, to: &Bundle, planned: &Plan, before: &Listening) -> Option<String> {
-        let running = match self.running().await {
-            Ok(running) => running,
-            Err(error) => return Some(in_full(&error)),
-        };
+    /// Whether Kea runs `to` beside what is its own, and hears; else what is wrong, and with which resources.
+    async fn proven(&self, to: &Bundle, planned: &Plan, before: &Listening) -> Result<(), (Vec<Fault>, String)> {
+        let nobodys = |message: String| (Vec::new(), message);
+        let running = self.running().await.map_err(|error| nobodys(in_full(&error)))?;
+        if running.foreign() != planned.config.foreign() {
+            return Err(nobodys("Kea changed a part of its configuration that is not Freehold's".to_owned()));
+        }
         let found = running.read_back();
         if found.bundle != *to {
-            return Some(difference(to, &found));
+            let of = found.bundle.diff(to);
+            let what = |key: &ResourceKey| {
+                let strange = found.strange.iter().find(|strange| strange.key == *key);
+                strange.map_or(live::ALTERED, |strange| strange.what.as_str())
+            };
+            let faults = of.upserts.keys().map(|key| altered(key, what(key))).collect();
+            return Err((faults, difference(to, &found)));
         }
-        if running.foreign() != planned.config.foreign() {
-            return Some("Kea changed a part of its configuration that is not Freehold's".to_owned());
-        }
-        self.hears(before).await.err()
+        self.hears(before).await.map_err(nobodys)
     }
 
     /// Puts `backup` back until Kea runs it and hears as `before`, or says why it does not.
@@ -618,6 +633,12 @@ fn is_alive(pid_file: &Path) -> bool {
         // Not readable for us: taken for alive, because the wait ends.
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     }
+}
+
+/// A resource that Kea takes and does not run.
+fn altered(key: &ResourceKey, what: &str) -> Fault {
+    let message = format!("Kea takes it, and runs something else: {what}");
+    Fault { key: key.clone(), code: Code::ServerRefused, field: String::new(), message }
 }
 
 /// What Kea runs that is not `to`.

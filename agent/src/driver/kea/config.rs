@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use freehold_core::model::ForeignSubnet;
 use freehold_core::net::Cidr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::hidden;
 use super::live::Change;
@@ -162,6 +162,18 @@ impl Config {
         found
     }
 
+    /// The blocks out of which subnets that are not Freehold's delegate prefixes, each with the id of its subnet.
+    pub fn foreign_delegated(&self) -> Vec<ForeignSubnet> {
+        let of = |subnet: &Value| {
+            let blocks = array(&subnet["pd-pools"]).filter_map(|pool| {
+                let block = format!("{}/{}", pool["prefix"].as_str()?, pool["prefix-len"]);
+                foreign_subnet(&json!({"id": subnet["id"], "subnet": block}))
+            });
+            blocks.collect::<Vec<_>>()
+        };
+        self.theirs().flat_map(of).collect()
+    }
+
     /// The kinds of identifiers by which this Kea looks for reservations.
     pub fn reservation_identifiers(&self) -> Vec<&str> {
         array(&self.root()["host-reservation-identifiers"]).filter_map(Value::as_str).collect()
@@ -255,7 +267,6 @@ fn take_marked(protocol: Protocol, parent: &mut Value, ours: &mut Vec<Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn marked(id: u32) -> Value {
         json!({"id": id, "subnet": format!("10.{id}.0.0/16"), "user-context": {"freehold": {"scope": format!("s{id}")}}})

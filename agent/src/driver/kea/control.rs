@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use super::bytes;
 use super::protocol::Protocol;
 
 /// Time allowed for a command that only looks something up.
@@ -106,7 +107,7 @@ pub struct ConfigText(String);
 impl ConfigText {
     /// The text of `{"Dhcp4": …}` or `{"Dhcp6": …}`.
     pub fn of(config: &Value) -> Self {
-        Self(config.to_string())
+        Self(bytes::escaped(config.to_string()))
     }
 
     /// The text itself.

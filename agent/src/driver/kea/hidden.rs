@@ -1,12 +1,50 @@
 //! Options that Kea runs without showing them. Pure.
 //!
-//! From 2.6 on `config-get` shows vendor options (option 43, RFC 2132 §8.4) that were written as bytes with empty data, and goes on sending them (measured on
-//! 2.6.3 and 3.0.3). Whoever sets again what it shows takes them from every phone and access point behind that server. What was written stands in Kea's
+//! From 2.6 on `config-get` shows vendor options (option 43, RFC 2132 §8.4) that were written as bytes with empty data, and goes on sending them; so it does with softwires
+//! of DHCPv6 (94 to 96, RFC 7598), and from 3.0 on with its NTP servers (56, RFC 5908) (measured on 2.6.3 and 3.0.3). Whoever sets again what it shows takes them from every phone and router behind that server. What was written stands in Kea's
 //! file, so it is put back from there; where the file does not say it either, nothing may be set.
 
 use serde_json::Value;
 
+use super::protocol::Protocol;
 use super::render::{VENDOR_OPTIONS, VENDOR_SPACE};
+
+/// An option that Kea takes apart, and shows without what it was given as bytes.
+struct Hiding {
+    protocol: Protocol,
+    code: u32,
+    name: &'static str,
+    /// Where its sub-options go, which are shown.
+    space: &'static str,
+}
+
+const HIDING: [Hiding; 5] = [
+    Hiding { protocol: Protocol::V4, code: VENDOR_OPTIONS, name: "vendor-encapsulated-options", space: VENDOR_SPACE },
+    Hiding { protocol: Protocol::V6, code: 56, name: "ntp-server", space: "v6-ntp-server-suboptions" },
+    Hiding { protocol: Protocol::V6, code: 94, name: "s46-cont-mape", space: "s46-cont-mape-options" },
+    Hiding { protocol: Protocol::V6, code: 95, name: "s46-cont-mapt", space: "s46-cont-mapt-options" },
+    Hiding { protocol: Protocol::V6, code: 96, name: "s46-cont-lw", space: "s46-cont-lw-options" },
+];
+
+impl Hiding {
+    /// Whether what Kea shows, always with a space, is this option.
+    fn is_shown(&self, option: &Value) -> bool {
+        option["space"] == self.protocol.option_space() && option["code"] == self.code
+    }
+
+    fn is(&self, option: &Value) -> bool {
+        let space = option["space"].as_str();
+        let is_standard = space.is_none_or(|space| space == self.protocol.option_space());
+        is_standard && (option["code"] == self.code || option["name"] == self.name)
+    }
+}
+
+/// What somebody can do about options that nobody tells.
+pub fn advice(protocol: Protocol) -> String {
+    let of = HIDING.iter().filter(|hiding| hiding.protocol == protocol);
+    let ways: Vec<_> = of.map(|hiding| format!("option {} in space {:?}", hiding.code, hiding.space)).collect();
+    format!("write it there as sub-options ({}), or let the file say what runs", ways.join(", "))
+}
 
 /// By which member two objects of a list are the same thing, the first that both have.
 const IDENTITIES: [&str; 9] =
@@ -43,28 +81,25 @@ fn walk(running: &mut Value, written: Option<&Value>, place: &str, untold: &mut 
     }
 }
 
-/// Uncovers the vendor options of one list.
+/// Uncovers the hidden options of one list.
 fn options_of(options: &mut [Value], written: Option<&Value>, place: &str, untold: &mut Vec<String>) {
-    if options.iter().any(|option| option["space"] == VENDOR_SPACE) {
-        return;
-    }
-    for option in options.iter_mut().filter(|option| is_vendor(option) && is_empty(option)) {
-        match written.and_then(Value::as_array).and_then(|all| all.iter().find(|one| is_vendor(one))) {
-            Some(said) => {
-                for member in ["csv-format", "data"] {
-                    if let (Some(value), Some(option)) = (said.get(member), option.as_object_mut()) {
-                        option.insert(member.to_owned(), value.clone());
+    for hiding in &HIDING {
+        if options.iter().any(|option| option["space"] == hiding.space) {
+            continue;
+        }
+        for option in options.iter_mut().filter(|option| hiding.is_shown(option) && is_empty(option)) {
+            match written.and_then(Value::as_array).and_then(|all| all.iter().find(|one| hiding.is(one))) {
+                Some(said) => {
+                    for member in ["csv-format", "data"] {
+                        if let (Some(value), Some(option)) = (said.get(member), option.as_object_mut()) {
+                            option.insert(member.to_owned(), value.clone());
+                        }
                     }
                 }
+                None => untold.push(place.to_owned()),
             }
-            None => untold.push(place.to_owned()),
         }
     }
-}
-
-fn is_vendor(option: &Value) -> bool {
-    let is_dhcp4 = matches!(option["space"].as_str(), None | Some("dhcp4"));
-    is_dhcp4 && (option["code"] == VENDOR_OPTIONS || option["name"] == "vendor-encapsulated-options")
 }
 
 fn is_empty(option: &Value) -> bool {
@@ -134,6 +169,22 @@ mod tests {
         assert_eq!(data("subnet4/0/pools/0/option-data/0"), "0101DD");
         // With sub-options beside it nothing is hidden.
         assert_eq!(data("subnet4/1/option-data/0"), "");
+    }
+
+    #[test]
+    fn of_dhcpv6_time_servers_and_softwires_are_put_back() {
+        let option = |code: u32, data: &str| json!({"code": code, "csv-format": false, "data": data, "space": "dhcp6"});
+        let mut running = json!({"Dhcp6": {
+            "option-data": [option(56, ""), option(43, ""), option(96, "")],
+            "subnet6": [{"id": 7, "option-data": [
+                option(94, ""), {"code": 90, "space": "s46-cont-mape-options", "data": "2001:db8::1"}, option(95, ""),
+            ]}],
+        }});
+        let written =
+            json!({"Dhcp6": {"option-data": [{"name": "ntp-server", "csv-format": false, "data": "000100"}]}});
+        let untold = uncover(&mut running, Some(&written));
+        assert_eq!(running["Dhcp6"]["option-data"], json!([option(56, "000100"), option(43, ""), option(96, "")]));
+        assert_eq!(untold, ["Dhcp6.option-data", "Dhcp6.subnet6[7].option-data"]);
     }
 
     #[test]

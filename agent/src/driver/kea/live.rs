@@ -13,10 +13,14 @@ use freehold_core::bundle::{Bundle, ResourceKey, ResourceKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bytes;
 use super::config::Config;
 use super::control::{Answer, ControlError, ControlSocket, LOOKUP_TIME_MAX, Outcome};
 use super::protocol::Protocol;
 use super::readback::{address, read_back};
+
+/// Kea read a value otherwise, or dropped the end of it.
+pub(super) const ALTERED: &str = "other values than it was given";
 
 /// What a Kea can change while it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -228,13 +232,13 @@ async fn listed(kea: &ControlSocket) -> Result<BTreeSet<(u64, String)>, ControlE
     Ok(list.subnets.into_iter().map(|found| (found.id, found.subnet)).collect())
 }
 
-/// Reads back what `changes` changed into `config`. Says what is not as `to` wants it, if anything is.
+/// Reads back what `changes` changed into `config`. Says which is not as `to` wants it and how, if any is.
 pub async fn taken_in(
     kea: &ControlSocket,
     changes: &[Change],
     config: &mut Config,
     to: &Bundle,
-) -> Result<Option<String>, ControlError> {
+) -> Result<Option<(ResourceKey, String)>, ControlError> {
     // Of several changes of one thing the last counts; subnets come before what is in them.
     let last: BTreeMap<_, _> = changes.iter().map(|change| (change.thing(), change)).collect();
     let (subnets, hosts): (Vec<_>, Vec<_>) =
@@ -249,22 +253,25 @@ pub async fn taken_in(
                 touched.insert(change.subnet_id, subnet);
             }
             None if change.after.is_none() => {}
-            _ => return Ok(Some(change.key.to_string())),
+            Some(_) => return Ok(Some((change.key.clone(), "it is still there".to_owned()))),
+            None => return Ok(Some((change.key.clone(), "it is not there".to_owned()))),
         }
     }
     for change in hosts {
         let found = change.stands(kea).await?;
         let address = change.address().unwrap_or_default();
-        let Some(subnet) = config.ours_mut(change.subnet_id) else { return Ok(Some(change.key.to_string())) };
+        let Some(subnet) = config.ours_mut(change.subnet_id) else {
+            return Ok(Some((change.key.clone(), "its scope is not there".to_owned())));
+        };
         let part = touched.entry(change.subnet_id).or_insert_with(|| head(subnet));
         set_host(subnet, address, found.clone());
         set_host(part, address, found);
     }
     let read = read_back(config.protocol(), config.root(), touched.values());
-    let strange = read.strange.first().map(|strange| format!("{}: {}", strange.key, strange.what));
+    let strange = read.strange.into_iter().next().map(|strange| (strange.key, strange.what));
     let is_wrong = |key: &&ResourceKey| read.bundle.resources().get(key) != to.resources().get(key);
     let wrong = changes.iter().map(|change| &change.key).find(is_wrong);
-    Ok(strange.or_else(|| wrong.map(ToString::to_string)))
+    Ok(strange.or_else(|| wrong.map(|key| (key.clone(), ALTERED.to_owned()))))
 }
 
 impl fmt::Display for Change {
@@ -295,7 +302,7 @@ impl fmt::Display for Change {
 
 async fn ask(kea: &ControlSocket, command: &'static str, arguments: &Value) -> Result<Answer, ControlError> {
     let request = json!({"command": command, "arguments": arguments});
-    kea.exchange(command, &request.to_string(), LOOKUP_TIME_MAX).await
+    kea.exchange(command, &bytes::escaped(request.to_string()), LOOKUP_TIME_MAX).await
 }
 
 /// How a change's key is written in an intent.

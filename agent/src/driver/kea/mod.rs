@@ -4,7 +4,7 @@
 //!
 //! Finding it: [`discover`] reads processes and the configuration file ([`source`]).
 //!
-//! Talking to it: [`control`] is the socket, [`lookup`] what can be asked.
+//! Talking to it: [`control`] is the socket, [`lookup`] what can be asked, [`bytes`] what its strings are.
 //!
 //! Configuring it, in the order of an apply ([`mod@apply`] is the sequence, and [`intent`] what a crash leaves of it):
 //! - [`config`] takes what runs apart into Freehold's part and the rest; [`hidden`] adds what Kea does not show
@@ -22,6 +22,7 @@
 pub mod apply;
 pub mod blame;
 pub mod bridge;
+pub mod bytes;
 pub mod config;
 pub mod control;
 pub mod discover;

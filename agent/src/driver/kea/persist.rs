@@ -14,6 +14,7 @@ use freehold_core::bundle::{Bundle, Digest as BundleDigest};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::bytes;
 use super::config::Config;
 use super::memfile::suffixed;
 use super::protocol::Protocol;
@@ -105,7 +106,8 @@ pub fn written(config_file: &Path) -> Option<Value> {
 }
 
 fn content(config: &Config) -> Vec<u8> {
-    let mut body = serde_json::to_vec_pretty(config).expect("a configuration with text keys is always JSON");
+    let body = serde_json::to_string_pretty(config).expect("a configuration with text keys is always JSON");
+    let mut body = bytes::escaped(body).into_bytes();
     body.push(b'\n');
     let mut content = format!("{HEADER}{}\n", hexadecimal(&body)).into_bytes();
     content.append(&mut body);

@@ -46,9 +46,9 @@ pub fn plan(bundle: &Bundle, running: &Config) -> Result<Plan, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut scopes: BTreeMap<u32, Planned> = BTreeMap::new();
     let mut ids = BTreeMap::new();
-    let foreign = running.foreign_subnets();
+    let (foreign, delegated) = (running.foreign_subnets(), running.foreign_delegated());
     for (key, resource) in of_kind(bundle, ResourceKind::Scope) {
-        match scope(running.protocol(), key, resource, &foreign) {
+        match scope(running.protocol(), key, resource, &foreign, &delegated) {
             Ok((id, subnet)) if scopes.contains_key(&id) => {
                 let message = format!("subnet id {id} of {} is given twice", subnet["subnet"]);
                 faults.push(Fault { key: key.clone(), code: Code::Invalid, field: "subnet_id".to_owned(), message });
@@ -115,6 +115,7 @@ fn scope(
     key: &ResourceKey,
     resource: &Resource,
     foreign: &[ForeignSubnet],
+    delegated: &[ForeignSubnet],
 ) -> Result<(u32, Value), Fault> {
     let scope: ScopeResource = decode(key, resource)?;
     let subnet = render::scope(protocol, &scope).map_err(|unfit| invalid(key, unfit))?;
@@ -129,6 +130,19 @@ fn scope(
         }
         if foreign.network.overlaps(&network) {
             return Err(fault(key, Code::ConflictLocal, "network", format!("overlaps {theirs}")));
+        }
+    }
+    // Kea itself takes a prefix that two subnets delegate.
+    let pools = scope.prefix_pools.iter().enumerate();
+    let blocks = pools.filter_map(|(at, pool)| Some((format!("prefix_pools[{at}]"), pool.prefix.parse().ok()?)));
+    for (field, block) in blocks.chain([("network".to_owned(), network)]) {
+        // Networks were compared above, and may be told apart better there.
+        if let Some(theirs) = delegated.iter().chain(foreign).find(|theirs| theirs.network.overlaps(&block)) {
+            let message = format!(
+                "{block} overlaps {} of the subnet with id {} in Kea's own configuration, which Freehold does not own",
+                theirs.network, theirs.subnet_id
+            );
+            return Err(fault(key, Code::ConflictLocal, &field, message));
         }
     }
     Ok((scope.subnet_id, subnet))
@@ -181,7 +195,7 @@ pub(super) mod tests {
     use super::*;
     use freehold_core::option::{OptionCode, OptionValue, Options};
     use freehold_proto::convert::option::resources;
-    use freehold_proto::sync::PoolRange;
+    use freehold_proto::sync::{DelegatedPool, PoolRange};
     use serde_json::json;
 
     /// A configuration with an operator's subnet, of which Kea 2.2 has ids below and above Freehold's.
@@ -337,6 +351,78 @@ pub(super) mod tests {
             &[good],
             &[host("b", "10.77.9.1", hardware())],
             ("reservation b/10.77.9.1", Code::Dependency, "scope", "its scope b is not served"),
+        );
+    }
+
+    #[test]
+    fn a_prefix_is_not_delegated_by_two() {
+        let theirs = json!({"id": 900, "subnet": "2001:db8:90::/64", "pd-pools": [
+            {"prefix": "2001:db8:8000::", "prefix-len": 40, "delegated-len": 56},
+        ]});
+        let running = Config::new(Protocol::V6, json!({"Dhcp6": {"subnet6": [theirs]}}));
+        let check = |prefix: &str, network: &str, expected: Option<(&str, &str)>| {
+            let pool = DelegatedPool { prefix: prefix.to_owned(), delegated_length: 60 };
+            let ours = ScopeResource { preferred_seconds: 300, prefix_pools: vec![pool], ..scope("a", 7, network) };
+            let faults = plan(&bundle(&[ours], &[]), &running).err().unwrap_or_default();
+            let found = faults.first().map(|fault| (fault.field.as_str(), fault.message.as_str()));
+            let own = "in Kea's own configuration, which Freehold does not own";
+            let expected = expected.map(|(field, what)| (field, format!("{what} {own}")));
+            assert_eq!(
+                found,
+                expected.as_ref().map(|(field, message)| (*field, message.as_str())),
+                "{prefix} {network}"
+            );
+        };
+        let pool = "prefix_pools[0]";
+        check("2001:db8:9000::/36", "2001:db8:91::/64", None);
+        check(
+            "2001:db8:8000::/36",
+            "2001:db8:91::/64",
+            Some((pool, "2001:db8:8000::/36 overlaps 2001:db8:8000::/40 of the subnet with id 900")),
+        );
+        check(
+            "2001:db8:90::/48",
+            "2001:db8:91::/64",
+            Some((pool, "2001:db8:90::/48 overlaps 2001:db8:90::/64 of the subnet with id 900")),
+        );
+        check(
+            "2001:db8:9000::/36",
+            "2001:db8:8000:1::/64",
+            Some(("network", "2001:db8:8000:1::/64 overlaps 2001:db8:8000::/40 of the subnet with id 900")),
+        );
+    }
+
+    #[test]
+    fn what_only_the_other_protocol_has_is_refused() {
+        let check =
+            |protocol: Protocol, scopes: &[ScopeResource], hosts: &[ReservationResource], expected: (&str, &str)| {
+                let faults = plan(&bundle(scopes, hosts), &Config::new(protocol, json!({}))).unwrap_err();
+                assert_eq!((faults[0].field.as_str(), faults[0].message.as_str()), expected);
+            };
+        let (v4, v6) = (scope("a", 7, "10.77.0.0/16"), scope("a", 7, "2001:db8::/64"));
+        let pool = DelegatedPool { prefix: "2001:db8:8000::/36".to_owned(), delegated_length: 60 };
+        let own = "only IPv6 has it";
+        check(Protocol::V6, std::slice::from_ref(&v4), &[], ("network", "10.77.0.0/16 is not IPv6"));
+        check(Protocol::V4, &[ScopeResource { preferred_seconds: 9, ..v4.clone() }], &[], ("preferred_seconds", own));
+        check(Protocol::V4, &[ScopeResource { prefix_pools: vec![pool], ..v4.clone() }], &[], ("prefix_pools", own));
+        check(Protocol::V4, &[ScopeResource { interface_id: "x".into(), ..v4.clone() }], &[], ("interface_id", own));
+        check(
+            Protocol::V4,
+            &[ScopeResource { relays: vec!["fe80::1".into()], ..v4.clone() }],
+            &[],
+            ("relays[0]", "fe80::1 is not IPv4"),
+        );
+        let prefixed = ReservationResource {
+            delegated_prefixes: vec!["2001:db8:8000::/56".into()],
+            ..host("a", "10.77.9.1", hardware())
+        };
+        check(Protocol::V4, &[v4], &[prefixed], ("delegated_prefixes", own));
+        let by_id = host("a", "2001:db8::9", Client::ClientId(vec![1, 2]));
+        check(
+            Protocol::V6,
+            &[v6],
+            &[by_id],
+            ("client", "clients of DHCPv6 have no client identifier; reserve by DUID or hardware address"),
         );
     }
 

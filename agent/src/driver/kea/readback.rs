@@ -18,6 +18,7 @@ use freehold_proto::sync::{
 use prost::Message;
 use serde_json::{Map, Value};
 
+use super::bytes;
 use super::protocol::Protocol;
 use super::render::{self, MARK, VENDOR_OPTIONS, VENDOR_SPACE};
 
@@ -114,7 +115,8 @@ fn scope(protocol: Protocol, subnet: &Value, root: &Value) -> Result<ScopeResour
         prefix_pools: delegated(&subnet["pd-pools"])?,
         interface: text(&subnet["interface"]).to_owned(),
         relays: array(&subnet["relay"]["ip-addresses"]).map(|relay| text(relay).to_owned()).collect(),
-        interface_id: text(&subnet["interface-id"]).to_owned(),
+        interface_id: bytes::text(text(&subnet["interface-id"]))
+            .ok_or_else(|| format!("interface-id is {}", subnet["interface-id"]))?,
     };
     let expected = render::scope(protocol, &scope).map_err(|unfit| format!("{}: {}", unfit.field, unfit.what))?;
     only(subnet, &expected, &["pools", "pd-pools", "option-data"], |name, value| value == &root[name])?;
@@ -151,7 +153,7 @@ pub(super) fn prefixes(host: &Value) -> Vec<&str> {
 /// The reservation that a member of `reservations` makes.
 fn reservation(protocol: Protocol, host: &Value, scope: &str) -> Result<ReservationResource, String> {
     let client = |name: &str| {
-        host[name].as_str().map(|text| bytes(text).ok_or_else(|| format!("{name} is {text:?}"))).transpose()
+        host[name].as_str().map(|text| hexadecimal(text).ok_or_else(|| format!("{name} is {text:?}"))).transpose()
     };
     let found: IpAddr = address(host).parse().map_err(|_| format!("its address is {:?}", address(host)))?;
     let mut delegated: Vec<Cidr> = Vec::new();
@@ -201,7 +203,7 @@ fn vendor_options(parts: &[&Value]) -> Result<Option<String>, String> {
         let at_code = |what: String| format!("option 43, sub-option {code}: {what}");
         only(part, &Value::Null, &["code", "csv-format", "data", "name", "space"], |_, _| false).map_err(at_code)?;
         let value = text(&part["data"]);
-        let length = bytes(value).and_then(|bytes| u8::try_from(bytes.len()).ok());
+        let length = hexadecimal(value).and_then(|bytes| u8::try_from(bytes.len()).ok());
         let length = length.filter(|_| part["csv-format"] == Value::Bool(false));
         let length = length.ok_or_else(|| at_code(format!("data is {value:?}")))?;
         data.push_str(&format!("{code:02X}{length:02X}{value}"));
@@ -232,7 +234,7 @@ fn option(protocol: Protocol, option: &Value, parts: Option<String>) -> Result<(
     let value = if readable {
         OptionValue::from_text(known, data)
     } else {
-        let bytes = bytes(data).ok_or_else(|| at_code(format!("data is {data:?}")))?;
+        let bytes = hexadecimal(data).ok_or_else(|| at_code(format!("data is {data:?}")))?;
         match known.shape() {
             Shape::Text => Text::parse(&String::from_utf8_lossy(&bytes)).map(OptionValue::Text),
             _ => Ok(OptionValue::Bytes(bytes)),
@@ -289,7 +291,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// Hexadecimal with or without colons.
-fn bytes(text: &str) -> Option<Vec<u8>> {
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     let digits = text.replace(':', "");
     let plain = digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain.then(|| {
@@ -395,7 +397,114 @@ mod tests {
         })
     }
 
+    /// A subnet of IPv6 as Kea 3.0 shows what it was given.
+    fn shown_v6(subnet: &Value) -> Value {
+        let mut shown = json!({
+            "allocator": "iterative", "pd-allocator": "iterative", "cache-threshold": 0.25, "rapid-commit": false,
+            "relay": {"ip-addresses": []}, "store-extended-info": false, "calculate-tee-times": true, "t1-percent": 0.5, "t2-percent": 0.8,
+        });
+        shown.as_object_mut().unwrap().extend(subnet.as_object().unwrap().clone());
+        for list in ["pools", "pd-pools"] {
+            for pool in shown[list].as_array_mut().unwrap() {
+                pool["option-data"] = json!([]);
+            }
+            shown[list].as_array_mut().unwrap().reverse();
+        }
+        for option in shown["option-data"].as_array_mut().unwrap() {
+            option.as_object_mut().unwrap().extend([
+                ("space".to_owned(), json!("dhcp6")),
+                ("always-send".to_owned(), json!(false)),
+                ("never-send".to_owned(), json!(false)),
+            ]);
+        }
+        for host in shown["reservations"].as_array_mut().unwrap() {
+            let host = host.as_object_mut().unwrap();
+            host.insert("client-classes".to_owned(), json!([]));
+            host.entry("hostname").or_insert(json!(""));
+            host.entry("prefixes").or_insert(json!([])).as_array_mut().unwrap().reverse();
+        }
+        shown
+    }
+
+    /// What Kea 3.0 shows beside them.
+    fn globals_v6() -> Value {
+        json!({"allocator": "iterative", "pd-allocator": "iterative", "cache-threshold": 0.25, "calculate-tee-times": true, "t1-percent": 0.5, "t2-percent": 0.8, "valid-lifetime": 7200, "subnet6": []})
+    }
+
+    fn bundles_v6() -> impl Strategy<Value = Bundle> {
+        let option = (1u32..300, "[0-9a-f]{2}|2001:db8::[1-9]|[a-c]{1,3}(,[a-c]{1,3})?|[0-9]{1,2}|a, \"b\\\\");
+        let link = prop_oneof![
+            Just((String::new(), String::new())),
+            "[a-z]{1,4}[0-9]".prop_map(|interface| (interface, String::new())),
+            "[a-zü \"/]{1,9}".prop_map(|id| (String::new(), id)),
+        ];
+        let scopes = (
+            prop::collection::vec(option, 0..9),
+            20u32..9999,
+            prop::option::of(1u32..10),
+            prop::bool::ANY,
+            0u8..3,
+            link,
+            0u8..3,
+        );
+        let hosts = prop::collection::btree_map(
+            1u8..100,
+            (prop::bool::ANY, prop::collection::vec(any::<u8>(), 3..20), "[a-c]{0,3}", 0u8..3),
+            0..5,
+        );
+        prop::collection::vec((scopes, hosts), 0..4).prop_map(|all| {
+            let (mut scopes, mut reservations) = (vec![], vec![]);
+            for (at, ((options, valid, renew, rebind, pools, (interface, interface_id), relays), hosts)) in
+                all.into_iter().enumerate()
+            {
+                let mut set = Options::default();
+                for (number, text) in options {
+                    let Ok(code) = OptionCode::new(freehold_core::net::Family::V6, number) else { continue };
+                    let Ok(value) = OptionValue::from_text(code, &text) else { continue };
+                    if set.get(code).is_none() {
+                        let _fits = set.add(code, value).is_ok();
+                    }
+                }
+                let (id, at) = (format!("s{at}"), at + 1);
+                let pool =
+                    |n: u8| PoolRange { start: format!("2001:db8:{at}::{n}:0"), end: format!("2001:db8:{at}::{n}:9") };
+                let block = |n: u8| DelegatedPool { prefix: format!("2001:db8:8{at}0{n}::/48"), delegated_length: 56 };
+                scopes.push(ScopeResource {
+                    pools: (1..=pools).map(pool).collect(),
+                    prefix_pools: (0..pools).map(block).collect(),
+                    options: resources(&set),
+                    valid_seconds: valid,
+                    preferred_seconds: valid / 2,
+                    renew_seconds: renew.unwrap_or(0),
+                    rebind_seconds: if rebind { 19 } else { 0 },
+                    interface,
+                    interface_id,
+                    relays: (1..=relays).map(|relay| format!("2001:db8:f::{relay}")).collect(),
+                    ..scope(&id, at as u32, &format!("2001:db8:{at}::/64"))
+                });
+                for (low, (by_duid, bytes, name, prefixes)) in hosts {
+                    let client = if by_duid { Client::Duid(bytes) } else { Client::Hardware(bytes) };
+                    reservations.push(ReservationResource {
+                        host_name: name,
+                        delegated_prefixes: (1..=prefixes)
+                            .map(|n| format!("2001:db8:9{at}{low:02}:{n}00::/56"))
+                            .collect(),
+                        ..host(&id, &format!("2001:db8:{at}::a:{low}"), client)
+                    });
+                }
+            }
+            bundle(&scopes, &reservations)
+        })
+    }
+
     proptest! {
+        #[test]
+        fn what_was_rendered_for_dhcpv6_is_read_back_with_the_same_digest(bundle in bundles_v6()) {
+            let planned = plan(&bundle, &Config::new(Protocol::V6, json!({"Dhcp6": globals_v6()}))).unwrap();
+            let shown: Vec<_> = planned.config.ours().iter().map(shown_v6).collect();
+            prop_assert_eq!(read_back(Protocol::V6, &globals_v6(), &shown), ReadBack { bundle, strange: vec![] });
+        }
+
         #[test]
         fn what_was_rendered_is_read_back_with_the_same_digest(bundle in bundles()) {
             let planned = plan(&bundle, &Config::new(Protocol::V4, json!({"Dhcp4": globals()}))).unwrap();

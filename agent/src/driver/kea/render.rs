@@ -17,6 +17,7 @@ use freehold_proto::sync::{ReservationResource, ScopeResource, reservation_resou
 use freehold_proto::v1::{DhcpOption, dhcp_option::Value as OptionValue};
 use serde_json::{Map, Value, json};
 
+use super::bytes;
 use super::protocol::Protocol;
 
 /// The member of `user-context` that marks a subnet as Freehold's.
@@ -123,7 +124,7 @@ fn link(protocol: Protocol, scope: &ScopeResource) -> Result<Vec<(String, Value)
         if protocol == Protocol::V4 {
             return Err(unfit("interface_id", ONLY_V6));
         }
-        link.push(("interface-id".to_owned(), json!(scope.interface_id)));
+        link.push(("interface-id".to_owned(), json!(bytes::shown(&scope.interface_id))));
     }
     Ok(link)
 }

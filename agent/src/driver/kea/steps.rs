@@ -83,11 +83,10 @@ pub fn changes(
     }
     // While a reserved prefix changes hands, another router must not get it; and a subnet without its pools meanwhile would take prefixes from those that renew.
     let delegates = |(scope, addresses): (&&str, &Vec<&str>)| {
-        let of = |subnet: Option<&&Value>, at: &str| {
-            subnet.and_then(|subnet| host_at(subnet, at)).map(prefixes).unwrap_or_default().join(",")
-        };
-        let stays = before.contains_key(scope) && after.contains_key(scope);
-        stays && addresses.iter().any(|at| of(before.get(scope), at) != of(after.get(scope), at))
+        let (Some(before), Some(after)) = (before.get(scope), after.get(scope)) else { return false };
+        let (before, after) = (by_address(before), by_address(after));
+        let of = |host: Option<&&Value>| host.map(|host| prefixes(host).join(","));
+        addresses.iter().any(|at| of(before.get(at)).unwrap_or_default() != of(after.get(at)).unwrap_or_default())
     };
     if inside.iter().any(delegates) {
         return None;
@@ -137,8 +136,9 @@ impl Steps {
     fn reserve(&mut self, scope: &str, before: &Value, after: &Value, planned: &Value, addresses: &[&str]) {
         let subnet_id = id(before).unwrap_or_default();
         let mut passing = Vec::new();
+        let (of_before, of_planned) = (by_address(before), by_address(planned));
         for address in addresses {
-            let (found, wanted) = (host_at(before, address), host_at(planned, address));
+            let (found, wanted) = (of_before.get(address).copied(), of_planned.get(address).copied());
             if let (Some(found), Some(wanted)) = (found, wanted) {
                 if identifier(found) == identifier(wanted) {
                     self.hosts.push(Change::of_host(scope, subnet_id, Some(found), Some(wanted)));
@@ -198,8 +198,8 @@ fn by_scope(subnets: &[Value]) -> BTreeMap<&str, &Value> {
     subnets.iter().filter_map(|subnet| Some((subnet["user-context"][MARK]["scope"].as_str()?, subnet))).collect()
 }
 
-fn host_at<'a>(subnet: &'a Value, at: &str) -> Option<&'a Value> {
-    reservations(subnet).find(|host| address(host) == at)
+fn by_address(subnet: &Value) -> BTreeMap<&str, &Value> {
+    reservations(subnet).map(|host| (address(host), host)).collect()
 }
 
 /// What Kea knows a reservation's client by; it writes some in upper case and some with colons.
