@@ -148,6 +148,8 @@ services! {
     addresses: address_service_client::AddressServiceClient;
     /// Conflicts.
     conflicts: conflict_service_client::ConflictServiceClient;
+    /// What is doubtful.
+    review: review_service_client::ReviewServiceClient;
     /// Leases.
     leases: lease_service_client::LeaseServiceClient;
     /// Servers.

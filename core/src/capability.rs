@@ -273,6 +273,7 @@ mod tests {
             found,
             management: Management::Managed,
             foreign_subnets: Vec::new(),
+            findings: Vec::new(),
             description: Text::default(),
             confirm_seconds: None,
             stamp: Stamp::made(Timestamp(0), Revision(1)),

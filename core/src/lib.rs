@@ -20,7 +20,7 @@
 //! - [`capability`]: what a server can do of what the plan may ask of it, and in which translation
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
 //! - [`lease`]: what servers granted
-//! - [`conflict`]: what contradicts itself, and what can be done about it
+//! - [`conflict`]: what contradicts itself, and what can be done about it; [`review`]: what is doubtful
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`rows`]: what the rows of lists can be filtered by
 //! - [`access`]: permissions and the roles that hold them
@@ -50,6 +50,7 @@ pub mod net;
 pub mod occupied;
 pub mod option;
 pub mod refusal;
+pub mod review;
 pub mod rows;
 pub mod search;
 pub mod state;

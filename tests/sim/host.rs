@@ -112,9 +112,8 @@ impl Host {
                 server_id: SERVER.into(),
                 kind: "kea-dhcp4".into(),
                 version: "2.2.0".into(),
-                foreign_subnets: Vec::new(),
                 running: self.kea.up,
-                found: None,
+                ..ServerReport::default()
             },
             observed: self.kea.up.then_some(self.kea.running.digest),
             difference: String::new(),

@@ -5,6 +5,7 @@
 //!
 //! - [`links`]: the networks that this host has an interface in
 //! - [`arp`], [`ping`]: the two ways of asking; [`ears`]: the links that one probe listens on
+//! - [`dns`]: whether the DNS servers that clients are told of answer, for the review
 //! - [`judge`]: what one address comes to, of what both ways came to
 //!
 //! A probe never waits for anything but the network, has a limit for that, and shares nothing with what applies changes: too
@@ -13,6 +14,7 @@
 //! IPv6 neighbours are asked by ping alone: who drops that stays hidden.
 
 pub mod arp;
+pub mod dns;
 pub mod ears;
 pub mod judge;
 pub mod links;

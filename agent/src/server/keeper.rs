@@ -6,13 +6,15 @@
 //! What comes meanwhile is one apply.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use freehold_core::bundle::Digest;
-use freehold_core::model::{ForeignSubnet, Found, LeaseStore};
+use freehold_core::model::{ForeignSubnet, Found, LeaseStore, OwnFinding};
 use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -25,6 +27,8 @@ use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
 use crate::driver::kea::plan::Fault;
 use crate::driver::kea::protocol::Protocol;
+use crate::driver::kea::review::{dns_servers, review, silent};
+use crate::probe::dns;
 use crate::server::feed::Feed;
 use crate::session::machine::{Apply, Barrier, Facts, Outcome};
 
@@ -94,6 +98,10 @@ impl Health {
 
 /// Between two looks at its counters.
 const COUNT: Duration = Duration::from_secs(10);
+/// Between two questions to the DNS servers that its clients are told of, and how long an answer may take.
+const ASK_DNS: Duration = Duration::from_secs(600);
+const DNS_LIMIT: Duration = Duration::from_secs(1);
+const DNS_PORT: u16 = 53;
 
 /// The server as it was last seen.
 #[derive(Debug, Default)]
@@ -103,6 +111,9 @@ struct Seen {
     difference: String,
     foreign: Vec<ForeignSubnet>,
     found: Option<Found>,
+    findings: Vec<OwnFinding>,
+    asked_dns: Option<Instant>,
+    silent: Vec<IpAddr>,
     version: String,
     running: bool,
     counted: Option<Instant>,
@@ -118,13 +129,24 @@ impl Keeper {
         self.end_what_was_cut_short(&mut kea, &stop).await;
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut not_before, mut bridge) = (Instant::now(), Bridge::default());
+        let (mut not_before, mut bridge, mut asking) = (Instant::now(), Bridge::default(), JoinSet::new());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = looks.tick() => {
                     let different = self.look(&mut kea, &mut seen).await;
                     self.count(&kea, &mut seen).await;
+                    if let Some(servers) = seen.dns_to_ask(&kea) {
+                        asking.spawn(dns::silent(servers, DNS_LIMIT));
+                    }
+                    if different && self.say_facts(&seen).await.is_err() {
+                        return;
+                    }
+                }
+                Some(asked) = asking.join_next() => {
+                    let asked = asked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+                    let before = std::mem::replace(&mut seen.silent, asked.iter().map(SocketAddr::ip).collect());
+                    let different = before != seen.silent;
                     if different && self.say_facts(&seen).await.is_err() {
                         return;
                     }
@@ -220,11 +242,16 @@ impl Keeper {
         };
         let recent = seen.looked.is_some_and(|looked| looked.elapsed() < FULL_LOOK);
         if !(is_known && recent && seen.running) {
-            if let Err(failure) = kea.look().await {
-                warn!(failure = %chain(&failure), "Kea's configuration cannot be read");
-                return false;
-            }
+            let known = match kea.look().await {
+                Ok(known) => known,
+                Err(failure) => {
+                    warn!(failure = %chain(&failure), "Kea's configuration cannot be read");
+                    return false;
+                }
+            };
             (seen.looked, seen.running) = (Some(Instant::now()), true);
+            let reviewed = seen.review(known);
+            return seen.take(known) || reviewed;
         }
         kea.known().is_some_and(|known| seen.take(known))
     }
@@ -261,6 +288,10 @@ impl Keeper {
             network: subnet.network.to_string(),
             subnet_id: subnet.subnet_id,
         };
+        let finding = |own: &OwnFinding| sync::ConfigurationFinding {
+            check: own.check.to_string(),
+            message: own.message.to_string(),
+        };
         let spool = self.feed.position();
         let facts = Facts {
             report: ServerReport {
@@ -270,6 +301,7 @@ impl Keeper {
                 foreign_subnets: seen.foreign.iter().map(foreign).collect(),
                 running: seen.running,
                 found: seen.found.as_ref().map(found),
+                findings: seen.findings.iter().chain(&silent(&seen.silent)).map(finding).collect(),
             },
             observed: seen.observed,
             difference: seen.difference.clone(),
@@ -347,6 +379,20 @@ async fn bridge_over(bridge: &mut Bridge, kea: &Kea, wish: &Apply) {
 }
 
 impl Seen {
+    /// The DNS servers that are to be asked now, if it is time.
+    fn dns_to_ask(&mut self, kea: &Kea) -> Option<Vec<SocketAddr>> {
+        let known = kea.known().filter(|_| self.asked_dns.is_none_or(|asked| asked.elapsed() >= ASK_DNS))?;
+        self.asked_dns = Some(Instant::now());
+        let servers = dns_servers(known.config.foreign(), known.config.ours());
+        Some(servers.into_iter().map(|server| (server, DNS_PORT).into()).collect())
+    }
+
+    /// Looks for what is doubtful; whether that is different.
+    fn review(&mut self, known: &Known) -> bool {
+        let before = std::mem::replace(&mut self.findings, review(known.config.foreign(), known.config.ours()));
+        before != self.findings
+    }
+
     /// Takes in what is known of the server; whether it is different.
     fn take(&mut self, known: &Known) -> bool {
         let is_same = self.observed == Some(known.observed) && self.foreign == known.foreign;

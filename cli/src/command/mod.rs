@@ -17,6 +17,7 @@ mod operator;
 mod prefix;
 mod profile;
 mod reservation;
+mod review;
 mod scope;
 mod search;
 mod server;
@@ -92,6 +93,7 @@ enum Command {
     /// Conflicts: what contradicts itself, and what can be done about it
     #[command(subcommand)]
     Conflict(conflict::Command),
+    Review(review::Review),
     /// Leases: what DHCP servers granted
     #[command(subcommand)]
     Lease(lease::Command),
@@ -191,6 +193,7 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
         Command::Reservation(command) => reservation::run(command, &api, screen).await,
         Command::Ip(command) => ip::run(command, &api, screen).await,
         Command::Conflict(command) => conflict::run(command, &api, screen).await,
+        Command::Review(review) => review::run(review, &api, screen).await,
         Command::Lease(command) => lease::run(command, &api, screen).await,
         Command::Server(command) => server::run(command, &api, screen).await,
         Command::Agent(command) => agent::run(command, &api, screen).await,

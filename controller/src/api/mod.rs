@@ -22,6 +22,7 @@ mod plan;
 mod prefixes;
 mod reclaim;
 mod reservations;
+mod review;
 mod scopes;
 mod search;
 mod servers;
@@ -48,10 +49,11 @@ use freehold_proto::v1::{
     history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
     operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
     prefix_service_server::PrefixServiceServer, reclaim_service_server::ReclaimServiceServer,
-    reservation_service_server::ReservationServiceServer, scope_service_server::ScopeServiceServer,
-    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
-    space_service_server::SpaceServiceServer, utilisation_service_server::UtilisationServiceServer,
-    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
+    reservation_service_server::ReservationServiceServer, review_service_server::ReviewServiceServer,
+    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
+    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
+    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
+    watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -107,6 +109,7 @@ impl Api {
             AddressServiceServer,
             ConflictServiceServer,
             ReclaimServiceServer,
+            ReviewServiceServer,
             ServerServiceServer,
             AgentServiceServer,
             OperatorServiceServer,

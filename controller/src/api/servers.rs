@@ -39,7 +39,7 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 
 fn update(message: &UpdateServerRequest) -> Result<(ServerName, Command), Refusal> {
     let given = message.server.as_ref().ok_or_else(|| missing("server"))?;
-    let fixed = ["name", "kind", "version", "found", "foreign_subnets", "status"];
+    let fixed = ["name", "kind", "version", "found", "foreign_subnets", "findings", "status"];
     let mask = Mask::parse(message.update_mask.as_ref(), &["management", "description", "confirm_seconds"], &fixed)?;
     let parse = || {
         let name: ServerName = given.name.parse().map_err(|refusal: Refusal| refusal.at("name"))?;

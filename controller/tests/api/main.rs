@@ -18,6 +18,7 @@ mod planning;
 mod probed;
 mod probing;
 mod reclaim;
+mod review;
 mod roles;
 mod search;
 mod settling;

@@ -24,5 +24,6 @@ mod words;
 pub use book::{Conflicts, Watcher};
 pub use clash::{Clash, Conflict, ConflictKind, Firm};
 pub use find::Facts;
+pub(crate) use foreign::Foreign;
 pub use resolve::Resolution;
 pub use touch::Place;

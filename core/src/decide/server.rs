@@ -16,9 +16,11 @@ use std::sync::Arc;
 
 pub(super) fn report(state: &State, at: Moment, name: &ServerName, report: &Report) -> Result<Vec<Change>, Refusal> {
     lookup::active_agent(state, name.agent())?;
-    let Report { kind, version, found, mut foreign_subnets } = report.clone();
+    let Report { kind, version, found, mut foreign_subnets, mut findings } = report.clone();
     foreign_subnets.sort();
     foreign_subnets.dedup();
+    findings.sort();
+    findings.dedup_by_key(|finding| finding.check);
     let Some(before) = state.server(name).cloned() else {
         let server = Server {
             name: name.clone(),
@@ -27,13 +29,14 @@ pub(super) fn report(state: &State, at: Moment, name: &ServerName, report: &Repo
             found,
             management: Management::Unmanaged,
             foreign_subnets,
+            findings,
             description: Text::default(),
             confirm_seconds: None,
             stamp: at.made(),
         };
         return Ok(vec![Change::made(Record::Server(Arc::new(server)))]);
     };
-    let mut after = Server { kind, version, found, foreign_subnets, ..Server::clone(&before) };
+    let mut after = Server { kind, version, found, foreign_subnets, findings, ..Server::clone(&before) };
     if after == *before {
         return Ok(Vec::new());
     }

@@ -21,8 +21,8 @@ pub use prefix::{Prefix, PrefixKind, PrefixStatus};
 pub use reservation::Reservation;
 pub use scope::{Exclusion, LeaseTimes, Link, PrefixPool, Scope, ScopeStatus, SubnetId};
 pub use server::{
-    Ability, Applied, Decided, ForeignSubnet, Found, LeaseStore, Left, Management, RefusedBundle, Rejection, Report,
-    Server, ServerKind, ServerStatus,
+    Ability, Applied, Decided, ForeignSubnet, Found, LeaseStore, Left, Management, OwnFinding, RefusedBundle,
+    Rejection, Report, Server, ServerKind, ServerStatus,
 };
 pub use sighting::Sighting;
 pub use space::Space;

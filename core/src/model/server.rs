@@ -3,6 +3,7 @@ use crate::bundle::{Digest, Hash, Resource, ResourceKey};
 use crate::lease::LeaseCursor;
 use crate::name::{ServerName, SpaceName};
 use crate::net::{Cidr, Family};
+use crate::review::Check;
 use crate::text::Text;
 use crate::time::{Revision, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,15 @@ pub struct ForeignSubnet {
     pub network: Cidr,
     /// The id that the server knows it by.
     pub subnet_id: u32,
+}
+
+/// What a check found in the configuration that a server runs, by its agent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnFinding {
+    /// Which check; one of a configuration.
+    pub check: Check,
+    /// What was found.
+    pub message: Text,
 }
 
 /// Something that a server's software can do where it is installed and loaded so.
@@ -140,12 +150,15 @@ pub struct Report {
     pub found: Option<Found>,
     /// Subnets of its own.
     pub foreign_subnets: Vec<ForeignSubnet>,
+    /// What is doubtful in the configuration that it runs.
+    pub findings: Vec<OwnFinding>,
 }
 
 impl Report {
     /// A report of nothing but the software.
     pub fn of(kind: ServerKind) -> Self {
-        Self { kind, version: Text::default(), found: None, foreign_subnets: Vec::new() }
+        let (foreign_subnets, findings) = Default::default();
+        Self { kind, version: Text::default(), found: None, foreign_subnets, findings }
     }
 }
 
@@ -164,6 +177,8 @@ pub struct Server {
     pub management: Management,
     /// Subnets of its own, kept as they are; sorted.
     pub foreign_subnets: Vec<ForeignSubnet>,
+    /// What is doubtful in the configuration that it runs, sorted, each check once.
+    pub findings: Vec<OwnFinding>,
     /// What it is for.
     pub description: Text,
     /// Within how many seconds a change of it must be confirmed, or undoes itself (P14); `None` if it need not be.

@@ -12,8 +12,9 @@ use freehold_core::command::{
 use freehold_core::labels::{Fields, Labels, LabelsPatch, Tags};
 use freehold_core::lease::LeaseCursor;
 use freehold_core::model::{
-    Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, PrefixKind,
-    PrefixPool, PrefixStatus, RefusedBundle, Rejection, Report, ScopeStatus, SecretHash, ServerKind, ViewKind,
+    Applied, CertificateRecord, Exclusion, FieldType, ForeignSubnet, LabelledKind, LeaseTimes, Management, OwnFinding,
+    PrefixKind, PrefixPool, PrefixStatus, RefusedBundle, Rejection, Report, ScopeStatus, SecretHash, ServerKind,
+    ViewKind,
 };
 use freehold_core::name::{
     AgentName, FieldName, OperatorName, PrefixName, ReservationName, ScopeName, ServerName, SpaceName, TokenName,
@@ -21,6 +22,7 @@ use freehold_core::name::{
 };
 use freehold_core::net::{AddressRange, Cidr};
 use freehold_core::option::{OptionCode, OptionValue, Options};
+use freehold_core::review::Check;
 use freehold_core::text::Text;
 use freehold_core::{Revision, Timestamp};
 use proptest::collection::vec;
@@ -193,6 +195,12 @@ fn foreign() -> BoxedStrategy<Vec<ForeignSubnet>> {
     let one = (cidrs(), select(&[1u32, 2, 1_000_000, 1_000_002][..]))
         .prop_map(|(network, subnet_id)| ForeignSubnet { network, subnet_id });
     prop_oneof![3 => Just(Vec::new()), 2 => vec(one, 1..3)].boxed()
+}
+
+fn findings() -> BoxedStrategy<Vec<OwnFinding>> {
+    let checks = select(&[Check::HaPair, Check::LeasesNotKept, Check::UndefinedClass][..]);
+    let one = (checks, texts()).prop_map(|(check, message)| OwnFinding { check, message });
+    prop_oneof![3 => Just(Vec::new()), 1 => vec(one, 1..4)].boxed()
 }
 
 fn certificates() -> BoxedStrategy<CertificateRecord> {
@@ -494,9 +502,9 @@ fn single_plan_commands() -> BoxedStrategy<Command> {
 fn host_commands() -> BoxedStrategy<Command> {
     let management = select(&[Management::Managed, Management::Unmanaged][..]);
     prop_oneof![
-        4 => (servers(), foreign(), texts()).prop_map(|(name, foreign_subnets, version)| Command::ReportServer {
-            name,
-            report: Report { version, foreign_subnets, ..Report::of(ServerKind::KeaDhcp4) }
+        4 => (servers(), foreign(), texts(), findings()).prop_map(|(name, foreign_subnets, version, findings)| {
+            let report = Report { version, foreign_subnets, findings, ..Report::of(ServerKind::KeaDhcp4) };
+            Command::ReportServer { name, report }
         }),
         4 => (servers(), option::of(management), option::of(texts()), option::of(select(&[None, Some(5), Some(60)][..])))
             .prop_map(|(name, management, description, confirm_seconds)| {

@@ -9,7 +9,7 @@ use freehold_core::bundle::{ResourceKey, ResourceKind};
 use freehold_core::capability::{Capability, Support};
 use freehold_core::model::{
     Ability, Agent, AgentState, CertificateRecord, EnrolmentToken, ForeignSubnet, Found, LeaseStore, Management,
-    Operator, Rejection, Server, ServerKind, ServerStatus,
+    Operator, OwnFinding, Rejection, Server, ServerKind, ServerStatus,
 };
 use freehold_core::name::ServerName;
 use freehold_core::refusal::{Reason, Refusal};
@@ -39,6 +39,7 @@ pub fn server_message(server: &Server) -> v1::Server {
         etag: time::etag(server.stamp.revision),
         confirm_seconds: server.confirm_seconds.unwrap_or_default(),
         found: server.found.as_ref().map(found_message),
+        findings: server.findings.iter().map(finding).collect(),
     }
 }
 
@@ -130,10 +131,21 @@ pub fn parse_server(message: &v1::Server) -> Result<Server, Refusal> {
             .map(foreign)
             .collect::<Result<_, Refusal>>()
             .map_err(|refusal| refusal.at("foreign_subnets"))?,
+        findings: message.findings.iter().filter_map(parse_finding).collect::<Result<_, _>>()?,
         description: text(&message.description, "description")?,
         confirm_seconds: (message.confirm_seconds > 0).then_some(message.confirm_seconds),
         stamp: time::stamp(message.create_time.as_ref(), message.update_time.as_ref(), &message.etag)?,
     })
+}
+
+fn finding(own: &OwnFinding) -> v1::ConfigurationFinding {
+    v1::ConfigurationFinding { check: own.check.to_string(), message: own.message.to_string() }
+}
+
+/// What was found in a server's configuration; `None` if the check is one that a later version knew.
+fn parse_finding(message: &v1::ConfigurationFinding) -> Option<Result<OwnFinding, Refusal>> {
+    let check = message.check.parse().ok()?;
+    Some(text(&message.message, "findings").map(|message| OwnFinding { check, message }))
 }
 
 /// Whether a server is managed, which must be said.

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod option;
 pub mod plan;
 pub mod point;
+pub mod review;
 pub mod scope;
 pub mod sighting;
 pub mod stored;

@@ -12,6 +12,7 @@
 //! - [`steps`] says which single changes make it so, and [`live`] carries them out, where this Kea can; [`known`] remembers what it runs meanwhile
 //! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
 //! - [`readback`] tells from what runs which bundle it is
+//! - [`mod@review`] says what is doubtful in what runs
 //! - [`probe`] tells from the kernel whether Kea hears its clients
 //! - [`persist`] writes the file that Kea starts with
 //!
@@ -42,5 +43,6 @@ pub mod probe;
 pub mod protocol;
 pub mod readback;
 pub mod render;
+pub mod review;
 pub mod source;
 pub mod steps;

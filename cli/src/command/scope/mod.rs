@@ -9,7 +9,7 @@ mod edit;
 mod fields;
 mod shown;
 
-use super::{Change, Guard, Only};
+use super::{Change, Guard, Only, review};
 use crate::connect::Api;
 use crate::error::Failure;
 use crate::names::{self, Prefix};
@@ -176,7 +176,10 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
         Command::Create(create) => {
             let request = create.request(api.request_id())?;
             let scope = api.call(request, async |request| api.scopes().create_scope(request).await).await?;
-            show(api, screen, (create.wait, create.change), scope).await
+            let name = scope.name.clone();
+            let shown = show(api, screen, (create.wait, create.change), scope).await;
+            warn(api, screen, create.change, &name).await?;
+            shown
         }
         Command::List(list) => {
             let scopes = all(list.limit, async |page_size, page_token| {
@@ -199,8 +202,9 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
             let (before, scope) = rewrite(api, &update.scope, &update.guard, update.change, edit).await?;
             let moved = wait.wait && before.server != scope.server;
             let released = if moved { for_release(api, screen, wait, &before, &scope.etag).await } else { Ok(()) };
-            show(api, screen, (wait, update.change), scope).await?;
-            released
+            let shown = show(api, screen, (wait, update.change), scope).await;
+            warn(api, screen, update.change, &update.scope.to_string()).await?;
+            shown.and(released)
         }
         Command::Exclude(exclude) => {
             let edit = |scope: &v1::Scope| edit::exclude(scope, &exclude.ranges, &exclude.comment);
@@ -226,6 +230,11 @@ pub(crate) async fn run(command: Command, api: &Api, screen: &mut Screen<'_>) ->
 async fn get(api: &Api, scope: &ScopeName) -> Result<v1::Scope, Failure> {
     let request = v1::GetScopeRequest { name: scope.to_string() };
     api.call(request, async |request| api.scopes().get_scope(request).await).await
+}
+
+/// Warns of what is doubtful at a scope that was changed.
+async fn warn(api: &Api, screen: &mut Screen<'_>, change: Change, scope: &str) -> Result<(), Failure> {
+    if change.validate_only { Ok(()) } else { review::warn(api, screen, scope).await }
 }
 
 async fn show(api: &Api, screen: &mut Screen<'_>, how: (Wait, Change), scope: v1::Scope) -> Result<(), Failure> {

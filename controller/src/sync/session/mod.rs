@@ -24,10 +24,11 @@ use crate::sync::wanted::Wanted;
 use follower::{Context, Follower};
 use freehold_core::bundle::{Bundle, Digest, Hash, ResourceKey};
 use freehold_core::command::Command;
-use freehold_core::model::{ForeignSubnet, Report, ServerKind};
+use freehold_core::model::{ForeignSubnet, OwnFinding, Report, ServerKind};
 use freehold_core::name::{AgentName, ServerName};
 use freehold_core::net::Cidr;
 use freehold_core::refusal::{Reason, Refusal};
+use freehold_core::review::{Check, Subject};
 use freehold_core::text::Text;
 use freehold_core::time::{Now, StorePoint};
 use freehold_proto::bundle;
@@ -657,6 +658,17 @@ fn parse_report(agent: &AgentName, report: &ServerReport) -> Result<(ServerName,
         version: Text::parse(&report.version)?,
         found: report.found.as_ref().map(parse_reported).transpose()?,
         foreign_subnets: report.foreign_subnets.iter().map(foreign).collect::<Result<_, Refusal>>()?,
+        findings: report.findings.iter().take(FINDINGS_MAX).filter_map(parse_finding).collect(),
     };
     Ok((name.clone(), Command::ReportServer { name, report }))
+}
+
+/// Findings of a server that are taken in at most.
+const FINDINGS_MAX: usize = 100;
+
+/// What was found in a server's configuration. One of a check that this controller does not know, and one whose words are no
+/// text, is passed over: the server is there all the same.
+fn parse_finding(finding: &freehold_proto::sync::ConfigurationFinding) -> Option<OwnFinding> {
+    let check = finding.check.parse::<Check>().ok().filter(|check| check.subject() == Subject::Configuration)?;
+    Some(OwnFinding { check, message: Text::parse(&finding.message).ok()? })
 }

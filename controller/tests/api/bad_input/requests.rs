@@ -11,7 +11,7 @@ const LIST_PREFIXES: &str = "/freehold.v1.PrefixService/ListPrefixes";
 const WAIT: &str = "/freehold.v1.ServerService/WaitApplied";
 
 pub(super) async fn cases(house: &House) -> Vec<Case> {
-    [guards(), pages(house).await, ids(house).await, single_ones(), past(), conflicts(), not_messages()]
+    [guards(), pages(house).await, ids(house).await, single_ones(), past(), conflicts(), review(), not_messages()]
         .into_iter()
         .flatten()
         .collect()
@@ -53,6 +53,52 @@ fn conflicts() -> Vec<Case> {
         ),
         case("no conflict's name", GET, named("3f9a"), invalid("name")),
         case("a conflict that there is not", GET, named("conflicts/3f9a"), (NotFound, "CONFLICT_NOT_FOUND", "name")),
+    ]
+}
+
+fn review() -> Vec<Case> {
+    const LIST: &str = "/freehold.v1.ReviewService/ListFindings";
+    let list = ListFindingsRequest::default;
+    let parent = |name: &str| ListFindingsRequest { parent: name.to_owned(), ..list() };
+    let checks = |checks: &[&str]| ListFindingsRequest {
+        checks: checks.iter().map(|check| (*check).to_owned()).collect(),
+        ..list()
+    };
+    let invalid = |reason, field| (InvalidArgument, reason, field);
+    vec![
+        case("no resource", LIST, parent("yard"), invalid("INVALID_NAME", "parent")),
+        case("an agent", LIST, parent("agents/berlin-1"), invalid("INVALID_NAME", "parent")),
+        case("no scope", LIST, parent("scopes/"), invalid("INVALID_NAME", "parent")),
+        case("no server", LIST, parent("servers/kea4"), invalid("INVALID_NAME", "parent")),
+        case("no prefix", LIST, parent("spaces/default/prefixes/10.1.0.0"), invalid("INVALID_CIDR", "parent")),
+        case("a scope that there is not", LIST, parent("scopes/gone"), (NotFound, "SCOPE_NOT_FOUND", "parent")),
+        case("a space that there is not", LIST, parent("spaces/gone"), (NotFound, "SPACE_NOT_FOUND", "parent")),
+        case(
+            "a prefix of a space that there is not",
+            LIST,
+            parent("spaces/gone/prefixes/10.0.0.0-8"),
+            (NotFound, "SPACE_NOT_FOUND", "parent"),
+        ),
+        case("no check", LIST, checks(&["no-router", "no-rooter"]), invalid("INVALID_VALUE", "checks[1]")),
+        case("checks without end", LIST, checks(&["no-router"; 100_000]), invalid("TOO_MANY", "checks")),
+        case(
+            "a severity that there is not",
+            LIST,
+            ListFindingsRequest { severity_min: 4, ..list() },
+            invalid("INVALID_VALUE", "severity_min"),
+        ),
+        case(
+            "fewer than no rows",
+            LIST,
+            ListFindingsRequest { page_size: -1, ..list() },
+            invalid("INVALID_VALUE", "page_size"),
+        ),
+        case(
+            "another list's page",
+            LIST,
+            ListFindingsRequest { page_token: "AAAA".to_owned(), ..list() },
+            invalid("INVALID_PAGE_TOKEN", "page_token"),
+        ),
     ]
 }
 

@@ -30,6 +30,7 @@ const WITHOUT_ROWS: &[&str] = &[
     "/freehold.v1.FieldDefinitionService/ListFieldDefinitions",
     "/freehold.v1.LeaseService/WatchLeases",
     "/freehold.v1.PlanService/FindFreeSubnets",
+    "/freehold.v1.ReviewService/ListChecks",
     "/freehold.v1.ServerService/GetCapabilities",
     "/freehold.v1.ServerService/WaitApplied",
     "/freehold.v1.ViewService/GetView",
@@ -166,6 +167,8 @@ fn questions(conflict: &str, event: &str) -> Vec<(&'static str, Vec<u8>)> {
             ..UpdateReservationRequest::default()
         };
         ReservationService/DeleteReservation: of!(DeleteReservationRequest, name: RESERVED);
+        ReviewService/ListFindings: ListFindingsRequest::default();
+        ReviewService/ListChecks: ListChecksRequest {};
         ScopeService/CreateScope: create_scope("new", shed());
         ScopeService/GetScope: of!(GetScopeRequest, name: "scopes/yard");
         ScopeService/ListScopes: ListScopesRequest::default();
@@ -219,7 +222,11 @@ async fn marked() -> (House, crate::agent::Agent, [String; 2]) {
     PrefixServiceClient::new(house.api.clone()).update_prefix(update).await.expect("marked");
     let scope = Scope { name: "scopes/yard".to_owned(), description: mark(), ..Scope::default() };
     house.scopes().update_scope(UpdateScopeRequest { scope: Some(scope), ..Default::default() }).await.expect("marked");
-    let reservation = Reservation { name: RESERVED.to_owned(), description: mark(), ..Reservation::default() };
+    // A host name that two have is found by the review.
+    let other = Reservation { host_name: mark(), ..reservation("10.1.0.73", "02:00:00:00:00:73") };
+    house.reservations().create_reservation(create_reservation("yard", other)).await.expect("a reservation");
+    let (description, host_name) = (mark(), mark());
+    let reservation = Reservation { name: RESERVED.to_owned(), description, host_name, ..Reservation::default() };
     let update = UpdateReservationRequest { reservation: Some(reservation), ..UpdateReservationRequest::default() };
     house.reservations().update_reservation(update).await.expect("marked");
     let server = Server { name: SERVER.to_owned(), description: mark(), ..Server::default() };
