@@ -66,10 +66,15 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// How it is, if it was found.
+    /// Whether it was found, now or ever. Of a server that is not on this host nothing is said.
+    fn is_known(&self) -> bool {
+        self.health.borrow().is_found() || self.feed.position().last_seq > 0
+    }
+
+    /// How it is, if it is known.
     fn status(&self) -> Option<ServerStatus> {
         let (health, spool) = (self.health.borrow(), self.feed.position());
-        health.is_found().then(|| ServerStatus {
+        self.is_known().then(|| ServerStatus {
             id: self.id.to_owned(),
             running: health.running,
             version: health.version.clone(),
@@ -86,7 +91,7 @@ impl Watched {
         gauges.insert("running".to_owned(), health.running.to_string());
         gauges.insert("digest".to_owned(), health.observed.as_ref().map(Digest::to_string).unwrap_or_default());
         gauges.insert("spool_last_seq".to_owned(), self.feed.position().last_seq.to_string());
-        health.is_found().then(|| ServerHealth { server_id: self.id.to_owned(), gauges })
+        self.is_known().then(|| ServerHealth { server_id: self.id.to_owned(), gauges })
     }
 }
 

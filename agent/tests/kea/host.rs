@@ -222,41 +222,20 @@ impl KeaHost {
         options
     }
 
-    /// perfdhcp's clients get `count` leases, `rate` a second; its own report at the end.
+    /// perfdhcp's clients get `count` leases, of DHCPv6 as many prefixes too, `rate` a second; its own report at the end.
     pub(crate) async fn lease(&self, count: u32, rate: u32) -> String {
         let (namespace, count, rate) = (self.client_namespace(), count.to_string(), rate.to_string());
-        let arguments = [
-            "netns", "exec", &namespace, "perfdhcp", "-4", "-l", "cli", "-R", "100000", "-n", &count, "-r", &rate,
-            "-W", "3000000",
-        ];
-        let output = tokio::process::Command::new("ip").args(arguments).output().await.unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// perfdhcp's clients of DHCPv6 get `count` addresses and as many prefixes, `rate` a second; its own report at the end.
-    pub(crate) async fn lease_v6(&self, count: u32, rate: u32) -> String {
-        let (namespace, count, rate) = (self.client_namespace(), count.to_string(), rate.to_string());
-        let arguments = [
-            "netns",
-            "exec",
-            &namespace,
-            "perfdhcp",
-            "-6",
-            "-l",
-            "cli",
-            "-e",
-            "address-and-prefix",
-            "-R",
-            "100000",
-            "-n",
-            &count,
-            "-r",
-            &rate,
-            "-W",
-            "3000000",
-            "all",
-        ];
-        let output = tokio::process::Command::new("ip").args(arguments).output().await.unwrap();
+        let of_protocol: &[&str] = match self.protocol {
+            Protocol::V4 => &["-4"],
+            Protocol::V6 => &["-6", "-e", "address-and-prefix"],
+        };
+        let output = tokio::process::Command::new("ip")
+            .args(["netns", "exec", &namespace, "perfdhcp"])
+            .args(of_protocol)
+            .args(["-l", "cli", "-R", "100000", "-n", &count, "-r", &rate, "-W", "3000000"])
+            .output()
+            .await
+            .unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 

@@ -286,6 +286,7 @@ async fn every_option_there_is_comes_back_as_it_was_sent(generation: Generation)
     let mut wide = served::scope_message("a", 1, "10.77.0.0/16", &[("10.77.1.0", "10.77.1.255")], 600);
     wide.options = served::every_option();
     (wide.renew_seconds, wide.rebind_seconds) = (100, 200);
+    (wide.interface, wide.relays) = ("srv".to_owned(), vec!["10.9.0.1".to_owned(), "10.9.0.2".to_owned()]);
     let clients = served::every_client().into_iter().map(served::reserved);
     let wanted = bundle([served::scope_resource(wide)].into_iter().chain(clients));
     let outcome = kea.apply(&wanted).await.unwrap();

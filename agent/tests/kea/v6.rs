@@ -17,10 +17,10 @@ use freehold_core::lease::LeaseEventKind;
 use freehold_proto::sync::{DelegatedPool, ScopeResource};
 use serde_json::{Value, json};
 
-use crate::changed;
 use crate::generation::{Generation, on_each_kea};
 use crate::host::{Given, KeaHost};
 use crate::served::{bundle, duid, every_option_v6, reservation_v6, scope_resource, scope_v6};
+use crate::{changed, leases_during};
 
 async fn started(generation: Generation, name: &str, own: Value) -> Option<KeaHost> {
     KeaHost::start_of(Protocol::V6, generation, name, own).await
@@ -38,6 +38,19 @@ const POOL: (&str, &str) = ("2001:db8:77::1:0", "2001:db8:77::1:ffff");
 
 fn given(address: &str, prefix: &str) -> Option<Given> {
     Some(Given { address: Some(address.to_owned()), prefix: Some(prefix.to_owned()) })
+}
+
+#[tokio::test]
+async fn reservations_and_pools_change_live_and_every_packet_is_answered() {
+    let Some(host) = started(Generation::Kea3_0Live, "lossless6", json!({})).await else { return };
+    let wanted = |round: u32| {
+        let hosts = (0..round % 7).map(|at| reservation_v6("ward", &format!("2001:db8:77::9:{at}"), at + round, &[]));
+        let last = if round.is_multiple_of(2) { "2001:db8:77::2:9" } else { "2001:db8:77::2:7" };
+        let scope = ward(&[POOL, ("2001:db8:77::2:1", last)]);
+        bundle([scope_resource(scope)].into_iter().chain(hosts))
+    };
+    let (drops, changes) = leases_during(&host, wanted).await;
+    assert_eq!(drops, [0, 0], "{changes} changes");
 }
 
 on_each_kea! {
@@ -84,6 +97,11 @@ async fn a_reservation_by_duid_holds_on_the_wire(generation: Generation) {
     let outcome = kea.apply(&traded).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied { way: Way::Set(_), .. }), "{outcome:?}");
     assert_eq!(kea.running().await.unwrap().read_back().bundle, traded);
+    // So does a prefix that passes to another client.
+    let passed = reservation_v6("ward", "2001:db8:77::9", 6, &["2001:db8:8000:fe00::/56"]);
+    let traded = bundle([scope.clone(), passed, own(8, "2001:db8:8000:ff00::/56")]);
+    let outcome = kea.apply(&traded).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied { way: Way::Set(_), .. }), "{outcome:?}");
     // What has no prefix changes while Kea serves, where it can.
     let more = bundle(traded.resources().clone().into_iter().chain([reservation_v6("ward", "2001:db8:77::7", 7, &[])]));
     let outcome = kea.apply(&more).await.unwrap();
@@ -249,7 +267,7 @@ async fn every_lease_is_followed_once_over_clean_ups(generation: Generation) {
     assert_eq!((snapshot.leases.len(), snapshot.bad.len()), (0, 0));
     let done = AtomicBool::new(false);
     let clients = async {
-        let report = host.lease_v6(1200, 200).await;
+        let report = host.lease(1200, 200).await;
         done.store(true, Ordering::Release);
         report
     };

@@ -85,8 +85,11 @@ pub fn changes(
     let delegates = |(scope, addresses): (&&str, &Vec<&str>)| {
         let (Some(before), Some(after)) = (before.get(scope), after.get(scope)) else { return false };
         let (before, after) = (by_address(before), by_address(after));
-        let of = |host: Option<&&Value>| host.map(|host| prefixes(host).join(","));
-        addresses.iter().any(|at| of(before.get(at)).unwrap_or_default() != of(after.get(at)).unwrap_or_default())
+        let of = |host: Option<&&Value>| {
+            let host = host.filter(|host| !prefixes(host).is_empty());
+            host.map(|host| (prefixes(host).join(","), identifier(host)))
+        };
+        addresses.iter().any(|at| of(before.get(at)) != of(after.get(at)))
     };
     if inside.iter().any(delegates) {
         return None;
@@ -214,7 +217,7 @@ mod tests {
     use super::super::plan::tests::{bundle, host, scope};
     use super::super::protocol::Protocol;
     use super::*;
-    use freehold_proto::sync::{PoolRange, ReservationResource, reservation_resource::Client};
+    use freehold_proto::sync::{DelegatedPool, PoolRange, ReservationResource, reservation_resource::Client};
 
     const BOTH: Abilities = Abilities { subnets: true, reservations: true };
 
@@ -231,7 +234,9 @@ mod tests {
 
     /// The commands, each with the pools that a subnet has then, or the address that a reservation is for.
     fn steps(abilities: Abilities, before: &Resources, after: &Resources) -> Option<Vec<String>> {
-        let nothing = Config::new(Protocol::V4, json!({"Dhcp4": {"subnet4": []}}));
+        let is_v6 = before.0.iter().chain(&after.0).any(|scope| scope.network.contains(':'));
+        let protocol = if is_v6 { Protocol::V6 } else { Protocol::V4 };
+        let nothing = Config::new(protocol, json!({}));
         let (from, to) = (bundle(&before.0, &before.1), bundle(&after.0, &after.1));
         let config = |bundle: &Bundle| plan(bundle, &nothing).unwrap().config;
         let difference = from.diff(&to);
@@ -289,6 +294,46 @@ mod tests {
         let expected =
             ["subnet-del 7", "subnet-add 8 ", "reservation-add 8 10.78.1.3", "subnet-update 8 10.78.1.0-10.78.1.9"];
         assert_eq!(steps(BOTH, &ward, &moved).unwrap(), expected);
+    }
+
+    #[test]
+    fn of_dhcpv6_reserved_prefixes_change_as_a_whole_only() {
+        let block = |prefix: &str| DelegatedPool { prefix: prefix.to_owned(), delegated_length: 56 };
+        let of = |prefix: &str| ScopeResource {
+            preferred_seconds: 300,
+            prefix_pools: vec![block(prefix)],
+            ..with_pools("ward", 7, "2001:db8:77::/64", &[("2001:db8:77::1:0", "2001:db8:77::1:9")])
+        };
+        let ward = || of("2001:db8:8000::/36");
+        let reserved = |address: &str, client: u8, prefixes: &[&str]| ReservationResource {
+            delegated_prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
+            ..host("ward", address, Client::Duid(vec![0, 3, 0, 1, 2, 0, client]))
+        };
+        let (with, without) = (["2001:db8:8000:100::/56"].as_slice(), [].as_slice());
+        let pair = |client: u8, prefixes: &[&str]| {
+            (vec![ward()], vec![reserved("2001:db8:77::9", client, prefixes), reserved("2001:db8:77::8", 8, without)])
+        };
+        let nothing = (Vec::new(), Vec::new());
+        let expected = [
+            "subnet-add 7 ",
+            "reservation-add 7 2001:db8:77::8",
+            "reservation-add 7 2001:db8:77::9",
+            "subnet-update 7 2001:db8:77::1:0-2001:db8:77::1:9",
+        ];
+        assert_eq!(steps(BOTH, &nothing, &pair(1, with)).unwrap(), expected);
+        // The pools of prefixes are closed until then, too.
+        let closed_too = ScopeResource { pools: Vec::new(), ..ward() };
+        let expected = ["subnet-add 7 ", "subnet-update 7 "];
+        assert_eq!(steps(BOTH, &nothing, &(vec![closed_too], Vec::new())).unwrap(), expected);
+        assert_eq!(steps(BOTH, &pair(1, with), &nothing).unwrap(), ["subnet-del 7"]);
+        for after in [pair(1, without), pair(2, with), (vec![ward()], Vec::new())] {
+            assert_eq!(steps(BOTH, &pair(1, with), &after), None);
+        }
+        let expected = ["reservation-del 7 2001:db8:77::9", "reservation-add 7 2001:db8:77::9"];
+        assert_eq!(steps(BOTH, &pair(1, without), &pair(2, without)).unwrap(), expected);
+        let other_block = (vec![of("2001:db8:9000::/36")], pair(1, with).1);
+        let expected = ["subnet-update 7 2001:db8:77::1:0-2001:db8:77::1:9"];
+        assert_eq!(steps(BOTH, &pair(1, with), &other_block).unwrap(), expected);
     }
 
     #[test]
