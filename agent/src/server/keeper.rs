@@ -16,7 +16,7 @@ use freehold_proto::sync::{self, ResourceResult, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::ServerFolder;
 use crate::driver::kea::apply::{self, ApplyError, Failpoint, Kea, Recovery, Way};
@@ -196,7 +196,12 @@ impl Keeper {
                     return Some((found, kea));
                 }
                 // A host with one of the two servers is as it should be.
-                Err(error @ DiscoverError::None(_)) => debug!(%error),
+                Err(error @ DiscoverError::None(_)) => {
+                    if last_said.is_empty() {
+                        last_said = chain(&error);
+                        info!("{last_said}");
+                    }
+                }
                 Err(error) => {
                     let says = chain(&error);
                     if says != last_said {
