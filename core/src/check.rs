@@ -198,7 +198,7 @@ fn reserved(state: &State, reservation: &Reservation, wrong: &mut Vec<String>) {
             if scope.excludes(name.address) {
                 wrong.push(format!("{name} is excluded"));
             }
-            if scope.options.routers().iter().any(|router| *router == name.address) {
+            if scope.options.routers().contains(&name.address) {
                 wrong.push(format!("{name} is a router of its scope"));
             }
         }
@@ -235,7 +235,7 @@ fn assigned(state: &State, wrong: &mut Vec<String>) {
         if state.assignment(&assignment.name).as_ref() != Some(&assignment) || !take(space, *address) {
             wrong.push(format!("{} is not found by its name, or assigned twice", assignment.name));
         }
-        let routes = |scope: &Arc<Scope>| scope.options.routers().iter().any(|router| router == address);
+        let routes = |scope: &Arc<Scope>| scope.options.routers().contains(address);
         if state.scope_at(space, *address).is_some_and(routes) {
             wrong.push(format!("{} is a router", assignment.name));
         }

@@ -194,6 +194,6 @@ pub(crate) fn unusable(network: &Prefix, scope: Option<&Arc<Scope>>, address: Ip
         });
     }
     let scope = scope?;
-    let is_router = scope.options.routers().iter().any(|router| *router == address);
+    let is_router = scope.options.routers().contains(&address);
     is_router.then(|| Unusable::Router(scope.name.clone()))
 }

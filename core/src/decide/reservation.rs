@@ -67,7 +67,7 @@ fn address_can_be_reserved(scope: &Scope, address: IpAddr) -> Result<(), Refusal
             format!("{address} is the network's own or its broadcast address; no client can have it"),
         );
     }
-    if scope.options.routers().iter().any(|router| *router == address) {
+    if scope.options.routers().contains(&address) {
         return refuse(Reason::AddressNotUsable, format!("{address} is a router of {}", scope.name));
     }
     if let Some(exclusion) = scope.exclusions.iter().find(|exclusion| exclusion.range.contains(address)) {

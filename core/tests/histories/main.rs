@@ -156,7 +156,7 @@ fn no_address_twice(state: &State) {
         assert!(leased <= 1, "{address} is in {leased} pools of {space}");
         for scope in &scopes {
             let excluded = scope.exclusions.iter().any(|exclusion| within(&[exclusion.range]) > 0);
-            let router = scope.options.routers().iter().any(|router| *router == address);
+            let router = scope.options.routers().contains(&address);
             let wanted = within(&scope.ranges) > 0 && !excluded && !router;
             assert_eq!(within(&scope.pools()) > 0, wanted, "{address} in the pools of {}", scope.name);
         }

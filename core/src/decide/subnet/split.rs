@@ -96,8 +96,7 @@ fn like(state: &State, whole: &Prefix, removed: bool) -> PrefixDraft {
 fn part_of(state: &State, scope: &Scope, length: u8) -> Cidr {
     let range = scope.ranges.first().map(|range| range.start());
     let reserved = || state.reservations_in(&scope.name).next().map(|reservation| reservation.name.address);
-    let router =
-        || scope.options.routers().iter().map(|router| (*router).into()).find(|router| scope.network.contains(*router));
+    let router = || scope.options.routers().iter().copied().find(|router| scope.network.contains(*router));
     let somewhere = range.or_else(reserved).or_else(router).unwrap_or(scope.network.network());
     Cidr::around(somewhere, length)
 }
