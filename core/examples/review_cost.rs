@@ -55,7 +55,7 @@ fn options(scope: u32) -> Options {
     let addresses = |list: Vec<IpAddr>| OptionValue::Addresses(list);
     options.add(OptionCode::ROUTERS, addresses(vec![address(scope, 1)])).expect("it fits");
     // Every tenth names a DNS server in the pool of its neighbour.
-    let dns = if scope % 10 == 0 { address(scope + 1, 250) } else { Ipv4Addr::new(192, 0, 2, 53).into() };
+    let dns = if scope.is_multiple_of(10) { address(scope + 1, 250) } else { Ipv4Addr::new(192, 0, 2, 53).into() };
     options.add(OptionCode::DNS_SERVERS, addresses(vec![dns])).expect("it fits");
     options
 }

@@ -29,12 +29,15 @@ impl std::fmt::Display for Mark<'_> {
     }
 }
 
+/// The active scopes of a server, by what tells their links.
+type ByMark<'a> = BTreeMap<(Family, Mark<'a>), Vec<&'a Arc<Scope>>>;
+
 /// The links of all active scopes, and what servers serve by their own configurations.
 #[derive(Debug)]
 pub(super) struct Links<'a> {
     pub(super) foreign: Foreign,
     by_relay: BTreeMap<IpAddr, Vec<&'a Arc<Scope>>>,
-    by_mark: BTreeMap<&'a ServerName, BTreeMap<(Family, Mark<'a>), Vec<&'a Arc<Scope>>>>,
+    by_mark: BTreeMap<&'a ServerName, ByMark<'a>>,
 }
 
 fn marks(link: &Link) -> impl Iterator<Item = Mark<'_>> {
@@ -46,7 +49,7 @@ fn marks(link: &Link) -> impl Iterator<Item = Mark<'_>> {
 
 impl<'a> Links<'a> {
     pub(super) fn of(state: &'a State) -> Self {
-        let (mut by_relay, mut by_mark): (BTreeMap<_, Vec<_>>, BTreeMap<_, BTreeMap<_, Vec<_>>>) = Default::default();
+        let (mut by_relay, mut by_mark): (BTreeMap<_, Vec<_>>, BTreeMap<_, ByMark<'a>>) = Default::default();
         for scope in state.scopes().values().filter(|scope| super::is_active(scope) && !scope.link.is_empty()) {
             for relay in &scope.link.relays {
                 by_relay.entry(*relay).or_default().push(scope);
