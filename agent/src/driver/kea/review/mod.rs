@@ -22,7 +22,10 @@ use serde_json::Value;
 use std::fmt::Display;
 use tree::Tree;
 
-const CHECKS: &[(Check, fn(&Tree<'_>) -> Option<String>)] = &[
+/// A check, and what it has to say.
+type Look = (Check, fn(&Tree<'_>) -> Option<String>);
+
+const CHECKS: &[Look] = &[
     (Check::UndefinedClass, classes::undefined),
     (Check::ClassNeverEvaluated, classes::never_evaluated),
     (Check::HaResponseDelay, pair::response_delay),
