@@ -240,10 +240,7 @@ fn scope(number: u32) -> Result<Vec<Command>> {
         Command::CreatePrefix { name: prefix.clone(), draft: PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
             ranges: vec![format!("{}-{}", host(number, 100), host(number, 200)).parse()?],
-            ..NewScope::of(
-                ScopeName::from_id(&format!("scope-{number}"))?,
-                PrefixName { space: space, cidr: prefix.cidr },
-            )
+            ..NewScope::of(ScopeName::from_id(&format!("scope-{number}"))?, PrefixName { space, cidr: prefix.cidr })
         }),
     ];
     let [a, b, c, d] = number.to_be_bytes();

@@ -33,7 +33,7 @@ fn state(held: impl Iterator<Item = u8>) -> State {
         Command::CreatePrefix { name, draft: freehold_core::command::PrefixDraft::of(PrefixKind::Network) },
         Command::CreateScope(NewScope {
             ranges: vec![word("10.0.0.5-10.0.0.100"), word("10.0.0.120-10.0.0.250")],
-            ..NewScope::of(word("scopes/s"), PrefixName { space: space, cidr: network })
+            ..NewScope::of(word("scopes/s"), PrefixName { space, cidr: network })
         }),
     ];
     commands.extend(held.map(|n| Command::Allocate(order(Choice::Given(vec![address(n)]), LeaseBook::default()))));
