@@ -1,6 +1,7 @@
 //! A change until a real Kea runs it, and a lease until the API shows it: a controller, a Kea and its agent in the lab. Needs root.
 
 use anyhow::{Context, Result, bail, ensure};
+use freehold_core::net::{AddressRange as Addresses, Cidr};
 use freehold_lab::client::probe::Answer;
 use freehold_lab::link::colons;
 use freehold_lab::{Agent, Branch, Client, Controller, Generation, Kea, Site};
@@ -215,9 +216,10 @@ fn is_kept(kea: &Kea, address: &str) -> Result<bool> {
     let running = kea.command("config-get", None)?;
     let subnets = running["Dhcp4"]["subnet4"].as_array().cloned().unwrap_or_default();
     let has = |pool: &serde_json::Value| {
-        let text = pool["pool"].as_str().unwrap_or_default().replace(' ', "");
-        let ends = text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
-        ends.is_none_or(|(first, last): (Ipv4Addr, Ipv4Addr)| (first..=last).contains(&held))
+        // Kea writes a pool that is a whole prefix as such.
+        let text = pool["pool"].as_str().unwrap_or_default();
+        let range = text.parse().or_else(|_| text.parse::<Cidr>().map(|cidr| cidr.range()));
+        range.is_ok_and(|range: Addresses| range.contains(held.into()))
     };
     let lan = subnets.iter().find(|subnet| subnet["user-context"]["freehold"]["scope"] == LAN_SCOPE);
     let lan = lan.context("Kea does not have the scope")?;

@@ -23,10 +23,10 @@ pub(crate) fn scope_id(number: usize) -> String {
     format!("load-{number:05}")
 }
 
-/// The network of the scope with this number: 10.0.0.0/24 and on.
+/// An address in the network of the scope with this number: 11.0.0.0/24 and on, beside the 10.0.0.0/8 of the lab.
 pub(crate) fn address(number: usize, last: u8) -> Ipv4Addr {
     let [_, _, high, low] = u32::try_from(number).expect("a number of a scope").to_be_bytes();
-    Ipv4Addr::new(10, high, low, last)
+    Ipv4Addr::new(11, high, low, last)
 }
 
 /// Makes a network and a scope on it for each number; `server` says who serves it.

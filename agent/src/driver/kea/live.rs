@@ -107,6 +107,11 @@ impl Change {
         }
     }
 
+    /// Whether a subnet comes.
+    pub(super) fn comes(&self) -> bool {
+        self.key.kind == ResourceKind::Scope && self.before.is_none()
+    }
+
     /// The id of the subnet that it is, or is in.
     pub(super) fn subnet_id(&self) -> u64 {
         self.subnet_id

@@ -115,7 +115,9 @@ pub fn changes(
         steps.reserve(scope, before, before, after, &addresses);
     }
     let all = steps.in_order();
-    let of_subnet = TIME_OF_SUBNETS * u32::try_from(running.subnet_count()).unwrap_or(u32::MAX);
+    // As many as there are in the end: each that comes makes the next one dearer.
+    let comes = all.iter().filter(|change| change.comes()).count();
+    let of_subnet = TIME_OF_SUBNETS * u32::try_from(running.subnet_count() + comes).unwrap_or(u32::MAX);
     let time = |change: &Change| match change.key.kind {
         ResourceKind::Scope => of_subnet,
         ResourceKind::Reservation => TIME_OF_HOST,
@@ -294,6 +296,26 @@ mod tests {
         let expected =
             ["subnet-del 7", "subnet-add 8 ", "reservation-add 8 10.78.1.3", "subnet-update 8 10.78.1.0-10.78.1.9"];
         assert_eq!(steps(BOTH, &ward, &moved).unwrap(), expected);
+    }
+
+    /// A thousand commands for subnets take a minute, for each costs as much as there are subnets by then; a `config-set` takes a second.
+    #[test]
+    fn a_first_configuration_of_many_scopes_is_set_as_a_whole() {
+        let many = |count: u8| {
+            let scope = |n: u8| with_pools(&format!("s{n}"), 1 + u32::from(n), &format!("10.{n}.0.0/16"), &[]);
+            ((0..count).map(scope).collect(), Vec::new())
+        };
+        assert_eq!(steps(BOTH, &(Vec::new(), Vec::new()), &many(250)).map(|steps| steps.len()), Some(250));
+        let open = |(mut scopes, hosts): Resources| {
+            let pool = |network: &str| PoolRange {
+                start: network.replace(".0.0/16", ".1.0"),
+                end: network.replace(".0.0/16", ".1.9"),
+            };
+            scopes.iter_mut().for_each(|scope| scope.pools = vec![pool(&scope.network)]);
+            (scopes, hosts)
+        };
+        assert_eq!(steps(BOTH, &(Vec::new(), Vec::new()), &open(many(100))).map(|steps| steps.len()), Some(200));
+        assert_eq!(steps(BOTH, &(Vec::new(), Vec::new()), &open(many(250))), None);
     }
 
     #[test]
