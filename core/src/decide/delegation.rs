@@ -13,8 +13,8 @@ pub const PREFIXES_MAX: usize = 16;
 
 /// Each block of a scope is well formed, and shares addresses with nothing else of the plan.
 pub(super) fn pools_fit(state: &State, scope: &Scope) -> Result<(), Refusal> {
-    if let Some(length) = [scope.prefix_pools.len()].into_iter().find(|length| *length > PREFIX_POOLS_MAX) {
-        let message = format!("{length} prefix pools; a scope has at most {PREFIX_POOLS_MAX}");
+    if scope.prefix_pools.len() > PREFIX_POOLS_MAX {
+        let message = format!("{} prefix pools; a scope has at most {PREFIX_POOLS_MAX}", scope.prefix_pools.len());
         return Err(Refusal::new(Reason::TooMany, message).at("prefix_pools"));
     }
     for (i, pool) in scope.prefix_pools.iter().enumerate() {

@@ -98,7 +98,9 @@ fn leased_by<'a>(look: &Look<'a>, address: IpAddr) -> Option<&'a Arc<Scope>> {
 pub(super) fn dns_server_in_pool(look: &Look<'_>) -> Option<Said> {
     let met = dns_servers(look.scope).iter().filter_map(|server| Some((server, leased_by(look, *server)?)));
     let met: Vec<_> = met.collect();
-    let (_, _) = met.first()?;
+    if met.is_empty() {
+        return None;
+    }
     let words: Vec<_> = met.iter().map(|(server, by)| format!("{server} by {}", by.name)).collect();
     let message = format!("DNS servers that {} gives may be leased: {}", look.scope.name, named(&words));
     let others = met.iter().map(|(_, by)| *by).filter(|by| by.name != look.scope.name);

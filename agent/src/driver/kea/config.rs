@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use freehold_core::model::ForeignSubnet;
 use freehold_core::net::Cidr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::hidden;
 use super::live::Change;
@@ -157,7 +157,7 @@ impl Config {
 
     /// The subnets that are not Freehold's; those whose prefix cannot be read are left out.
     pub fn foreign_subnets(&self) -> Vec<ForeignSubnet> {
-        let mut found: Vec<_> = self.theirs().filter_map(foreign_subnet).collect();
+        let mut found: Vec<_> = self.theirs().filter_map(|subnet| foreign(subnet, network(subnet)?)).collect();
         found.sort();
         found
     }
@@ -166,8 +166,8 @@ impl Config {
     pub fn foreign_delegated(&self) -> Vec<ForeignSubnet> {
         let of = |subnet: &Value| {
             let blocks = array(&subnet["pd-pools"]).filter_map(|pool| {
-                let block = format!("{}/{}", pool["prefix"].as_str()?, pool["prefix-len"]);
-                foreign_subnet(&json!({"id": subnet["id"], "subnet": block}))
+                let length = u8::try_from(pool["prefix-len"].as_u64()?).ok()?;
+                foreign(subnet, block(pool["prefix"].as_str()?, length)?)
             });
             blocks.collect::<Vec<_>>()
         };
@@ -178,9 +178,7 @@ impl Config {
     pub fn reservation_identifiers(&self) -> Vec<&str> {
         array(&self.root()["host-reservation-identifiers"]).filter_map(Value::as_str).collect()
     }
-}
 
-impl Config {
     /// Whether this Kea has loaded the hook of this file name.
     pub(super) fn has_hook(&self, file: &str) -> bool {
         let hooks = array(&self.root()["hooks-libraries"]);
@@ -245,14 +243,20 @@ fn array(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn foreign_subnet(subnet: &Value) -> Option<ForeignSubnet> {
+/// The network of a subnet; `None` if it cannot be read.
+pub(super) fn network(subnet: &Value) -> Option<Cidr> {
     let (address, length) = subnet["subnet"].as_str()?.split_once('/')?;
-    // Kea accepts host bits behind the prefix.
-    let network = ipnet::IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()?.trunc();
-    Some(ForeignSubnet {
-        network: Cidr::new(network.network(), network.prefix_len()).ok()?,
-        subnet_id: u32::try_from(subnet["id"].as_u64()?).ok()?,
-    })
+    block(address, length.parse().ok()?)
+}
+
+/// Kea accepts host bits behind the prefix.
+fn block(address: &str, length: u8) -> Option<Cidr> {
+    let network = ipnet::IpNet::new(address.parse().ok()?, length).ok()?.trunc();
+    Cidr::new(network.network(), network.prefix_len()).ok()
+}
+
+fn foreign(subnet: &Value, network: Cidr) -> Option<ForeignSubnet> {
+    Some(ForeignSubnet { network, subnet_id: u32::try_from(subnet["id"].as_u64()?).ok()? })
 }
 
 /// Moves the marked subnets of `parent` to `ours`.
@@ -267,6 +271,7 @@ fn take_marked(protocol: Protocol, parent: &mut Value, ours: &mut Vec<Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn marked(id: u32) -> Value {
         json!({"id": id, "subnet": format!("10.{id}.0.0/16"), "user-context": {"freehold": {"scope": format!("s{id}")}}})

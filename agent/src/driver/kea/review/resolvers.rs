@@ -1,6 +1,6 @@
 //! The DNS servers that clients are told of, and what it means that some of them are silent.
 
-use super::tree::{Tree, list};
+use super::tree::{Tree, list, options};
 use super::{finding, named};
 use freehold_core::model::OwnFinding;
 use freehold_core::net::{Family, family, parse_address};
@@ -20,12 +20,11 @@ pub fn dns_servers(foreign: &Value, ours: &[Value]) -> Vec<IpAddr> {
         Family::V6 => (23, "dns-servers"),
     };
     let levels = tree.places().chain(list(&tree.dhcp["client-classes"]));
-    let options = levels.flat_map(|level| list(&level["option-data"])).filter(|option| {
-        let own = matches!(option["space"].as_str(), None | Some("dhcp4" | "dhcp6"));
-        own && (option["code"] == code || option["name"] == name)
-    });
     // Of one that is written as bytes nothing can be read here.
-    let texts = options.filter_map(|option| option["data"].as_str()).flat_map(|data| data.split(','));
+    let texts = levels
+        .flat_map(|level| options(level, code, name))
+        .filter_map(|option| option["data"].as_str())
+        .flat_map(|data| data.split(','));
     let servers = texts.filter_map(|text| parse_address(text.trim()).ok());
     let servers: BTreeSet<_> = servers.filter(|server| family(*server) == tree.family).collect();
     servers.into_iter().take(SERVERS_MAX).collect()

@@ -1,7 +1,7 @@
 //! Subnets of the server's own that do not serve as they should.
 
 use super::named;
-use super::tree::{Subnet, Tree, has_option, is_empty, list};
+use super::tree::{Subnet, Tree, is_empty, list, options};
 use freehold_core::net::{Cidr, Family};
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ pub(super) fn renew_storm(tree: &Tree<'_>) -> Option<String> {
 
 /// The subnets that lease addresses and do not say an option, unless classes say it.
 fn without(tree: &Tree<'_>, code: u64, name: &str) -> Option<String> {
-    if list(&tree.dhcp["client-classes"]).any(|class| has_option(class, code, name)) {
+    if list(&tree.dhcp["client-classes"]).any(|class| options(class, code, name).next().is_some()) {
         return None;
     }
     let silent = |subnet: &&Subnet<'_>| !is_empty(&subnet.value["pools"]) && !subnet.has_option(code, name);

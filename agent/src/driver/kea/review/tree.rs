@@ -1,5 +1,6 @@
 //! A configuration as the checks walk it: subnets with what they inherit.
 
+use super::super::config::network;
 use freehold_core::net::{AddressRange, Cidr, Family, parse_address};
 use serde_json::Value;
 use std::fmt;
@@ -103,10 +104,7 @@ impl<'a> Subnet<'a> {
 
     /// Its network.
     pub(super) fn cidr(&self) -> Option<Cidr> {
-        let (address, length) = self.value["subnet"].as_str()?.split_once('/')?;
-        // Kea accepts host bits behind the prefix.
-        let network = ipnet::IpNet::new(address.parse().ok()?, length.parse().ok()?).ok()?.trunc();
-        Cidr::new(network.network(), network.prefix_len()).ok()
+        network(self.value)
     }
 
     /// The addresses of its pools; a pool that cannot be read is left out.
@@ -127,13 +125,13 @@ impl<'a> Subnet<'a> {
     /// Whether it, a pool of it or what it inherits from has an option.
     pub(super) fn has_option(&self, code: u64, name: &str) -> bool {
         let levels = [Some(self.value), self.network, Some(self.dhcp)].into_iter().flatten();
-        levels.chain(self.pools()).any(|level| has_option(level, code, name))
+        levels.chain(self.pools()).any(|level| options(level, code, name).next().is_some())
     }
 }
 
-/// Whether an option of the protocol's own stands there.
-pub(super) fn has_option(level: &Value, code: u64, name: &str) -> bool {
-    list(&level["option-data"]).any(|option| {
+/// What stands there of an option of the protocol's own.
+pub(super) fn options<'a>(level: &'a Value, code: u64, name: &str) -> impl Iterator<Item = &'a Value> {
+    list(&level["option-data"]).filter(move |option| {
         let own = matches!(option["space"].as_str(), None | Some("dhcp4" | "dhcp6"));
         own && (option["code"] == code || option["name"] == name)
     })
