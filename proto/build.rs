@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("callers.rs"), callers(&compiler.descriptor_pool())?)?;
 
     // A map is written in one order only: the fingerprint of a repeated request is taken of its bytes.
-    tonic_prost_build::configure().btree_map(".").compile_fds(compiler.file_descriptor_set())?;
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .codec_path("crate::codec::SliceCodec")
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }
 

@@ -28,7 +28,7 @@ impl Api {
         let mut tries = 1;
         loop {
             match limited(send(request.clone())).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok(self.opened(answer)),
                 Err(Trouble::Status(status)) if status.code() == Code::Unavailable && tries < TRIES => {
                     request_pause(tries).await;
                     tries += 1;
@@ -41,9 +41,14 @@ impl Api {
     /// Sends a request that must not be repeated.
     pub async fn call_once<A>(&self, answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Failure> {
         match limited(answer).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => Ok(self.opened(answer)),
             Err(trouble) => Err(self.told(trouble, 1).await),
         }
+    }
+
+    fn opened<A>(&self, answer: Response<A>) -> A {
+        self.note(answer.metadata());
+        answer.into_inner()
     }
 
     async fn told(&self, trouble: Trouble, tries: u32) -> Failure {
@@ -72,9 +77,9 @@ enum Trouble {
     Late,
 }
 
-async fn limited<A>(answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<A, Trouble> {
+async fn limited<A>(answer: impl Future<Output = Result<Response<A>, Status>>) -> Result<Response<A>, Trouble> {
     match timeout(CALL_LIMIT, answer).await {
-        Ok(answer) => answer.map(Response::into_inner).map_err(Trouble::Status),
+        Ok(answer) => answer.map_err(Trouble::Status),
         Err(_) => Err(Trouble::Late),
     }
 }

@@ -14,10 +14,12 @@ use freehold_certs::token::{Endpoint, EndpointError};
 use freehold_proto::v1;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_rustls::rustls;
+use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 
 /// How long to wait for the controller's last word after it refused.
@@ -75,6 +77,8 @@ pub struct Api {
     dial: Dial,
     channel: Channel,
     request_id: Option<String>,
+    /// The preview that the last call made which only asked.
+    preview: Arc<Mutex<Option<String>>>,
 }
 
 impl Api {
@@ -85,7 +89,7 @@ impl Api {
         let tls = tls::client(Some(&credentials), &roots, domain, tls::system_clock()).map_err(ConnectError::Tls)?;
         let dial = Dial::new(target.endpoint.clone(), tls);
         let channel = dial.lasting_channel(dial.connect().await?).await?;
-        Ok(Self { target: target.clone(), dial, channel, request_id: None })
+        Ok(Self { target: target.clone(), dial, channel, request_id: None, preview: Arc::default() })
     }
 
     /// The same, for a command whose change has this id.
@@ -97,6 +101,18 @@ impl Api {
     /// The id of a change: the one that was given, or a new one.
     pub fn request_id(&self) -> String {
         self.request_id.clone().unwrap_or_else(request_id)
+    }
+
+    /// The preview that the last call made which only asked, if there was one.
+    pub fn preview(&self) -> Option<String> {
+        self.preview.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what an answer says beside itself.
+    pub(crate) fn note(&self, metadata: &MetadataMap) {
+        if let Some(name) = metadata.get("freehold-preview").and_then(|name| name.to_str().ok()) {
+            *self.preview.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+        }
     }
 
     /// The controller, and who is calling.
@@ -134,6 +150,8 @@ macro_rules! services {
 services! {
     /// Spaces.
     spaces: space_service_client::SpaceServiceClient;
+    /// What changes would make of servers.
+    previews: preview_service_client::PreviewServiceClient;
     /// Prefixes.
     prefixes: prefix_service_client::PrefixServiceClient;
     /// The plan as a whole.

@@ -62,6 +62,8 @@ pub enum Failure {
         /// Each server that refused.
         servers: Vec<SyncStatus>,
     },
+    /// So many servers would refuse a change that was only asked about.
+    WouldRefuse(usize),
     /// Servers did not get there in time.
     NotApplied {
         /// What was to be applied.
@@ -126,7 +128,7 @@ impl Failure {
         match self {
             Self::Output(_) if !self.is_told() => 0,
             Self::Usage(_) => 2,
-            Self::Rejected { .. } => 3,
+            Self::Rejected { .. } | Self::WouldRefuse(_) => 3,
             Self::NotApplied { .. } => 4,
             _ => 1,
         }
@@ -162,6 +164,13 @@ impl Failure {
                     servers.iter().map(|on| format!("{} refused {resource}: {}", on.server, on.error)).collect();
                 let hint = "it is stored and kept out of the server's configuration; change it, and it is sent again";
                 (words.join("\n"), Some(hint.to_owned()))
+            }
+            Self::WouldRefuse(servers) => {
+                let servers = if *servers == 1 { "a server".to_owned() } else { format!("{servers} servers") };
+                (
+                    format!("{servers} would refuse the change"),
+                    Some("change what is told above, and plan again".to_owned()),
+                )
             }
             Self::NotApplied { resource, waited, servers } => not_applied(resource, waited, servers),
             Self::Conflict { resource, who } => (

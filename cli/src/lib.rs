@@ -23,7 +23,7 @@ pub mod page;
 pub mod profile;
 pub mod wait;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use command::Arguments;
 use error::Failure;
 use output::Screen;
@@ -58,7 +58,7 @@ pub async fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match Arguments::taken(arguments) {
         Ok(arguments) => arguments,
         Err(stopped) => return answer_at_once(&stopped, environment, out, err),
     };

@@ -13,6 +13,7 @@
 //! It ends in the other direction: nothing is accepted any more, calls end, the last handle on the engine is dropped, and the writer finishes
 //! what it was given. If the writer fails, everything ends; what became of the last frame is known after the next start.
 
+use crate::api::previews::Previews;
 use crate::api::{Api, IMPORTS_MAX};
 use crate::checkpoint::{self, Checkpoints};
 use crate::config::Settings;
@@ -219,6 +220,7 @@ fn routes(
         authority: Arc::clone(&context.authority),
         endpoint: context.endpoint.clone(),
         sync: sync.clone(),
+        previews: Previews::default(),
         imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
     };
     let routes = api

@@ -19,7 +19,7 @@
 //! - [`usage`]: how many addresses of a place are what, rolled up
 //! - [`capability`]: what a server can do of what the plan may ask of it, and in which translation
 //! - [`bundle`], [`desired`]: what one server should run, and the difference between two such
-//! - [`lease`]: what servers granted
+//! - [`lease`]: what servers granted; [`impact`]: whom a change takes something away from
 //! - [`conflict`]: what contradicts itself, and what can be done about it; [`review`]: what is doubtful
 //! - [`filter`]: which rows of a list a caller wants, in the words of AIP-160
 //! - [`rows`]: what the rows of lists can be filtered by
@@ -41,6 +41,7 @@ pub mod desired;
 pub mod exchange;
 pub mod export;
 pub mod filter;
+pub mod impact;
 pub mod import;
 pub mod labels;
 pub mod lease;

@@ -139,6 +139,8 @@ reasons! {
     LeaseNotFound = "LEASE_NOT_FOUND", NotFound;
     /// No conflict has this name; it is over, if there was one.
     ConflictNotFound = "CONFLICT_NOT_FOUND", NotFound;
+    /// No such preview, or it was kept long enough.
+    PreviewNotFound = "PREVIEW_NOT_FOUND", NotFound;
     /// No such event.
     EventNotFound = "EVENT_NOT_FOUND", NotFound;
 

@@ -19,12 +19,15 @@ use std::net::IpAddr;
 /// The feature of an agent that can be asked to probe.
 pub const PROBE: &str = "probe.v1";
 
+/// The feature of an agent that says what its servers would make of a change.
+pub const PREVIEW: &str = "preview.v1";
+
 /// The features of an agent that serves DHCPv6, and of one that tells clients by their link.
 const DHCP6: &str = "dhcp6.v1";
 const LINK: &str = "link.v1";
 
 /// Features that this version's agents speak; a resource may require some of them.
-pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1", DHCP6, LINK, PROBE];
+pub const FEATURES: &[&str] = &["scope.v1", "reservation.v1", DHCP6, LINK, PROBE, PREVIEW];
 
 /// The bundle of what a server should run.
 pub fn bundle(desired: &Desired) -> Bundle {

@@ -8,9 +8,11 @@
 //! - [`access`]: who may call which method, as the .proto files declare it
 //! - [`convert`]: a file a noun
 //! - [`bundle`]: desired state as canonical bytes
+//! - [`codec`]: how the services write and read messages
 
 pub mod access;
 pub mod bundle;
+pub mod codec;
 pub mod convert;
 
 /// `freehold.v1`: the API.

@@ -11,6 +11,7 @@ mod holds;
 mod lab;
 mod leases;
 mod outage;
+mod plan;
 mod probe;
 mod reenrol;
 mod refusal;

@@ -92,7 +92,7 @@ impl Session {
                     let outcome = Outcome::Applied { digest: apply.digest, barrier: None, server_ms: 0 };
                     self.machine.outcome(clock::now(), &apply.server, outcome);
                 }
-                Output::Dial | Output::Persist(_) | Output::Trust(_) | Output::Probe(_) => {}
+                Output::Dial | Output::Persist(_) | Output::Trust(_) | Output::Probe(_) | Output::Preview(_) => {}
                 Output::Alarm(alarm) => bail!("agent {}: {alarm:?}", self.number),
                 Output::HangUp => bail!("agent {} hung up", self.number),
             }

@@ -211,7 +211,10 @@ impl World {
                         self.granted(controller, &next);
                     }
                 }
-                session::Output::Health(_) | session::Output::Networks(_) | session::Output::Probed(..) => {}
+                session::Output::Health(_)
+                | session::Output::Networks(_)
+                | session::Output::Probed(..)
+                | session::Output::Previewed(..) => {}
                 session::Output::Alarm(alarm) => self.alarmed(controller, line, alarm),
                 session::Output::Close => {
                     self.hang_up(line);

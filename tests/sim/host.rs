@@ -396,7 +396,10 @@ impl World {
                         }
                     }
                 }
-                machine::Output::Trust(_) | machine::Output::Probe(_) | machine::Output::Alarm(_) => {}
+                machine::Output::Trust(_)
+                | machine::Output::Probe(_)
+                | machine::Output::Preview(_)
+                | machine::Output::Alarm(_) => {}
             }
         }
         for write in late {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use freehold_core::bundle::Digest;
 use freehold_core::model::{ForeignSubnet, Found, LeaseStore, OwnFinding};
-use freehold_proto::sync::{self, ResourceResult, ServerReport};
+use freehold_proto::sync::{self, PreviewAnswer, ServerReport};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +25,12 @@ use crate::driver::kea::control::{ControlError, ControlSocket};
 use crate::driver::kea::discover::{self, DiscoverError, FoundKea};
 use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
-use crate::driver::kea::plan::Fault;
 use crate::driver::kea::protocol::Protocol;
 use crate::driver::kea::review::{dns_servers, review, silent};
 use crate::probe::dns;
 use crate::server::feed::Feed;
-use crate::session::machine::{Apply, Barrier, Facts, Outcome};
+use crate::server::told::{previewed, results};
+use crate::session::machine::{Apply, Barrier, Facts, Outcome, Wish};
 
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(2);
@@ -51,6 +51,8 @@ pub enum Said {
     Facts(String, Box<Facts>),
     /// What came of an apply.
     Outcome(String, Outcome),
+    /// What came of a preview, in parts.
+    Previewed(Vec<PreviewAnswer>),
 }
 
 /// The keeper of this host's Kea server of a protocol.
@@ -65,7 +67,7 @@ pub struct Keeper {
     /// Told each step of an apply.
     pub failpoint: Failpoint,
     /// What the session wants it to run.
-    pub wishes: mpsc::Receiver<Apply>,
+    pub wishes: mpsc::Receiver<Wish>,
     /// Where facts and outcomes go.
     pub says: mpsc::Sender<Said>,
     /// Follows its leases.
@@ -152,7 +154,18 @@ impl Keeper {
                     }
                 }
                 wish = self.wishes.recv() => {
-                    let Some(wish) = wish else { return };
+                    let wish = match wish {
+                        None => return,
+                        Some(Wish::Apply(wish)) => wish,
+                        Some(Wish::Preview(preview)) => {
+                            let made = kea.preview(&preview.bundle).await;
+                            let parts = previewed(preview.preview_id, made);
+                            if self.says.send(Said::Previewed(parts)).await.is_err() {
+                                return;
+                            }
+                            continue;
+                        }
+                    };
                     bridge_over(&mut bridge, &kea, &wish).await;
                     tokio::time::sleep_until(not_before.into()).await;
                     let (outcome, closed) = self.apply(&mut kea, &wish).await;
@@ -437,18 +450,6 @@ fn not_applied(failure: &ApplyError) -> Outcome {
         }
         _ => Outcome::Busy,
     }
-}
-
-fn results(faults: &[Fault]) -> Vec<ResourceResult> {
-    let result = |fault: &Fault| ResourceResult {
-        kind: fault.key.kind.as_str().to_owned(),
-        id: fault.key.id.clone(),
-        code: fault.code.into(),
-        runs: Vec::new(),
-        field: fault.field.clone(),
-        message: fault.message.clone(),
-    };
-    faults.iter().map(result).collect()
 }
 
 /// An error with its causes.

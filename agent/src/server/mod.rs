@@ -11,6 +11,7 @@
 
 pub mod feed;
 pub mod keeper;
+mod told;
 pub mod upload;
 
 use std::path::{Path, PathBuf};

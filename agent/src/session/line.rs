@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 use tracing::{error, info, warn};
 
-use super::machine::{Apply, Machine, Output};
+use super::machine::{Machine, Output, Wish};
 use super::memory::Write;
 use crate::clock;
 use crate::files::{self, FileError};
@@ -73,7 +73,7 @@ pub struct Line {
     /// Where the machine's memory is.
     pub memory: PathBuf,
     /// Takes bundles, by server.
-    pub wishes: BTreeMap<String, mpsc::Sender<Apply>>,
+    pub wishes: BTreeMap<String, mpsc::Sender<Wish>>,
     /// What keepers say.
     pub said: mpsc::Receiver<Said>,
     /// What sends lease events on, by server.
@@ -144,6 +144,9 @@ impl Line {
             match happened {
                 Happened::Stop | Happened::Said(None) | Happened::Probed(None) => return self.close(connection).await,
                 Happened::Said(Some(Said::Facts(id, facts))) => self.machine.observe(clock::now(), &id, *facts),
+                Happened::Said(Some(Said::Previewed(parts))) => {
+                    parts.into_iter().for_each(|part| self.machine.previewed(part));
+                }
                 Happened::Said(Some(Said::Outcome(id, outcome))) => self.machine.outcome(clock::now(), &id, outcome),
                 Happened::Probed(Some(answer)) => self.machine.probed(answer),
                 Happened::Tick => self.machine.tick(clock::now()),
@@ -226,10 +229,18 @@ impl Line {
                 Output::Send(message) => connection.push(message),
                 Output::Persist(Write { name, bytes }) => files::replace(&self.memory.join(name), &bytes, 0o600)?,
                 Output::Apply(apply) => match self.wishes.get(&apply.server) {
-                    // The machine has one apply under way per server, so there is always a place.
-                    Some(keeper) if keeper.try_send(apply.clone()).is_ok() => {}
+                    // The machine has one apply under way per server, and previews leave it a place.
+                    Some(keeper) if keeper.try_send(Wish::Apply(apply.clone())).is_ok() => {}
                     _ => self.machine.outcome(clock::now(), &apply.server, super::machine::Outcome::Busy),
                 },
+                Output::Preview(preview) => {
+                    let keeper = self.wishes.get(&preview.server).filter(|keeper| keeper.capacity() > 1);
+                    let preview_id = preview.preview_id;
+                    if keeper.is_none_or(|keeper| keeper.try_send(Wish::Preview(preview)).is_err()) {
+                        let message = "the agent has too many previews to make; ask again in a moment";
+                        self.machine.cannot_preview(preview_id, message.to_owned());
+                    }
+                }
                 Output::Trust(roots) => self.trust(&roots)?,
                 Output::Probe(request) => {
                     if let Err(TrySendError::Full(request) | TrySendError::Closed(request)) =

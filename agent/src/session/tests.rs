@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 mod confirm;
+mod previews;
 mod probing;
 
 const STORE: [u8; 16] = [7; 16];
@@ -150,6 +151,7 @@ fn words(outputs: &[Output]) -> Vec<String> {
             Up::Health(_) => "Health".into(),
             Up::Server(_) => "Server".into(),
             Up::Probe(_) => "Probe".into(),
+            Up::Preview(_) => "Preview".into(),
         },
         Output::Apply(_) => "Apply".into(),
         Output::Alarm(_) => "Alarm".into(),
@@ -157,6 +159,7 @@ fn words(outputs: &[Output]) -> Vec<String> {
         Output::Dial => "Dial".into(),
         Output::Trust(_) => "Trust".into(),
         Output::Probe(_) => "Probe".into(),
+        Output::Preview(_) => "Preview".into(),
     };
     outputs.iter().map(word).collect()
 }

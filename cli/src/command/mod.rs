@@ -14,6 +14,7 @@ mod labels;
 mod lease;
 mod net;
 mod operator;
+mod plan;
 mod prefix;
 mod profile;
 mod reservation;
@@ -36,6 +37,7 @@ use crate::profile::{Choice, Profiles, path};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use freehold_core::name::ViewName;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// See and change an address space: prefixes, DHCP scopes, reservations, servers, leases.
@@ -68,6 +70,28 @@ pub struct Arguments {
     /// The id of a change, for a script that repeats a command of which it does not know what became
     #[arg(long, global = true, value_name = "ID", help_heading = "Global options")]
     request_id: Option<String>,
+    /// Set for what stands behind `plan`.
+    #[arg(skip)]
+    planned: bool,
+}
+
+impl Arguments {
+    /// Takes the program's name and what was typed behind it. What stands behind `plan` is a command of its own, of which is only asked what would come of it.
+    pub fn taken(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let outer = Self::try_parse_from(words)?;
+        let Command::Plan(plan) = &outer.command else { return Ok(outer) };
+        let words = ["freehold"].into_iter().chain(plan.words.iter().map(String::as_str)).chain(["--validate-only"]);
+        let inner = Self::try_parse_from(words)?;
+        Ok(Self {
+            command: inner.command,
+            output: if inner.output == Format::default() { outer.output } else { inner.output },
+            profile: inner.profile.or(outer.profile),
+            endpoint: inner.endpoint.or(outer.endpoint),
+            identity: inner.identity.or(outer.identity),
+            request_id: inner.request_id.or(outer.request_id),
+            planned: true,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +133,7 @@ enum Command {
     /// Events: the audit trail
     #[command(subcommand)]
     Event(event::Command),
+    Plan(plan::Plan),
     Import(import::Import),
     Export(export::Export),
     Search(search::Search),
@@ -185,28 +210,45 @@ pub async fn run(arguments: Arguments, environment: &Environment, screen: &mut S
     let complete = choice.profile.is_none() && choice.endpoint.is_some() && choice.identity.is_some();
     let profiles = if complete { Profiles::default() } else { Profiles::read(&path(environment)?)? };
     let api = Api::connect(&profiles.target(choice)?).await?.repeating(arguments.request_id);
+    if arguments.planned {
+        // What it would answer is in the preview.
+        let mut sink = std::io::sink();
+        carry_out(command, &api, environment, &mut screen.onto(&mut sink)).await?;
+        return plan::tell(&api, screen).await;
+    }
+    carry_out(command, &api, environment, screen).await
+}
+
+async fn carry_out(
+    command: Command,
+    api: &Api,
+    environment: &Environment,
+    screen: &mut Screen<'_>,
+) -> Result<(), Failure> {
     match command {
-        Command::Space(command) => space::run(command, &api, screen).await,
-        Command::Prefix(command) => prefix::run(command, &api, screen).await,
-        Command::Field(command) => field::run(command, &api, screen).await,
-        Command::Scope(command) => scope::run(command, &api, screen).await,
-        Command::Reservation(command) => reservation::run(command, &api, screen).await,
-        Command::Ip(command) => ip::run(command, &api, screen).await,
-        Command::Conflict(command) => conflict::run(command, &api, screen).await,
-        Command::Review(review) => review::run(review, &api, screen).await,
-        Command::Lease(command) => lease::run(command, &api, screen).await,
-        Command::Server(command) => server::run(command, &api, screen).await,
-        Command::Agent(command) => agent::run(command, &api, screen).await,
-        Command::Operator(command) => operator::run(command, &api, environment, screen).await,
-        Command::Event(command) => event::run(command, &api, screen).await,
-        Command::Import(import) => import::run(import, &api, environment, screen).await,
-        Command::Export(export) => export::run(&export, &api, screen).await,
-        Command::Search(search) => search::run(&search, &api, screen).await,
-        Command::Usage(usage) => usage::run(&usage, &api, screen).await,
-        Command::View(command) => view::run(command, &api, screen).await,
-        Command::Watch(watch) => watch::run(&watch, &api, screen).await,
-        Command::Whoami => whoami::run(&api, screen).await,
-        Command::Profile(_) | Command::Completions { .. } => unreachable!("answered without a controller"),
+        Command::Space(command) => space::run(command, api, screen).await,
+        Command::Prefix(command) => prefix::run(command, api, screen).await,
+        Command::Field(command) => field::run(command, api, screen).await,
+        Command::Scope(command) => scope::run(command, api, screen).await,
+        Command::Reservation(command) => reservation::run(command, api, screen).await,
+        Command::Ip(command) => ip::run(command, api, screen).await,
+        Command::Conflict(command) => conflict::run(command, api, screen).await,
+        Command::Review(review) => review::run(review, api, screen).await,
+        Command::Lease(command) => lease::run(command, api, screen).await,
+        Command::Server(command) => server::run(command, api, screen).await,
+        Command::Agent(command) => agent::run(command, api, screen).await,
+        Command::Operator(command) => operator::run(command, api, environment, screen).await,
+        Command::Event(command) => event::run(command, api, screen).await,
+        Command::Import(import) => import::run(import, api, environment, screen).await,
+        Command::Export(export) => export::run(&export, api, screen).await,
+        Command::Search(search) => search::run(&search, api, screen).await,
+        Command::Usage(usage) => usage::run(&usage, api, screen).await,
+        Command::View(command) => view::run(command, api, screen).await,
+        Command::Watch(watch) => watch::run(&watch, api, screen).await,
+        Command::Whoami => whoami::run(api, screen).await,
+        Command::Plan(_) | Command::Profile(_) | Command::Completions { .. } => {
+            unreachable!("answered without a controller")
+        }
     }
 }
 

@@ -59,6 +59,11 @@ impl<'a> Screen<'a> {
         Self { format, progress: environment.stderr_is_terminal, terminal: environment.stdout_is_terminal, out, err }
     }
 
+    /// The same, for an answer that goes elsewhere, and of which nothing is noted.
+    pub(crate) fn onto<'b>(&'b mut self, out: &'b mut dyn Write) -> Screen<'b> {
+        Screen { format: self.format, progress: false, terminal: false, out, err: &mut *self.err }
+    }
+
     /// Whether a person looks at standard output.
     pub fn is_terminal(&self) -> bool {
         self.terminal

@@ -73,7 +73,10 @@ impl Api {
         let call =
             Call { actor, method: mutation.method.to_owned(), request, command, ahead: None, reincarnate_above: None };
         if mutation.validate_only {
-            return Ok(self.engine.plan(&call)?);
+            let base = self.engine.state();
+            let planned = self.engine.plan(&base, &call)?;
+            self.previews.keep(&call.actor.principal, base, &planned, self.engine.now());
+            return Ok(planned);
         }
         self.engine.commit(call).await
     }

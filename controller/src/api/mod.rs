@@ -20,6 +20,7 @@ mod operators;
 mod page;
 mod plan;
 mod prefixes;
+pub mod previews;
 mod reclaim;
 mod reservations;
 mod review;
@@ -48,18 +49,19 @@ use freehold_proto::v1::{
     exchange_service_server::ExchangeServiceServer, field_definition_service_server::FieldDefinitionServiceServer,
     history_service_server::HistoryServiceServer, lease_service_server::LeaseServiceServer,
     operator_service_server::OperatorServiceServer, plan_service_server::PlanServiceServer,
-    prefix_service_server::PrefixServiceServer, reclaim_service_server::ReclaimServiceServer,
-    reservation_service_server::ReservationServiceServer, review_service_server::ReviewServiceServer,
-    scope_service_server::ScopeServiceServer, search_service_server::SearchServiceServer,
-    server_service_server::ServerServiceServer, space_service_server::SpaceServiceServer,
-    utilisation_service_server::UtilisationServiceServer, view_service_server::ViewServiceServer,
-    watch_service_server::WatchServiceServer,
+    prefix_service_server::PrefixServiceServer, preview_service_server::PreviewServiceServer,
+    reclaim_service_server::ReclaimServiceServer, reservation_service_server::ReservationServiceServer,
+    review_service_server::ReviewServiceServer, scope_service_server::ScopeServiceServer,
+    search_service_server::SearchServiceServer, server_service_server::ServerServiceServer,
+    space_service_server::SpaceServiceServer, utilisation_service_server::UtilisationServiceServer,
+    view_service_server::ViewServiceServer, watch_service_server::WatchServiceServer,
 };
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tonic::service::Routes;
 
 pub use exchange::IMPORTS_MAX;
+use previews::Previews;
 
 /// Largest message that a client may send, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
@@ -85,6 +87,8 @@ pub struct Api {
     pub endpoint: Endpoint,
     /// Where decisions about servers are carried out.
     pub sync: Sync,
+    /// What calls that only asked would have made.
+    pub previews: Previews,
     /// Turns of those who import.
     pub imports: Arc<Semaphore>,
 }
@@ -103,6 +107,7 @@ impl Api {
             SpaceServiceServer,
             PrefixServiceServer,
             PlanServiceServer,
+            PreviewServiceServer,
             FieldDefinitionServiceServer,
             ScopeServiceServer,
             ReservationServiceServer,

@@ -171,12 +171,12 @@ impl Engine {
         wait.await.map_err(|_| CommitError::Stopped)
     }
 
-    /// What would come of a call if it were carried out now; nothing is.
+    /// What would come of a call if it were carried out at `base`; nothing is.
     ///
     /// # Errors
     /// Why it would be refused.
-    pub fn plan(&self, call: &Call) -> Result<Committed, Refusal> {
-        let mut state = State::clone(&self.state());
+    pub fn plan(&self, base: &State, call: &Call) -> Result<Committed, Refusal> {
+        let mut state = base.clone();
         let rights = Rights::of(&state, call)?;
         rights.may_ask(&state, call)?;
         let changes = decide(&state, &call.command, self.now())?;

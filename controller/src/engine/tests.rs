@@ -194,7 +194,10 @@ async fn an_operators_call_is_held_to_its_rights_at_that_moment_whoever_hands_it
         ["/freehold.v1.SpaceService/CreateSpace", "/freehold.sync.v1.EnrolmentService/Enrol", "settle", "/test"]
     {
         let call = of_alice(method, create_prefix(inside), None);
-        assert_eq!(engine.plan(&call).map_err(|refusal| Some(refusal.reason)).expect_err(method), denied);
+        assert_eq!(
+            engine.plan(&engine.state(), &call).map_err(|refusal| Some(refusal.reason)).expect_err(method),
+            denied
+        );
         assert_eq!(reason(engine.commit(call).await), denied, "{method}");
     }
     for method in [CREATE_PREFIX, APPLY_IMPORT] {

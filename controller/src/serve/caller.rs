@@ -3,12 +3,12 @@
 use super::body::Guarded;
 use super::peer::Peer;
 use super::standing::{self, Barred, Principal};
-use crate::api::status;
+use crate::api::{previews, status};
 use crate::context::Context;
 use freehold_core::change::Actor;
 use freehold_proto::access::{Caller as Declared, caller_of};
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::Poll;
@@ -71,11 +71,15 @@ impl Authorise {
             Err(barred) => return self.bar(&peer, &path, barred).await.into_http(),
         };
         drop(state);
-        let response = tokio::select! {
+        let (response, preview) = tokio::select! {
             biased;
             () = peer.revoked.cancelled() => return peer.last_answer().into_http(),
-            response = self.inner.oneshot(request) => response.unwrap_or_else(|never| match never {}),
+            answered = previews::noting(self.inner.oneshot(request)) => answered,
         };
+        let mut response = response.unwrap_or_else(|never| match never {});
+        if let Some(preview) = preview.and_then(|name| HeaderValue::try_from(name).ok()) {
+            response.headers_mut().insert(previews::HEADER, preview);
+        }
         if let Some(said) = Status::from_header_map(response.headers()) {
             if let Some(unread) = status::unread(&said) {
                 return unread.into_http();

@@ -1,11 +1,11 @@
 //! Who has to hear of a change: from an entry of the ledger to the servers whose bundle it may alter, and from there to
 //! their sessions. A commit wakes the sessions that it concerns and no others.
 
-use super::probes::ProbeOrder;
+use super::questions::{PreviewOrder, ProbeOrder};
 use super::waits::Decision;
 use crate::engine::{Engine, HistoryError};
 use freehold_core::name::ServerName;
-use freehold_core::{Change, Entry, Record, State, Timestamp};
+use freehold_core::{Change, Record, State, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -40,6 +40,8 @@ pub(super) struct Heard {
     pub(super) allowed: Vec<u64>,
     /// Addresses that somebody wants to be probed.
     pub(super) probes: Vec<ProbeOrder>,
+    /// What somebody wants to know of servers.
+    pub(super) previews: Vec<PreviewOrder>,
 }
 
 impl Signal {
@@ -96,7 +98,7 @@ impl Dispatch {
             let state = engine.state();
             let mut changed: BTreeMap<ServerName, Timestamp> = BTreeMap::new();
             for entry in &new {
-                for server in concerned(&state, entry) {
+                for server in concerned(&state, &state, entry.changes()) {
                     changed.entry(server).or_insert(entry.at);
                 }
             }
@@ -111,10 +113,14 @@ impl Dispatch {
     }
 }
 
-/// The servers whose bundle an entry may alter.
-fn concerned(state: &State, entry: &Entry) -> BTreeSet<ServerName> {
-    let sides = |change: &Change| [change.before().cloned(), change.after().cloned()];
-    entry.changes().iter().flat_map(sides).flatten().filter_map(|record| serves(state, &record)).collect()
+/// The servers whose bundle these changes may alter, which lead from one state to another. Of changes that were made the new state says enough:
+/// what is gone from it is among them.
+pub(crate) fn concerned(before: &State, after: &State, changes: &[Change]) -> BTreeSet<ServerName> {
+    let servers = |change: &Change| {
+        let side = |state: &State, record: Option<&Record>| record.and_then(|record| serves(state, record));
+        [side(before, change.before()), side(after, change.after())]
+    };
+    changes.iter().flat_map(servers).flatten().collect()
 }
 
 fn serves(state: &State, record: &Record) -> Option<ServerName> {

@@ -12,7 +12,7 @@
 //! - [`admission`]: how many may come in at once
 //! - [`ancestry`]: bundles that agents may still hold, so that they are sent differences
 //! - [`wanted`]: what a server should run, less what it refused
-//! - [`probes`]: who waits for what an agent finds out on its network
+//! - [`questions`]: who waits for what an agent finds out, on its network and of its servers
 //! - [`waits`]: what only a person can decide
 //!
 //! A crash leaves nothing: sessions are rebuilt from the agents' greetings. Only the numbers of change sets
@@ -20,9 +20,9 @@
 
 pub mod admission;
 pub mod ancestry;
-mod dispatch;
+pub(crate) mod dispatch;
 pub mod lease_upload;
-pub mod probes;
+pub mod questions;
 pub mod registry;
 pub mod service;
 pub mod session;

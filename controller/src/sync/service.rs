@@ -10,7 +10,7 @@ mod drive_upload;
 use super::admission::{Handshakes, Snapshots};
 use super::ancestry::Ancestry;
 use super::dispatch::{Dispatch, Heard, Signal};
-use super::probes::{ProbeOrder, Probed, UNDER_WAY_MAX};
+use super::questions::{PreviewOrder, Previewed, ProbeOrder, Probed, UNDER_WAY_MAX};
 use super::registry::Registry;
 use super::waits::Decision;
 use crate::engine::HistoryError;
@@ -19,6 +19,7 @@ use crate::presence::Presence;
 use crate::serve::{Caller, Principal};
 use crate::sync::wanted::Owed;
 use crate::{Context, enrol};
+use freehold_core::bundle::Bundle;
 use freehold_core::name::{AgentName, ServerName};
 use freehold_core::time::Now;
 use freehold_proto::sync::agent_control_service_server::{AgentControlService, AgentControlServiceServer};
@@ -40,6 +41,8 @@ const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
 /// How much longer than its own limit a probe may take, for the way there and back and for its turn at the agent.
 const PROBE_MARGIN: Duration = Duration::from_secs(3);
+/// How long a preview may take: an apply may be under way, and a server's test of a large configuration takes seconds.
+const PREVIEW_LIMIT: Duration = Duration::from_secs(60);
 
 /// What all sessions have in common; copies are the same.
 #[derive(Debug, Clone)]
@@ -148,21 +151,42 @@ impl Sync {
 
     /// Asks an agent who answers on some addresses, each within `timeout`.
     pub async fn probe(&self, agent: &AgentName, addresses: Vec<String>, timeout: Duration) -> Probed {
+        let limit = timeout + PROBE_MARGIN;
+        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        self.ask(agent, limit, |heard, answer| {
+            // The sender of one too many is dropped, and whoever waits hears it.
+            if heard.probes.len() < UNDER_WAY_MAX {
+                heard.probes.push(ProbeOrder { id: random(), addresses, timeout_ms, answer });
+            }
+        })
+        .await
+    }
+
+    /// Asks the agent of a server what that would make of `to`, while it runs `from`.
+    pub async fn preview(&self, server: &ServerName, from: Arc<Bundle>, to: Arc<Bundle>) -> Previewed {
+        let server = server.clone();
+        self.ask(&server.agent().clone(), PREVIEW_LIMIT, |heard, answer| {
+            if heard.previews.len() < UNDER_WAY_MAX {
+                heard.previews.push(PreviewOrder { id: random(), server, from, to, answer });
+            }
+        })
+        .await
+    }
+
+    /// Puts a question to the session of an agent, and waits for the answer.
+    async fn ask<T>(
+        &self,
+        agent: &AgentName,
+        limit: Duration,
+        put: impl FnOnce(&mut Heard, oneshot::Sender<Result<T, String>>),
+    ) -> Result<T, String> {
         let number = lock(&self.0.registry).live(agent);
         let signal = number.and_then(|number| lock(&self.0.sessions).get(&number).cloned());
         let Some(signal) = signal else { return Err(format!("{agent} is not connected")) };
-        let limit = timeout + PROBE_MARGIN;
-        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
         let (answer, answered) = oneshot::channel();
-        let order = ProbeOrder { id: random(), addresses, timeout_ms, answer };
-        signal.say(|heard| {
-            // The sender of one too many is dropped, and whoever waits hears it.
-            if heard.probes.len() < UNDER_WAY_MAX {
-                heard.probes.push(order);
-            }
-        });
+        signal.say(|heard| put(heard, answer));
         match tokio::time::timeout(limit, answered).await {
-            Ok(Ok(probed)) => probed,
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(format!("the session of {agent} ended, or it has too much to do")),
             Err(_) => Err(format!("{agent} did not answer within {} ms", limit.as_millis())),
         }

@@ -2,11 +2,12 @@
 
 use super::look::{AddressView, look_in, unusable};
 use crate::lease::LeaseBook;
-use crate::model::{Exclusion, Prefix, Scope};
+use crate::model::{Assignment, Exclusion, Prefix, Scope};
 use crate::name::AddressName;
 use crate::net::{AddressRange, from_number, to_number};
-use crate::occupied::{AddressSet, Union};
+use crate::occupied::{AddressSet, Members, Union};
 use crate::state::State;
+use std::iter::Peekable;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,8 +32,13 @@ impl Row {
     }
 }
 
-/// The addresses of `network` in `range`, in order. Begins anywhere, and takes each row, at the cost of a tree's depth.
-pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Arc<Prefix>, range: &AddressRange) -> Rows<'a> {
+/// The addresses of `network` in `range`, in order. Begins anywhere at the cost of a tree's depth, and walks from row to row.
+pub fn list<'a>(
+    state: &'a State,
+    book: &'a LeaseBook,
+    network: &'a Arc<Prefix>,
+    range: &AddressRange,
+) -> impl Iterator<Item = Row> + use<'a> {
     let (cidr, space) = (&network.name.cidr, &network.name.space);
     let scope = state.scope_of_network(&network.name);
     let leased = scope.map_or(AddressSet::none(), |scope| book.leased(scope.subnet_id, cidr.family()));
@@ -45,12 +51,14 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Arc<Prefix>,
     let first = to_number(range.start()).max(to_number(cidr.network()));
     let last = to_number(range.end()).min(to_number(cidr.last()));
     let left = range.family() == cidr.family() && first <= last;
+    let used = Union::of([state.taken(space, cidr.family()), leased]);
     Rows {
         state,
         book,
         network,
         scope,
-        used: Union::of([state.taken(space, cidr.family()), leased]),
+        used: used.iter_in(first..=last).peekable(),
+        assigned: state.assignments_within(space, cidr.family(), first..=last).peekable(),
         apart,
         exclusions: scope.map_or(&[], |scope: &Arc<Scope>| &scope.exclusions),
         next: left.then_some(first),
@@ -58,14 +66,14 @@ pub fn list<'a>(state: &'a State, book: &'a LeaseBook, network: &'a Arc<Prefix>,
     }
 }
 
-/// The rows of a list.
-#[derive(Debug)]
-pub struct Rows<'a> {
+/// The rows of a list; what is used and what is assigned is read beside them.
+struct Rows<'a, A: Iterator> {
     state: &'a State,
     book: &'a LeaseBook,
     network: &'a Arc<Prefix>,
     scope: Option<&'a Arc<Scope>>,
-    used: Union<'a, 2>,
+    used: Peekable<Members<'a, 2>>,
+    assigned: Peekable<A>,
     /// What no host can have, and where somebody answers of whom nothing is known; ascending.
     apart: Vec<u128>,
     /// Ascending.
@@ -74,29 +82,33 @@ pub struct Rows<'a> {
     last: u128,
 }
 
-impl Iterator for Rows<'_> {
+impl<A: Iterator<Item = Arc<Assignment>>> Iterator for Rows<'_, A> {
     type Item = Row;
 
     fn next(&mut self) -> Option<Row> {
         let first = self.next?;
-        let known = self.next_known(first).unwrap_or(u128::MAX);
-        let (row, last) = if known == first && (self.used.contains(first) || self.apart.contains(&first)) {
-            let name = AddressName { space: self.network.name.space.clone(), address: self.address(first) };
-            (Row::Address(Box::new(look_in(self.state, self.book, Some(self.network), self.scope, name))), first)
-        } else {
-            self.gap(first, known)
+        let (row, last) = match self.next_known(first) {
+            Some(known) if known == first => (Row::Address(Box::new(self.look(first))), first),
+            known => self.gap(first, known.unwrap_or(u128::MAX)),
         };
         self.next = last.checked_add(1).filter(|next| *next <= self.last);
         Some(row)
     }
 }
 
-impl Rows<'_> {
+impl<A: Iterator<Item = Arc<Assignment>>> Rows<'_, A> {
     /// The first address from `from` on that is used or cannot be.
-    fn next_known(&self, from: u128) -> Option<u128> {
+    fn next_known(&mut self, from: u128) -> Option<u128> {
+        while self.used.next_if(|number| *number < from).is_some() {}
         let apart = self.apart.iter().copied().find(|number| *number >= from);
-        let used = self.used.first_taken(from..=self.last);
-        apart.into_iter().chain(used).min()
+        apart.into_iter().chain(self.used.peek().copied()).min()
+    }
+
+    fn look(&mut self, number: u128) -> AddressView {
+        let name = AddressName { space: self.network.name.space.clone(), address: self.address(number) };
+        let upto = std::iter::from_fn(|| self.assigned.next_if(|assigned| assigned.name.address <= name.address));
+        let assigned = upto.last().filter(|assigned| assigned.name == name);
+        look_in(self.state, self.book, Some(self.network), self.scope, name, assigned)
     }
 
     /// The gap from `first` on, up to `known`, to where an exclusion begins or ends, or to the list's end.

@@ -4,7 +4,7 @@ use crate::change::RecordKey;
 use crate::lease::{Lease, LeaseBook};
 use crate::model::{Assignment, Exclusion, Prefix, Reservation, Scope, Sighting};
 use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
-use crate::net::{Family, family};
+use crate::net::{Family, family, to_number};
 use crate::state::State;
 use crate::time::Timestamp;
 use std::net::IpAddr;
@@ -146,21 +146,24 @@ pub struct AddressView {
 /// what a server says of it, then what is said of many.
 pub fn look(state: &State, book: &LeaseBook, name: &AddressName) -> AddressView {
     let (network, scope) = (state.network_at(&name.space, name.address), state.scope_at(&name.space, name.address));
-    look_in(state, book, network, scope, name.clone())
+    look_in(state, book, network, scope, name.clone(), state.assignment(name))
 }
 
-/// The same of a name whose network and scope are known.
+/// The same of a name whose network, scope and assignment are known.
 pub(super) fn look_in(
     state: &State,
     book: &LeaseBook,
     network: Option<&Arc<Prefix>>,
     scope: Option<&Arc<Scope>>,
     name: AddressName,
+    assigned: Option<Arc<Assignment>>,
 ) -> AddressView {
-    let mut reasons: Vec<Why> = state.assignment(&name).map(Why::Assigned).into_iter().collect();
+    let mut reasons: Vec<Why> = assigned.map(Why::Assigned).into_iter().collect();
     if let Some(scope) = scope {
-        let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
-        reasons.extend(state.reservation(&reserved).cloned().map(Why::Reserved));
+        if state.reserved(&name.space, family(name.address)).contains(to_number(name.address)) {
+            let reserved = ReservationName { scope: scope.name.clone(), address: name.address };
+            reasons.extend(state.reservation(&reserved).cloned().map(Why::Reserved));
+        }
         let leases = book.leases_on(scope.subnet_id, name.address);
         reasons.extend(leases.map(|(server, lease)| Why::Leased { server: server.clone(), lease: Arc::clone(lease) }));
     }

@@ -19,6 +19,6 @@ pub(crate) use look::unusable;
 
 pub use barrier::{awaits, lease_against};
 pub use kept::{Kept, kept};
-pub use list::{Row, Rows, list};
+pub use list::{Row, list};
 pub use look::{AddressState, AddressView, Unusable, Why, look};
 pub use room::Room;

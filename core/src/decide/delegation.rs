@@ -66,17 +66,21 @@ fn is_one_of(prefix: Cidr, pool: &PrefixPool) -> bool {
     pool.prefix.covers(&prefix) && prefix.prefix_len() == pool.delegated_length
 }
 
-/// A network has no address that may be delegated to a router.
-pub(super) fn not_delegated(state: &State, space: &SpaceName, network: Cidr) -> Result<(), Refusal> {
-    if let Some((block, of)) = state.prefix_pools_overlapping(space, network).next() {
-        let message = format!("{of} delegates prefixes out of {block}, which shares addresses with {network}");
-        return Err(Refusal::new(Reason::PrefixOverlap, message).about(of));
-    }
-    if let Some((prefix, of)) = state.reserved_prefixes_overlapping(space, network).next() {
-        let message = format!("{of} delegates {prefix}, which shares addresses with {network}");
-        return Err(Refusal::new(Reason::PrefixOverlap, message).about(of));
-    }
-    Ok(())
+/// What delegates prefixes that share addresses with `network`: the resource, and that in words. A network has no address that
+/// may be delegated to a router.
+pub(super) fn delegating<'a>(
+    state: &'a State,
+    space: &'a SpaceName,
+    network: Cidr,
+) -> impl Iterator<Item = (String, String)> + use<'a> {
+    let shares = move |what: String| format!("{what}, which shares addresses with {network}");
+    let pools = state
+        .prefix_pools_overlapping(space, network)
+        .map(move |(block, of)| (of.to_string(), shares(format!("{of} delegates prefixes out of {block}"))));
+    let reserved = state
+        .reserved_prefixes_overlapping(space, network)
+        .map(move |(prefix, of)| (of.to_string(), shares(format!("{of} delegates {prefix}"))));
+    pools.chain(reserved)
 }
 
 /// The prefixes that a reservation in `scope` is to delegate, sorted.

@@ -69,7 +69,9 @@ fn fits_into_the_plan(state: &State, name: &PrefixName, kind: PrefixKind, field:
     }
     let mut obstacles = Obstacles::default();
     if kind == PrefixKind::Network {
-        delegation::not_delegated(state, &name.space, cidr).map_err(|refusal| refusal.at(field))?;
+        if let Some((of, message)) = delegation::delegating(state, &name.space, cidr).next() {
+            return Err(Refusal::new(Reason::PrefixOverlap, message).about(of).at(field));
+        }
         for inner in state.inside_of(name) {
             obstacles.add(&inner.name, || format!("{} lies inside", inner.name));
         }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod enrolment;
+mod impact;
 mod labels;
 mod refusals;
 mod requests;

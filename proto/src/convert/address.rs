@@ -35,8 +35,8 @@ pub fn state(state: AddressState) -> State {
 pub fn message(view: &AddressView, now: Timestamp) -> v1::Address {
     let mut host_names: Vec<String> = Vec::new();
     for name in view.reasons.iter().filter_map(host_name) {
-        if !name.is_empty() && !host_names.contains(&name) {
-            host_names.push(name);
+        if !name.is_empty() && !host_names.iter().any(|known| known == name) {
+            host_names.push(name.to_owned());
         }
     }
     let etag = view.reasons.iter().find_map(|why| match why {
@@ -67,11 +67,11 @@ fn written(name: &impl fmt::Display) -> String {
     text
 }
 
-fn host_name(why: &Why) -> Option<String> {
+fn host_name(why: &Why) -> Option<&str> {
     match why {
-        Why::Assigned(assignment) => assignment.host_name.as_ref().map(ToString::to_string),
-        Why::Reserved(reservation) => reservation.host_name.as_ref().map(ToString::to_string),
-        Why::Leased { lease, .. } => Some(lease.host_name.clone()),
+        Why::Assigned(assignment) => assignment.host_name.as_ref().map(HostName::as_str),
+        Why::Reserved(reservation) => reservation.host_name.as_ref().map(HostName::as_str),
+        Why::Leased { lease, .. } => Some(&lease.host_name),
         Why::Answers(_) | Why::Excluded { .. } | Why::NotUsable(_) | Why::Unplanned => None,
     }
 }

@@ -213,15 +213,10 @@ impl Kea {
             self.keep(known);
             return Ok(Outcome::Applied { digest: to.digest(), way: Way::Ran });
         }
-        if let Some(place) = known.config.untold().first() {
-            let message = format!(
-                "Kea has an option at {place} that it does not show and its file does not say, so any change would lose it: {}",
-                hidden::advice(self.protocol())
-            );
+        if let Some(message) = would_lose(&known.config) {
             return Ok(Outcome::Rejected { faults: Vec::new(), message });
         }
-        let is_plain = known.read_back.strange.is_empty() && !known.config.in_network();
-        if is_plain && known.abilities != Abilities::default() && !listening.is_deaf() {
+        if takes_commands(&known) && !listening.is_deaf() {
             let difference = known.read_back.bundle.diff(to);
             let planned = match plan(&steps::touched(&known.read_back.bundle, to, &difference), &known.config) {
                 Ok(planned) => planned,
@@ -288,13 +283,9 @@ impl Kea {
         listening: &Listening,
     ) -> Result<Outcome, ApplyError> {
         let text = ConfigText::of(&planned.config.whole());
-        if let Verdict::Refused(complaint) = self.socket.test_config(&text).await? {
-            let socket = &self.socket;
-            let ask =
-                |text: ConfigText| -> BoxFuture<'_, _> { Box::pin(async move { socket.test_config(&text).await }) };
-            let faults = culprits(to, &complaint, |part| plan(part, running).ok(), ask).await?;
+        if let Some((faults, message)) = self.test(to, running, &text).await? {
             Intent::close(&self.intent_file)?;
-            return Ok(Outcome::Rejected { faults, message: complaint.text });
+            return Ok(Outcome::Rejected { faults, message });
         }
         if self.running().await? != *running {
             Intent::close(&self.intent_file)?;
@@ -343,6 +334,20 @@ impl Kea {
         Intent::close(&self.intent_file)?;
         self.failpoint.pass(Step::Closed)?;
         Ok(Outcome::Applied { digest: to.digest(), way: Way::Set(set_time) })
+    }
+
+    /// Has Kea test the configuration that makes it serve `to`; what it refuses, and its own words.
+    pub(super) async fn test(
+        &self,
+        to: &Bundle,
+        running: &Config,
+        text: &ConfigText,
+    ) -> Result<Option<(Vec<Fault>, String)>, ControlError> {
+        let Verdict::Refused(complaint) = self.socket.test_config(text).await? else { return Ok(None) };
+        let socket = &self.socket;
+        let ask = |text: ConfigText| -> BoxFuture<'_, _> { Box::pin(async move { socket.test_config(&text).await }) };
+        let faults = culprits(to, &complaint, |part| plan(part, running).ok(), ask).await?;
+        Ok(Some((faults, complaint.text)))
     }
 
     /// The steps of changes that Kea takes while it serves. Its file is the backup: it is written last.
@@ -618,6 +623,22 @@ impl Kea {
     fn persist(&mut self, config: &Config, bundle: &Bundle) -> Result<(), FileError> {
         self.memory.persisted.write(&self.config_file, config, bundle)
     }
+}
+
+/// Why no configuration may be set, if that is so.
+pub(super) fn would_lose(running: &Config) -> Option<String> {
+    let untold = running.untold();
+    let place = untold.first()?;
+    Some(format!(
+        "Kea has an option at {place} that it does not show and its file does not say, so any change would lose it: {}",
+        hidden::advice(running.protocol())
+    ))
+}
+
+/// Whether what it runs is such that single commands may change it.
+pub(super) fn takes_commands(known: &Known) -> bool {
+    let is_plain = known.read_back.strange.is_empty() && !known.config.in_network();
+    is_plain && known.abilities != Abilities::default()
 }
 
 /// What never reached Kea.

@@ -341,7 +341,7 @@ pub(super) fn id(subnet: &Value) -> Option<u64> {
 }
 
 /// A subnet without its reservations.
-fn head(subnet: &Value) -> Value {
+pub(super) fn head(subnet: &Value) -> Value {
     let mut head = subnet.clone();
     head.as_object_mut().map(|members| members.shift_remove("reservations"));
     head

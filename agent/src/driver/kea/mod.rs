@@ -10,6 +10,7 @@
 //! - [`config`] takes what runs apart into Freehold's part and the rest; [`hidden`] adds what Kea does not show
 //! - [`mod@plan`] makes the next configuration of a bundle, [`render`] each subnet of it
 //! - [`steps`] says which single changes make it so, and [`live`] carries them out, where this Kea can; [`known`] remembers what it runs meanwhile
+//! - [`mod@preview`] says what would come of all that, and changes nothing
 //! - [`blame`] finds what Kea refuses, with [`locate`] for places in its complaints
 //! - [`readback`] tells from what runs which bundle it is
 //! - [`mod@review`] says what is doubtful in what runs
@@ -39,6 +40,7 @@ pub mod lookup;
 pub mod memfile;
 pub mod persist;
 pub mod plan;
+pub mod preview;
 pub mod probe;
 pub mod protocol;
 pub mod readback;

@@ -199,7 +199,7 @@ fn pools(subnet: &Value) -> Option<Vec<AddressRange>> {
     subnet["pools"].as_array().into_iter().flatten().map(|pool| readback::pool(pool).ok()).collect()
 }
 
-fn by_scope(subnets: &[Value]) -> BTreeMap<&str, &Value> {
+pub(super) fn by_scope(subnets: &[Value]) -> BTreeMap<&str, &Value> {
     subnets.iter().filter_map(|subnet| Some((subnet["user-context"][MARK]["scope"].as_str()?, subnet))).collect()
 }
 

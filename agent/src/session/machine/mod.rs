@@ -11,13 +11,15 @@
 //!
 //! - [`words`]: what goes in and comes out
 //! - [`obey`]: change sets, from the first part to what came of them
+//! - [`preview`]: what a server would make of a change
 //! - [`tell`]: what the controller is told of the servers
 
 mod obey;
+mod preview;
 mod tell;
 mod words;
 
-pub use words::{Alarm, Apply, Barrier, Facts, Outcome, Output, Rules};
+pub use words::{Alarm, Apply, Barrier, Facts, Outcome, Output, Preview, Rules, Wish};
 
 use super::memory::{Held, Memory};
 use super::staging::Staging;
@@ -69,6 +71,8 @@ struct Server {
     staging: Option<Staging>,
     /// A change set whose remaining parts are not wanted.
     dropped: Option<u64>,
+    /// A preview of which parts are still to come.
+    previewing: Option<Staging>,
     applying: Option<Applying>,
     /// What became of a change that no line was there to hear of.
     untold: Option<ChangeAck>,
@@ -239,6 +243,7 @@ impl Machine {
         for server in self.servers.values_mut() {
             server.staging = None;
             server.dropped = None;
+            server.previewing = None;
             server.told = None;
             server.reported_drift = None;
         }
@@ -281,6 +286,7 @@ impl Machine {
             (Link::Up { .. }, Some(Message::Drift(decision))) => self.drift_decided(&decision),
             (Link::Up { .. }, Some(Message::Trust(trust))) => self.out.push_back(Output::Trust(trust)),
             (Link::Up { .. }, Some(Message::Probe(request))) => self.out.push_back(Output::Probe(request)),
+            (Link::Up { .. }, Some(Message::Preview(request))) => self.preview(&request),
         }
     }
 

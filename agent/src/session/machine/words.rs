@@ -45,6 +45,8 @@ pub enum Output {
     Trust(TrustBundle),
     /// Ask who answers on some addresses; answer with [`Machine::probed`].
     Probe(ProbeRequest),
+    /// Ask a server what it would make of a bundle; answer with [`Machine::previewed`].
+    Preview(Preview),
     /// Something that people should know.
     Alarm(Alarm),
     /// Close the connection; answer with [`Machine::lost`].
@@ -60,6 +62,26 @@ pub struct Apply {
     pub digest: Digest,
     /// All of it.
     pub bundle: Arc<Bundle>,
+}
+
+/// A bundle of which somebody wants to know what a server would make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Which server.
+    pub server: String,
+    /// The number of the preview.
+    pub preview_id: u64,
+    /// All of it.
+    pub bundle: Arc<Bundle>,
+}
+
+/// What a keeper is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// To have the server run a bundle.
+    Apply(Apply),
+    /// To say what it would make of one.
+    Preview(Preview),
 }
 
 /// What came of an [`Apply`].

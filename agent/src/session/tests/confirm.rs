@@ -144,7 +144,7 @@ fn host_that_dies_before(nth: usize, old: &Bundle, new: &Bundle) -> (Bundle, Opt
                         }
                     }
                     Output::HangUp => machine.lost(at(now), 0),
-                    Output::Send(_) | Output::Trust(_) | Output::Probe(_) | Output::Alarm(_) => {}
+                    Output::Send(_) | Output::Trust(_) | Output::Probe(_) | Output::Preview(_) | Output::Alarm(_) => {}
                 }
             }
             now = machine.deadline().unwrap_or(now).max(now + 1);

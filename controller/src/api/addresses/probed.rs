@@ -76,7 +76,8 @@ impl Api {
         };
         // Whatever else stands against it is said before anybody is asked.
         let refused = |refusal| not_done(CommitError::Refused(refusal), FIELDS);
-        let planned = self.engine.plan(&call(Command::Allocate(order.clone()))).map_err(refused)?;
+        let planned =
+            self.engine.plan(&self.engine.state(), &call(Command::Allocate(order.clone()))).map_err(refused)?;
         if required {
             self.somebody_can_ask(&planned)?;
         }

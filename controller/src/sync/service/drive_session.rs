@@ -1,7 +1,7 @@
 //! Drives one agent's session.
 
 use super::super::dispatch::{Heard, Signal};
-use super::super::probes::{ProbeOrder, Waiting};
+use super::super::questions::{PreviewOrder, ProbeOrder, Waiting};
 use super::super::session::{Alarm, Ending, Followed, Output, Session};
 use super::super::waits::Wait;
 use super::super::wanted::wanted;
@@ -12,7 +12,7 @@ use freehold_core::command::Command;
 use freehold_core::name::{AgentName, ServerName};
 use freehold_core::time::StorePoint;
 use freehold_core::{Record, State};
-use freehold_proto::sync::{Health, SessionRequest, SessionResponse};
+use freehold_proto::sync::{Health, PreviewAnswer, ProbeResult, SessionRequest, SessionResponse};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,7 +34,8 @@ pub(super) struct Driver {
     /// What was last published of what waits for a person.
     waits: BTreeMap<ServerName, Vec<Wait>>,
     /// Who waits for what the agent finds out.
-    probes: Waiting,
+    probes: Waiting<Vec<ProbeResult>>,
+    previews: Waiting<PreviewAnswer>,
     out: VecDeque<SessionResponse>,
     /// How long this handshake waits for its turn, in milliseconds.
     wait_ms: u64,
@@ -57,6 +58,7 @@ impl Driver {
             followed: BTreeSet::new(),
             waits: BTreeMap::new(),
             probes: Waiting::default(),
+            previews: Waiting::default(),
             out: VecDeque::new(),
             wait_ms,
             over: false,
@@ -130,6 +132,11 @@ impl Driver {
                 self.machine.probe(id, addresses, timeout_ms);
             }
         }
+        for PreviewOrder { id, server, from, to, answer } in heard.previews {
+            if self.previews.put(&self.agent, id, answer) {
+                self.machine.preview(id, &server, &from, &to);
+            }
+        }
         if heard.superseded {
             self.machine.end(Ending::Superseded);
         }
@@ -160,6 +167,7 @@ impl Driver {
             Output::Health(health) => self.health(health),
             Output::Networks(networks) => self.sync.0.presence.networks(&self.agent, networks),
             Output::Probed(id, probed) => self.probes.done(id, probed),
+            Output::Previewed(id, previewed) => self.previews.done(id, previewed.map(|answer| *answer)),
             Output::Alarm(alarm) => self.alarm(alarm),
             Output::Close => self.over = true,
         }

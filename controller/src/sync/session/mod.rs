@@ -35,8 +35,9 @@ use freehold_proto::bundle;
 use freehold_proto::convert::hosts::parse_reported;
 use freehold_proto::convert::point;
 use freehold_proto::sync::{
-    ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, ProbeRequest, ProbeResult, ServerReport,
-    SessionRequest, SessionResponse, Welcome, drift_decision, go_away, session_request, session_response,
+    ChangeAck, DriftDecision, DriftReport, GoAway, Health, Hello, Inventory, PreviewAnswer, PreviewRequest,
+    ProbeRequest, ProbeResult, ServerReport, SessionRequest, SessionResponse, Welcome, drift_decision, go_away,
+    session_request, session_response,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -49,6 +50,11 @@ pub const HEARTBEAT_SECONDS: u32 = 20;
 pub const SILENCE_MS: u64 = 3 * HEARTBEAT_SECONDS as u64 * 1000;
 /// How long a session lasts, in milliseconds, give or take a fifth (P8).
 pub const LIFETIME_MS: u64 = 30 * 60 * 1000;
+
+/// Answers to previews that may be under way.
+const PREVIEWED_MAX: usize = 64;
+/// Differences that an agent may tell of one preview: as many as a server has scopes and reservations.
+const DIFFERENCES_MAX: usize = 200_000;
 
 /// Which of its promises a machine keeps: all of them. The simulation breaks one at a time, to see that it notices.
 #[doc(hidden)]
@@ -111,6 +117,8 @@ pub enum Output {
     Networks(Option<Vec<Cidr>>),
     /// What came of a probe, or why the agent was not asked.
     Probed(u64, Result<Vec<ProbeResult>, String>),
+    /// What came of a preview, or why the agent was not asked.
+    Previewed(u64, Result<Box<PreviewAnswer>, String>),
     /// Something that people should know.
     Alarm(Alarm),
     /// The session is over. Send what was queued before, then hang up.
@@ -224,6 +232,10 @@ pub struct Session {
     agent_edition: String,
     /// Whether the agent can be asked to probe.
     probes: bool,
+    /// Whether it can be asked for previews.
+    previews: bool,
+    /// Parts of the answers to previews, of which the last is still to come.
+    previewed: BTreeMap<u64, PreviewAnswer>,
     last_heard: u64,
     ends_at: u64,
     followers: BTreeMap<String, Follower>,
@@ -245,6 +257,8 @@ impl Session {
             boot: [0; 16],
             agent_edition: String::new(),
             probes: false,
+            previews: false,
+            previewed: BTreeMap::new(),
             last_heard: now.ticks,
             ends_at: now.ticks + LIFETIME_MS - spread + random % (2 * spread + 1),
             followers: BTreeMap::new(),
@@ -342,6 +356,7 @@ impl Session {
             (Stage::Open, Some(Message::Probe(answer))) => {
                 self.context.out.push_back(Output::Probed(answer.probe_id, Ok(answer.results)));
             }
+            (Stage::Open, Some(Message::Preview(answer))) => self.previewed(answer),
             (Stage::Open, Some(Message::Server(report))) => self.found(&report),
         }
     }
@@ -482,6 +497,62 @@ impl Session {
         self.context.out.push_back(Output::Probed(probe_id, Err(why)));
     }
 
+    /// Asks the agent what a server that runs `from` would make of `to`; answered by [`Output::Previewed`], if the session lives so long.
+    pub fn preview(&mut self, preview_id: u64, server: &ServerName, from: &Bundle, to: &Bundle) {
+        let why = match (&self.stage, self.context.point) {
+            (Stage::Open, Some(target)) if self.previews => {
+                // Nobody waits for more answers than this, and parts of others are not kept.
+                if self.previewed.len() >= PREVIEWED_MAX {
+                    self.previewed.pop_first();
+                }
+                self.previewed.insert(preview_id, PreviewAnswer::default());
+                let header = push::Header {
+                    server,
+                    change_id: preview_id,
+                    fence: self.context.fence,
+                    target,
+                    to: to.digest(),
+                    confirm_seconds: 0,
+                };
+                // What runs nothing of Freehold's may never have been told anything.
+                let parts = match from.resources().is_empty() {
+                    true => push::snapshot(&header, to),
+                    false => push::from_bundle(&header, from.digest(), from, to),
+                };
+                for part in parts {
+                    self.context.send(session_response::Message::Preview(PreviewRequest { change: Some(part) }));
+                }
+                return;
+            }
+            (Stage::Open, _) => {
+                format!("{} is too old to say what its servers would make of it; update it", self.agent)
+            }
+            _ => format!("{} is not connected", self.agent),
+        };
+        self.context.out.push_back(Output::Previewed(preview_id, Err(why)));
+    }
+
+    /// A part of the answer to a preview.
+    fn previewed(&mut self, part: PreviewAnswer) {
+        let id = part.preview_id;
+        let Some(answer) = self.previewed.get_mut(&id) else { return };
+        if answer.differences.len() + part.differences.len() > DIFFERENCES_MAX {
+            self.previewed.remove(&id);
+            let why = format!("{} told more than {DIFFERENCES_MAX} differences", self.agent);
+            return self.context.out.push_back(Output::Previewed(id, Err(why)));
+        }
+        let last = part.last;
+        let mut differences = std::mem::take(&mut answer.differences);
+        differences.extend(part.differences.iter().cloned());
+        if answer.preview_id == 0 {
+            *answer = part;
+        }
+        answer.differences = differences;
+        if last && let Some(answer) = self.previewed.remove(&id) {
+            self.context.out.push_back(Output::Previewed(id, Ok(Box::new(answer))));
+        }
+    }
+
     /// A network that does not parse is no place to probe in.
     fn tell_networks(&mut self, networks: &[String]) {
         let networks = || networks.iter().filter_map(|network| network.parse().ok()).collect();
@@ -511,6 +582,7 @@ impl Session {
         }
         self.boot = boot;
         self.probes = hello.features.iter().any(|feature| feature == bundle::PROBE);
+        self.previews = hello.features.iter().any(|feature| feature == bundle::PREVIEW);
         let features: BTreeSet<_> = hello.features.iter().map(String::as_str).collect();
         self.agent_edition = format!("{}\n{}", hello.version, features.into_iter().collect::<Vec<_>>().join(" "));
         self.context.out.push_back(Output::Open { boot, seen: hello.max_fence_seen });

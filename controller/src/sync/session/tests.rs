@@ -178,6 +178,7 @@ fn said(outputs: &[Output]) -> Vec<&'static str> {
             Down::GoAway(_) => "go away",
             Down::Drift(_) => "drift",
             Down::Probe(_) => "probe",
+            Down::Preview(_) => "preview",
         },
         Output::Open { .. } => "open",
         Output::Submit(Command::RecordApplied { .. }) => "applied!",
@@ -189,6 +190,7 @@ fn said(outputs: &[Output]) -> Vec<&'static str> {
         Output::Health(_) => "health",
         Output::Networks(_) => "networks",
         Output::Probed(..) => "probed",
+        Output::Previewed(..) => "previewed",
         Output::Alarm(_) => "alarm",
         Output::Close => "close",
     };
@@ -795,4 +797,52 @@ fn an_agent_that_is_too_old_is_not_asked() {
     bench.session.probe(1, vec!["10.1.2.3".into()], 500);
     let why = "agents/berlin-1 is too old to probe; update it".to_owned();
     assert_eq!(bench.all(), [Output::Probed(1, Err(why))]);
+}
+
+#[test]
+fn what_a_server_would_make_of_a_change_is_asked_and_put_together() {
+    use freehold_proto::sync::{ConfigurationDifference, PreviewAnswer};
+    let (held, wanted) = (bundle_of(&[("a", "1")]), bundle_of(&[("a", "2"), ("b", "1")]));
+    let (mut bench, _) = Bench::opened(None, None, point(1, 9));
+    bench.session.preview(7, &server(), &held, &wanted);
+    let why = "agents/berlin-1 is too old to say what its servers would make of it; update it".to_owned();
+    assert_eq!(bench.all(), [Output::Previewed(7, Err(why))]);
+
+    let mut bench =
+        Bench { session: Session::new(AgentName::from_id("berlin-1").expect("a name"), at(0), 0), slots: true };
+    bench.say(0, Up::Hello(Hello { features: vec!["preview.v1".into()], ..hello(None, None) }));
+    bench.session.opened(at(10), FENCE, point(1, 9));
+    bench.all();
+    bench.session.preview(8, &server(), &held, &wanted);
+    let outputs = bench.all();
+    let [Output::Send(SessionResponse { message: Some(Down::Preview(request)) })] = &outputs[..] else {
+        panic!("a question: {outputs:?}")
+    };
+    let asked = request.change.clone().expect("a change");
+    assert_eq!((asked.change_id, asked.upserts.len(), asked.parts), (8, 2, 1));
+    assert_eq!(bundle::parse_digest(&asked.from_digest), Some(held.digest()));
+    // Of a server that runs nothing of Freehold's all of it is sent.
+    bench.session.preview(9, &server(), &bundle_of(&[]), &wanted);
+    let outputs = bench.all();
+    let [Output::Send(SessionResponse { message: Some(Down::Preview(request)) })] = &outputs[..] else {
+        panic!("a question: {outputs:?}")
+    };
+    assert_eq!(request.change.clone().expect("a change").from_digest, []);
+
+    let difference = |id: &str| ConfigurationDifference { id: id.to_owned(), ..ConfigurationDifference::default() };
+    let part = |differences: &[&str], last| PreviewAnswer {
+        preview_id: 8,
+        test_ms: if last { 0 } else { 5 },
+        differences: differences.iter().map(|id| difference(id)).collect(),
+        last,
+        ..PreviewAnswer::default()
+    };
+    bench.say(20, Up::Preview(part(&["a"], false)));
+    bench.say(20, Up::Preview(PreviewAnswer { preview_id: 1234, last: true, ..PreviewAnswer::default() }));
+    assert_eq!(bench.all(), [], "nobody asked for that one");
+    bench.say(20, Up::Preview(part(&["b"], true)));
+    let outputs = bench.all();
+    let [Output::Previewed(8, Ok(answer))] = &outputs[..] else { panic!("an answer: {outputs:?}") };
+    assert_eq!(answer.test_ms, 5);
+    assert_eq!(answer.differences, [difference("a"), difference("b")]);
 }

@@ -48,16 +48,6 @@ pub(super) fn scope_into(state: &State, scope: &Scope, to: Cidr, obstacles: &mut
     }
 }
 
-/// Names what delegates prefixes that share addresses with the network `to`.
-pub(super) fn delegated_into(state: &State, space: &SpaceName, to: Cidr, obstacles: &mut Obstacles) {
-    for (block, of) in state.prefix_pools_overlapping(space, to) {
-        obstacles.add(of, || format!("{of} delegates prefixes out of {block}, which shares addresses with {to}"));
-    }
-    for (prefix, of) in state.reserved_prefixes_overlapping(space, to) {
-        obstacles.add(of, || format!("{of} delegates {prefix}, which shares addresses with {to}"));
-    }
-}
-
 /// Names the held and claimed addresses of the network `from` that no host could have, were `to` their network.
 pub(super) fn assignments_into(state: &State, space: &SpaceName, from: Cidr, to: Cidr, obstacles: &mut Obstacles) {
     for outside in subtract(&[from.range()], &[to.hosts()]) {

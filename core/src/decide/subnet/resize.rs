@@ -2,7 +2,7 @@ use super::fit;
 use crate::change::{Change, Record};
 use crate::command::Etag;
 use crate::decide::obstacles::Obstacles;
-use crate::decide::{Moment, lookup};
+use crate::decide::{Moment, delegation, lookup};
 use crate::model::{Prefix, PrefixKind};
 use crate::name::PrefixName;
 use crate::net::Cidr;
@@ -49,7 +49,9 @@ pub(in crate::decide) fn resize(
     }
     if before.kind == PrefixKind::Network {
         fit::assignments_into(state, &name.space, name.cidr, cidr, &mut obstacles);
-        fit::delegated_into(state, &name.space, cidr, &mut obstacles);
+        for (of, message) in delegation::delegating(state, &name.space, cidr) {
+            obstacles.add(of, || message);
+        }
     }
     obstacles.clear(Reason::DoesNotFit, "cidr", || format!("{name} cannot be resized to {cidr}"))?;
 
