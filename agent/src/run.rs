@@ -74,7 +74,8 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
     let (answer, probed) = mpsc::channel(1);
     let (network, networks) = watch::channel(links::networks());
     let gauge = Arc::new(gauge);
-    let (mut wishes, mut uploaders, mut watched) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let (mut wishes, mut previews, mut uploaders) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut watched = Vec::new();
     let mut tasks = JoinSet::new();
     for protocol in Protocol::ALL {
         let id = protocol.server_id();
@@ -85,6 +86,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         let (feed, follow) = Feed::new(spool, lease_file);
         let (health, healths) = watch::channel(Health::default());
         let (wish, wished) = mpsc::channel(4);
+        let (preview, previewed) = mpsc::channel(4);
         let keeper = Keeper {
             protocol,
             config_file: match protocol {
@@ -94,6 +96,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
             folder: folder.clone(),
             failpoint: settings.failpoint.clone(),
             wishes: wished,
+            previews: previewed,
             says: says.clone(),
             feed: feed.clone(),
             lease_file: Some(tell_lease_file),
@@ -104,6 +107,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         tasks.spawn(keeper.run(stop.child_token()));
         tasks.spawn(status::gauge(server.clone(), gauge.clone(), stop.child_token()));
         wishes.insert(id.to_owned(), wish);
+        previews.insert(id.to_owned(), preview);
         uploaders.insert(id.to_owned(), Uploader { id, folder, spool: reader, feed, health: healths });
         watched.push(server);
     }
@@ -114,6 +118,7 @@ pub async fn run(home: Home, settings: Settings, stop: CancellationToken) -> Res
         identity: identity.clone(),
         memory: home.make_memory()?,
         wishes,
+        previews,
         said,
         uploaders,
         gauges,

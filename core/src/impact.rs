@@ -1,8 +1,9 @@
 //! Whom a change of the plan hits: the clients of a server that lose what they have leased, and those that get it with other options or times.
 
 use crate::client::ClientIdentity;
-use crate::desired::{Served, desired};
+use crate::desired::{Desired, Served, desired};
 use crate::lease::{Lease, LeaseBook, LeaseState};
+use crate::model::{Assignment, Scope};
 use crate::name::{AddressName, ReservationName, ScopeName, ServerName};
 use crate::net::family;
 use crate::state::State;
@@ -46,16 +47,18 @@ pub struct Impact {
 
 /// Whom the change from `before` to `after` hits among those who have a live lease of `server`. Costs a look at each of its leases.
 pub fn impact(before: &State, after: &State, book: &LeaseBook, server: &ServerName, now: Timestamp) -> Impact {
-    let (ran, then) = (desired(before, server), desired(after, server));
-    let then: BTreeMap<&ScopeName, &Served> = then.scopes.iter().map(|served| (&served.scope.name, served)).collect();
+    let (ran, to_run) = (desired(before, server), desired(after, server));
+    let then: BTreeMap<&ScopeName, &Served> = to_run.scopes.iter().map(|served| (&served.scope.name, served)).collect();
     let pairs = ran.scopes.iter().map(|served| {
         let scope = &served.scope;
         // Leases are of a subnet's number: a scope with another one is another one to the server.
         let still = then.get(&scope.name).filter(|then| then.scope.subnet_id == scope.subnet_id).copied();
         (served, still)
     });
+    let claims_stay = |scope: &ScopeName| claims_in(&ran, scope).eq(claims_in(&to_run, scope));
     let is_other = |(served, still): &(&Served, Option<&Served>)| {
-        still.is_none_or(|then| then != *served || !reservations_stay(before, after, &served.scope.name))
+        let scope = &served.scope.name;
+        still.is_none_or(|then| then != *served || !reservations_stay(before, after, scope) || !claims_stay(scope))
     };
     let pairs: BTreeMap<u32, _> = pairs.filter(is_other).map(|pair| (pair.0.scope.subnet_id.number(), pair)).collect();
     let mut impact = Impact::default();
@@ -66,8 +69,10 @@ pub fn impact(before: &State, after: &State, book: &LeaseBook, server: &ServerNa
         if served.scope.network.family() != family(lease.address) {
             continue;
         }
-        let gives_otherwise =
-            |then: &&Served| then.scope.options != scope.options || then.scope.lease_times != scope.lease_times;
+        let gives_otherwise = |then: &&Served| {
+            let of = |scope: &Scope| (scope.network, scope.options.clone(), scope.lease_times);
+            of(&then.scope) != of(scope)
+        };
         let why = match still {
             Some(then) => loss(after, then, lease).filter(|_| loss(before, served, lease).is_none()),
             None => Some(Loss::NotServed),
@@ -81,6 +86,11 @@ pub fn impact(before: &State, after: &State, book: &LeaseBook, server: &ServerNa
     impact
 }
 
+/// The claims that are served in a scope.
+fn claims_in<'a>(desired: &'a Desired, scope: &'a ScopeName) -> impl Iterator<Item = &'a Arc<Assignment>> {
+    desired.claims.iter().filter(move |(of, _)| of == scope).map(|(_, claim)| claim)
+}
+
 fn reservations_stay(before: &State, after: &State, scope: &ScopeName) -> bool {
     before.reservations_in(scope).eq(after.reservations_in(scope))
 }
@@ -89,11 +99,18 @@ fn reservations_stay(before: &State, after: &State, scope: &ScopeName) -> bool {
 fn loss(state: &State, served: &Served, lease: &Lease) -> Option<Loss> {
     let scope = &served.scope;
     if let Some(prefix) = lease.delegated() {
-        let in_pool = scope.prefix_pools.iter().any(|pool| pool.prefix.covers(&prefix));
-        let mut reserved = state.reserved_prefixes_overlapping(&scope.space, prefix);
-        let its_own = |name| state.reservation(name).is_some_and(|found| lease.is_of(&found.client));
-        let is_its_own = reserved.any(|(_, name)| its_own(name));
-        return (!in_pool && !is_its_own).then_some(Loss::NotInPool);
+        let reserved = state.reserved_prefixes_overlapping(&scope.space, prefix);
+        let is_its_own = |name| state.reservation(name).is_some_and(|found| lease.is_of(&found.client));
+        let of_reservations: Vec<bool> = reserved.map(|(_, name)| is_its_own(name)).collect();
+        let in_pool = scope
+            .prefix_pools
+            .iter()
+            .any(|pool| pool.prefix.covers(&prefix) && pool.delegated_length == prefix.prefix_len());
+        return match of_reservations[..] {
+            [] => (!in_pool).then_some(Loss::NotInPool),
+            ref found if found.contains(&true) => None,
+            _ => Some(Loss::Anothers(AddressName { space: scope.space.clone(), address: lease.address })),
+        };
     }
     let name = AddressName { space: scope.space.clone(), address: lease.address };
     let reserved = ReservationName { scope: scope.name.clone(), address: lease.address };

@@ -26,6 +26,12 @@ fn a_plan_says_what_a_server_would_run_and_who_is_hit_and_changes_nothing() -> R
         assert!(told.contains("berlin/kea4 takes it"), "{told}");
         assert!(told.contains("-   \"valid-lifetime\": 3600"), "{told}");
         assert!(told.contains("+   \"valid-lifetime\": 7200"), "{told}");
+        let way = if told.contains("while it serves") {
+            "subnet4-update 1000000 10.1.2.10-10.1.2.29"
+        } else {
+            "by a new configuration"
+        };
+        assert!(told.contains(way), "{told}");
         assert!(told.contains("1 live lease gets other options or times when renewed"), "{told}");
 
         // Other pools: it loses the address.

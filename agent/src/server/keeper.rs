@@ -25,12 +25,13 @@ use crate::driver::kea::control::{ControlError, ControlSocket};
 use crate::driver::kea::discover::{self, DiscoverError, FoundKea};
 use crate::driver::kea::known::{Known, Memory};
 use crate::driver::kea::lookup::SubnetCounters;
+use crate::driver::kea::preview;
 use crate::driver::kea::protocol::Protocol;
 use crate::driver::kea::review::{dns_servers, review, silent};
 use crate::probe::dns;
 use crate::server::feed::Feed;
 use crate::server::told::{previewed, results};
-use crate::session::machine::{Apply, Barrier, Facts, Outcome, Wish};
+use crate::session::machine::{Apply, Barrier, Facts, Outcome, Preview};
 
 /// Between two looks at the server.
 const LOOK: Duration = Duration::from_secs(2);
@@ -40,6 +41,10 @@ const FULL_LOOK: Duration = Duration::from_secs(60);
 const PAUSE_FACTOR: u32 = 10;
 /// The pause after an apply is at most this.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A preview that waited for so long is not made: nobody waits for it any more.
+const PREVIEW_AGE_MAX_MS: u64 = 50_000;
+/// A preview waits at most so long for the pause after the one before.
+const PREVIEW_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How often an apply that found the server busy is tried again, and after how long.
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(500);
@@ -67,7 +72,9 @@ pub struct Keeper {
     /// Told each step of an apply.
     pub failpoint: Failpoint,
     /// What the session wants it to run.
-    pub wishes: mpsc::Receiver<Wish>,
+    pub wishes: mpsc::Receiver<Apply>,
+    /// What somebody only wants to know of.
+    pub previews: mpsc::Receiver<Preview>,
     /// Where facts and outcomes go.
     pub says: mpsc::Sender<Said>,
     /// Follows its leases.
@@ -132,8 +139,11 @@ impl Keeper {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut not_before, mut bridge, mut asking) = (Instant::now(), Bridge::default(), JoinSet::new());
+        let mut previews_after = Instant::now();
         loop {
             tokio::select! {
+                // What is to be applied goes before what somebody only wants to know.
+                biased;
                 () = stop.cancelled() => return,
                 _ = looks.tick() => {
                     let different = self.look(&mut kea, &mut seen).await;
@@ -154,18 +164,7 @@ impl Keeper {
                     }
                 }
                 wish = self.wishes.recv() => {
-                    let wish = match wish {
-                        None => return,
-                        Some(Wish::Apply(wish)) => wish,
-                        Some(Wish::Preview(preview)) => {
-                            let made = kea.preview(&preview.bundle).await;
-                            let parts = previewed(preview.preview_id, made);
-                            if self.says.send(Said::Previewed(parts)).await.is_err() {
-                                return;
-                            }
-                            continue;
-                        }
-                    };
+                    let Some(wish) = wish else { return };
                     bridge_over(&mut bridge, &kea, &wish).await;
                     tokio::time::sleep_until(not_before.into()).await;
                     let (outcome, closed) = self.apply(&mut kea, &wish).await;
@@ -177,8 +176,34 @@ impl Keeper {
                         return;
                     }
                 }
+                preview = self.previews.recv() => {
+                    let Some(preview) = preview else { return };
+                    let Some(parts) = self.preview(&mut kea, preview, &mut previews_after).await else { continue };
+                    if self.says.send(Said::Previewed(parts)).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
+    }
+
+    /// What the server would make of a bundle, in parts; `None` if nobody waits for that any more. Kea hears nobody while it tests, so between two previews there is a pause as between two applies;
+    /// one that comes before it is over is told so.
+    async fn preview(&self, kea: &mut Kea, preview: Preview, after: &mut Instant) -> Option<Vec<PreviewAnswer>> {
+        let Preview { preview_id, bundle, asked, .. } = preview;
+        if crate::clock::now().ticks.saturating_sub(asked) > PREVIEW_AGE_MAX_MS {
+            return None;
+        }
+        let wait = after.saturating_duration_since(Instant::now());
+        if wait > PREVIEW_PAUSE_MAX {
+            let message = format!("{} tested others just now; ask again in a few seconds", self.protocol.kind());
+            return Some(previewed(preview_id, Ok(preview::Preview::Unable { message })));
+        }
+        tokio::time::sleep(wait).await;
+        let begun = Instant::now();
+        let made = kea.preview(&bundle).await;
+        *after = Instant::now() + (begun.elapsed() * PAUSE_FACTOR).min(PAUSE_MAX);
+        Some(previewed(preview_id, made))
     }
 
     /// Finds the server, however long that takes.

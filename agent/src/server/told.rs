@@ -13,6 +13,10 @@ use crate::server::keeper::chain;
 const COMMANDS_MAX: usize = 1000;
 /// Bytes of differences in a part.
 const PART_BYTES: usize = 1 << 20;
+/// Bytes of one side of a difference, at most: two of them fit into a message of four mebibytes with a part beside them.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Resources at fault that a preview names, at most.
+const FAULTS_MAX: usize = 1000;
 
 /// What is wrong with resources.
 pub(super) fn results(faults: &[Fault]) -> Vec<ResourceResult> {
@@ -48,7 +52,7 @@ pub(super) fn previewed(preview_id: u64, made: Result<Preview, ApplyError>) -> V
         }
         Ok(Preview::Refused { faults, message, differences }) => {
             first.set_outcome(Outcome::Refused);
-            (first.results, first.message) = (results(&faults), message);
+            (first.results, first.message) = (results(&faults[..faults.len().min(FAULTS_MAX)]), message);
             differences
         }
         Ok(Preview::Unable { message }) => {
@@ -77,8 +81,19 @@ pub(super) fn previewed(preview_id: u64, made: Result<Preview, ApplyError>) -> V
     parts
 }
 
+/// A text of which the end is left out where it is too long for a message.
+fn cut(mut text: String) -> String {
+    let end = text.floor_char_boundary(TEXT_BYTES_MAX);
+    if end < text.len() {
+        let left_out = text.len() - end;
+        text.truncate(end);
+        text.push_str(&format!("\n… and {left_out} bytes more"));
+    }
+    text
+}
+
 fn difference(difference: &Difference) -> ConfigurationDifference {
-    let text = |value: &Option<Value>| value.as_ref().map(|value| format!("{value:#}")).unwrap_or_default();
+    let text = |value: &Option<Value>| value.as_ref().map(|value| cut(format!("{value:#}"))).unwrap_or_default();
     ConfigurationDifference {
         kind: difference.key.kind.as_str().to_owned(),
         id: difference.key.id.clone(),

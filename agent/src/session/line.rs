@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 use tracing::{error, info, warn};
 
-use super::machine::{Machine, Output, Wish};
+use super::machine::{Apply, Machine, Output, Preview};
 use super::memory::Write;
 use crate::clock;
 use crate::files::{self, FileError};
@@ -73,7 +73,9 @@ pub struct Line {
     /// Where the machine's memory is.
     pub memory: PathBuf,
     /// Takes bundles, by server.
-    pub wishes: BTreeMap<String, mpsc::Sender<Wish>>,
+    pub wishes: BTreeMap<String, mpsc::Sender<Apply>>,
+    /// Takes what somebody only wants to know of, by server.
+    pub previews: BTreeMap<String, mpsc::Sender<Preview>>,
     /// What keepers say.
     pub said: mpsc::Receiver<Said>,
     /// What sends lease events on, by server.
@@ -229,14 +231,13 @@ impl Line {
                 Output::Send(message) => connection.push(message),
                 Output::Persist(Write { name, bytes }) => files::replace(&self.memory.join(name), &bytes, 0o600)?,
                 Output::Apply(apply) => match self.wishes.get(&apply.server) {
-                    // The machine has one apply under way per server, and previews leave it a place.
-                    Some(keeper) if keeper.try_send(Wish::Apply(apply.clone())).is_ok() => {}
+                    // The machine has one apply under way per server, so there is always a place.
+                    Some(keeper) if keeper.try_send(apply.clone()).is_ok() => {}
                     _ => self.machine.outcome(clock::now(), &apply.server, super::machine::Outcome::Busy),
                 },
                 Output::Preview(preview) => {
-                    let keeper = self.wishes.get(&preview.server).filter(|keeper| keeper.capacity() > 1);
-                    let preview_id = preview.preview_id;
-                    if keeper.is_none_or(|keeper| keeper.try_send(Wish::Preview(preview)).is_err()) {
+                    let (keeper, preview_id) = (self.previews.get(&preview.server), preview.preview_id);
+                    if keeper.is_none_or(|keeper| keeper.try_send(preview).is_err()) {
                         let message = "the agent has too many previews to make; ask again in a moment";
                         self.machine.cannot_preview(preview_id, message.to_owned());
                     }

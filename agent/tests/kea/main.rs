@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // the whole file is a test
 
+mod generated;
 mod generation;
 mod host;
 mod served;

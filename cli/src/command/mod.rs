@@ -34,7 +34,8 @@ use crate::connect::Api;
 use crate::error::Failure;
 use crate::output::{Format, Screen};
 use crate::profile::{Choice, Profiles, path};
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use freehold_core::name::ViewName;
 use std::ffi::OsString;
@@ -80,8 +81,21 @@ impl Arguments {
     pub fn taken(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let outer = Self::try_parse_from(words)?;
         let Command::Plan(plan) = &outer.command else { return Ok(outer) };
-        let words = ["freehold"].into_iter().chain(plan.words.iter().map(String::as_str)).chain(["--validate-only"]);
-        let inner = Self::try_parse_from(words)?;
+        // Behind `--` it would be a text like any other.
+        let end = plan.words.iter().position(|word| word == "--").unwrap_or(plan.words.len());
+        let (options, rest) = plan.words.split_at(end);
+        let words = ["freehold"].into_iter().chain(options.iter().map(String::as_str));
+        let words = words.chain(["--validate-only"]).chain(rest.iter().map(String::as_str));
+        let inner = Self::try_parse_from(words).map_err(|error| match error.kind() {
+            ErrorKind::UnknownArgument if error.to_string().contains("'--validate-only'") => {
+                let what = format!("`{}` changes nothing that can be planned\n", plan.words.join(" "));
+                Self::command().error(ErrorKind::InvalidSubcommand, what)
+            }
+            _ => error,
+        })?;
+        if matches!(inner.command, Command::Plan(_)) {
+            return Err(Self::command().error(ErrorKind::InvalidSubcommand, "a plan has no plan of its own\n"));
+        }
         Ok(Self {
             command: inner.command,
             output: if inner.output == Format::default() { outer.output } else { inner.output },
@@ -292,10 +306,38 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use super::{Arguments, Command};
     use clap::CommandFactory;
+    use std::ffi::OsString;
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Arguments::command().debug_assert();
+        Arguments::command().debug_assert();
+    }
+
+    fn taken(line: &str) -> Result<Arguments, String> {
+        let words = std::iter::once("freehold").chain(line.split_whitespace()).map(OsString::from);
+        Arguments::taken(words).map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn what_stands_behind_plan_is_a_command_that_is_only_asked_about() {
+        let planned = taken("--profile a plan -o json scope delete hall --force --request-id x").expect("a command");
+        assert!(planned.planned && matches!(planned.command, Command::Scope(_)));
+        assert_eq!(planned.output, crate::output::Format::Json);
+        assert_eq!((planned.profile.as_deref(), planned.request_id.as_deref()), (Some("a"), Some("x")));
+        assert!(!taken("scope delete hall --force").expect("a command").planned);
+        assert_eq!(
+            taken("plan scope list").expect_err("a list"),
+            "error: `scope list` changes nothing that can be planned"
+        );
+        let waits = taken("plan scope delete hall --wait").expect_err("it would wait");
+        assert!(waits.contains("'--wait'"), "{waits}");
+        assert!(taken("plan").is_err());
+        assert_eq!(taken("plan plan scope delete hall").expect_err("a plan"), "error: a plan has no plan of its own");
+        let described = taken("plan server describe berlin/kea4 -- --odd").expect("a command");
+        let Command::Server(described) = described.command else { panic!("another command") };
+        let said = format!("{described:?}");
+        assert!(said.contains("validate_only: true") && said.contains("--odd"), "{said}");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Plan {
 /// Tells the preview that a command just made.
 pub(super) async fn tell(api: &Api, screen: &mut Screen<'_>) -> Result<(), Failure> {
     let Some(name) = api.preview() else {
-        let what = "the command asked nothing that changes something, or the controller is too old to say what would come of it";
+        let what = "the command changes nothing of the plan, or the controller is too old to say what would come of it";
         return Err(Failure::Usage(what.to_owned()));
     };
     let request = v1::PreviewRequest { name };
@@ -97,7 +97,8 @@ fn server_lines(server: &v1::ServerPreview) -> Vec<String> {
     let mut lines = vec![String::new(), first];
     for fault in &server.faults {
         let field = if fault.field.is_empty() { String::new() } else { format!(" {}", fault.field) };
-        lines.push(format!("  {}{field}: {}", names::short(&fault.resource), fault.message));
+        let words = if fault.message == server.message { String::new() } else { format!(": {}", fault.message) };
+        lines.push(format!("  {}{field}{words}", names::short(&fault.resource)));
     }
     let hidden = u64::from(server.command_count).saturating_sub(server.commands.len() as u64);
     lines.extend(server.commands.iter().map(|command| format!("  {command}")));

@@ -5,14 +5,17 @@
 
 use super::Api;
 use super::call::{operator, refuse};
+use super::sight::Sight;
+use super::watch::sees;
 use crate::engine::Committed;
 use crate::sync::dispatch::concerned;
 use crate::sync::wanted::wanted;
 use data_encoding::HEXLOWER;
+use freehold_core::access::{Permission, Reach, Spot};
 use freehold_core::bundle::Bundle;
-use freehold_core::impact::{Hit, impact};
+use freehold_core::impact::{Hit, Impact, impact};
 use freehold_core::lease::LeaseBook;
-use freehold_core::name::ServerName;
+use freehold_core::name::{ReservationName, ServerName};
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
 use freehold_core::{Change, State, Timestamp};
@@ -38,6 +41,8 @@ pub const HEADER: &str = "freehold-preview";
 const KEPT_SECONDS: i64 = 600;
 /// Previews kept at most, the newest.
 const KEPT_MAX: usize = 256;
+/// Of one caller.
+const KEPT_OF_ONE_MAX: usize = 16;
 /// Changes of the plan told of a preview, and hits of a server, at most.
 const TOLD_MAX: usize = 1000;
 /// Agents asked at once.
@@ -87,7 +92,11 @@ impl Previews {
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|kept| now < kept.until);
-        if all.len() == KEPT_MAX {
+        let of_principal = all.iter().filter(|kept| kept.principal == principal).count();
+        if of_principal == KEPT_OF_ONE_MAX {
+            let oldest = all.iter().position(|kept| kept.principal == principal);
+            oldest.map(|place| all.remove(place));
+        } else if all.len() == KEPT_MAX {
             all.pop_front();
         }
         all.push_back(Arc::new(kept));
@@ -113,6 +122,32 @@ struct Touched {
     to: Option<Arc<Bundle>>,
 }
 
+/// What somebody may see of what a preview has to tell.
+struct Eyes {
+    /// Where scopes are seen.
+    scopes: Reach,
+    /// Where reservations are.
+    reservations: Reach,
+    /// Where leases are.
+    leases: Reach,
+    /// Whether servers are.
+    servers: bool,
+}
+
+impl Eyes {
+    /// Whether a scope, or an address that is fixed in one, is seen, as it is or as it would be.
+    fn see(&self, kept: &Kept, resource: &str) -> bool {
+        [&kept.base, &kept.after].into_iter().any(|state| match resource.split('/').count() {
+            2 => resource
+                .parse()
+                .is_ok_and(|name| state.scope(&name).is_some_and(|scope| self.scopes.takes(&Spot::scope(Some(scope))))),
+            _ => resource.parse::<ReservationName>().is_ok_and(|name| {
+                state.scope(&name.scope).is_some() && self.reservations.takes(&Spot::reservation(state, &name))
+            }),
+        })
+    }
+}
+
 /// The servers whose bundle would be another.
 fn touched(kept: &Kept) -> Vec<Touched> {
     let bundle =
@@ -127,8 +162,16 @@ fn touched(kept: &Kept) -> Vec<Touched> {
 
 impl Api {
     /// What a server says of it, with what would be different there and who is hit.
-    async fn told(&self, kept: &Kept, touched: Touched, book: &LeaseBook, now: Timestamp) -> Vec<PreviewResponse> {
+    async fn told(
+        &self,
+        kept: &Kept,
+        touched: Touched,
+        book: &LeaseBook,
+        eyes: &Eyes,
+        now: Timestamp,
+    ) -> Vec<PreviewResponse> {
         let Touched { server, from, to } = touched;
+        let is_let_go = to.is_none();
         let (mut told, differences) = match to {
             None => (let_go(&server), Vec::new()),
             Some(to) => match self.sync.preview(&server, from, to).await {
@@ -136,18 +179,38 @@ impl Api {
                 Err(why) => (unknown(&server, why), Vec::new()),
             },
         };
-        let impact = impact(&kept.base, &kept.after, book, &server, now);
+        // One that is let go goes on with what it runs.
+        let impact = match is_let_go {
+            true => Impact::default(),
+            false => impact(&kept.base, &kept.after, book, &server, now),
+        };
         told.leases_lost = impact.lost.len() as u64;
         told.leases_renewed = impact.renewed;
+        let differences: Vec<_> =
+            differences.into_iter().filter(|difference| eyes.see(kept, &difference.resource)).collect();
+        if !eyes.servers {
+            told.faults.retain(|fault| eyes.see(kept, &fault.resource));
+            told.commands = Vec::new();
+            if told.outcome() == Outcome::Refused {
+                told.message = told_elsewhere(told.faults.first());
+            }
+        }
+        let seen = impact.lost.iter().filter(|hit| eyes.leases.takes_lease(&kept.base, &hit.lease));
         let hit = |hit: &Hit| {
             let lease = lease::message(&server, Some(&hit.scope), &hit.lease, now);
             Part::Hit(PreviewHit { lease: Some(lease), message: hit.why.to_string() })
         };
         let parts = std::iter::once(Part::Server(told))
             .chain(differences.into_iter().map(Part::Difference))
-            .chain(impact.lost.iter().take(TOLD_MAX).map(hit));
+            .chain(seen.take(TOLD_MAX).map(hit));
         parts.map(part).collect()
     }
+}
+
+/// Why a server refuses, for somebody who may not see it: its words may be about parts of it that are not theirs.
+fn told_elsewhere(fault: Option<&PreviewFault>) -> String {
+    let elsewhere = "not for this alone; why is told to those who may see the server";
+    fault.map_or(elsewhere, |fault| &fault.message).to_owned()
 }
 
 fn part(part: Part) -> PreviewResponse {
@@ -234,12 +297,21 @@ impl PreviewService for Api {
             change_count: kept.changes.len() as u64,
             server_count: u32::try_from(touched.len()).unwrap_or(u32::MAX),
         };
-        let changes = kept.changes.iter().take(TOLD_MAX).map(|change| Part::Change(change_message(change)));
+        let rights = self.engine.state();
+        let seen = kept.changes.iter().filter(|change| sees(&rights, &operator, change, [&kept.base, &kept.after]));
+        let changes = seen.take(TOLD_MAX).map(|change| Part::Change(change_message(change)));
         let head: Vec<_> = std::iter::once(Part::Summary(summary)).chain(changes).map(part).collect();
+        let reach = |permission| Sight::with(operator.clone(), permission, &self.engine.state()).reach;
+        let eyes = Arc::new(Eyes {
+            scopes: reach(Permission::ScopesRead),
+            reservations: reach(Permission::ReservationsRead),
+            leases: reach(Permission::LeasesRead),
+            servers: reach(Permission::ServersRead).is_everywhere(),
+        });
         let (api, book) = (self.clone(), self.leases.book());
         let servers = stream::iter(touched).map(move |touched| {
-            let (api, kept, book) = (api.clone(), Arc::clone(&kept), Arc::clone(&book));
-            async move { api.told(&kept, touched, &book, now).await }
+            let (api, kept, book, eyes) = (api.clone(), Arc::clone(&kept), Arc::clone(&book), Arc::clone(&eyes));
+            async move { api.told(&kept, touched, &book, &eyes, now).await }
         });
         let parts = stream::iter(head).chain(servers.buffered(ASKED_AT_ONCE).flat_map(stream::iter));
         Ok(Response::new(Box::pin(parts.map(Ok))))

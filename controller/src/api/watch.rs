@@ -7,7 +7,7 @@ use freehold_core::access::{Permission, Spot};
 use freehold_core::name::OperatorName;
 use freehold_core::refusal::{Reason, Refusal};
 use freehold_core::text::shown;
-use freehold_core::{Change, Entry, RecordKey, Revision};
+use freehold_core::{Change, Entry, Record, RecordKey, Revision, State};
 use freehold_proto::convert::event::change_message;
 use freehold_proto::convert::time;
 use freehold_proto::v1::watch_service_server::WatchService;
@@ -42,6 +42,17 @@ fn needed(key: &RecordKey) -> Permission {
     }
 }
 
+/// Whether an operator, with the rights of this state, sees all of a change; each side of it lies where its state has it.
+pub(super) fn sees(rights: &State, operator: &OperatorName, change: &Change, [before, after]: [&State; 2]) -> bool {
+    let key = change.key();
+    let reach = Sight::with(operator.clone(), needed(&key), rights).reach;
+    // Fields and views are everybody's who may read any.
+    let common = matches!(key, RecordKey::Field(_) | RecordKey::View(_)) && !reach.is_nowhere();
+    let takes =
+        |state: &State, record: Option<&Record>| record.is_none_or(|record| reach.takes(&Spot::of_past(state, record)));
+    common || reach.is_everywhere() || (takes(before, change.before()) && takes(after, change.after()))
+}
+
 /// Refuses kinds that there are not: a watch of them would be silent for ever.
 fn known(kinds: &[String]) -> Result<(), Refusal> {
     at_most(kinds.len(), RecordKey::KINDS.len(), "kinds")?;
@@ -72,13 +83,7 @@ impl Watcher {
         let chosen = self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == key.kind());
         chosen && {
             let state = self.api.engine.state();
-            let reach = Sight::with(self.operator.clone(), needed(&key), &state).reach;
-            // Fields and views are everybody's who may read any.
-            let common = matches!(key, RecordKey::Field(_) | RecordKey::View(_)) && !reach.is_nowhere();
-            let sides = [change.before(), change.after()];
-            common
-                || reach.is_everywhere()
-                || sides.into_iter().flatten().all(|record| reach.takes(&Spot::of_past(&state, record)))
+            sees(&state, &self.operator, change, [&state, &state])
         }
     }
 

@@ -164,10 +164,10 @@ impl Sync {
 
     /// Asks the agent of a server what that would make of `to`, while it runs `from`.
     pub async fn preview(&self, server: &ServerName, from: Arc<Bundle>, to: Arc<Bundle>) -> Previewed {
-        let server = server.clone();
+        let (server, id) = (server.clone(), self.next_number());
         self.ask(&server.agent().clone(), PREVIEW_LIMIT, |heard, answer| {
             if heard.previews.len() < UNDER_WAY_MAX {
-                heard.previews.push(PreviewOrder { id: random(), server, from, to, answer });
+                heard.previews.push(PreviewOrder { id, server, from, to, answer });
             }
         })
         .await

@@ -89,7 +89,7 @@ impl<A: Iterator<Item = Arc<Assignment>>> Iterator for Rows<'_, A> {
         let first = self.next?;
         let (row, last) = match self.next_known(first) {
             Some(known) if known == first => (Row::Address(Box::new(self.look(first))), first),
-            known => self.gap(first, known.unwrap_or(u128::MAX)),
+            known => self.gap(first, known),
         };
         self.next = last.checked_add(1).filter(|next| *next <= self.last);
         Some(row)
@@ -111,11 +111,11 @@ impl<A: Iterator<Item = Arc<Assignment>>> Rows<'_, A> {
         look_in(self.state, self.book, Some(self.network), self.scope, name, assigned)
     }
 
-    /// The gap from `first` on, up to `known`, to where an exclusion begins or ends, or to the list's end.
-    fn gap(&self, first: u128, known: u128) -> (Row, u128) {
+    /// The gap from `first` on, up to `known` behind it, to where an exclusion begins or ends, or to the list's end.
+    fn gap(&self, first: u128, known: Option<u128>) -> (Row, u128) {
         let behind = self.exclusions.partition_point(|exclusion| to_number(exclusion.range.end()) < first);
         let exclusion = self.exclusions.get(behind).map(|exclusion| exclusion.range.numbers());
-        let last = self.last.min(known.saturating_sub(u128::from(known <= self.last)));
+        let last = known.map_or(self.last, |known| self.last.min(known - 1));
         let range =
             |last| AddressRange::new(self.address(first), self.address(last)).expect("ascending, of one family");
         match exclusion {

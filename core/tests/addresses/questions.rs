@@ -111,3 +111,24 @@ proptest! {
         }
     }
 }
+
+/// The largest number there is belongs to a network, too.
+#[test]
+fn the_last_network_of_ipv6_is_listed_to_its_end() {
+    use freehold_core::command::{Command, PrefixDraft};
+    let name: freehold_core::name::PrefixName =
+        "spaces/default/prefixes/ffff:ffff:ffff:ffff::-64".parse().expect("a name");
+    let mut state = freehold_core::State::default();
+    for command in [Command::CreatePrefix {
+        name: name.clone(),
+        draft: PrefixDraft::of(freehold_core::model::PrefixKind::Network),
+    }] {
+        let changes = freehold_core::decide(&state, &command, freehold_core::Timestamp(1)).expect("the rules allow it");
+        state.apply_changes(&changes);
+    }
+    let network = state.prefix(&name).expect("the network");
+    let book = freehold_core::lease::LeaseBook::default();
+    let rows: Vec<_> = list(&state, &book, network, &name.cidr.range()).collect();
+    let free = "ffff:ffff:ffff:ffff::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".parse().expect("a range");
+    assert!(matches!(&rows[..], [Row::Address(_), Row::Free(range)] if *range == free), "{rows:?}");
+}

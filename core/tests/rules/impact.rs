@@ -98,3 +98,25 @@ fn reservations_and_claims_take_addresses_and_move_their_clients() {
     assert_eq!(hit(&[GUEST], &[claimed("10.0.0.40", GUEST.1)]), (vec![], 0));
     assert_eq!(hit(&[GUEST], &[claimed("10.0.0.45", GUEST.1)]).0, [("10.0.0.40".to_owned(), has)]);
 }
+
+#[test]
+fn claims_outside_of_the_pools_count_too() {
+    let claim = |address: &str, hardware: &str| {
+        let order = freehold_core::command::Allocation {
+            choice: Choice::Given(vec![word(address)]),
+            purpose: Purpose::Claim { expires: None },
+            details: vec![details(Some(hardware))],
+            ..allocation(Place::Network(word("spaces/default/prefixes/10.0.0.0-24")))
+        };
+        Command::Allocate(order)
+    };
+    let has = Loss::HasAnother(word("spaces/default/addresses/10.0.0.150"));
+    assert_eq!(hit(&[GUEST, OTHER], &[claim("10.0.0.150", GUEST.1)]).0, [("10.0.0.40".to_owned(), has)]);
+    // Its client has the lease, and then neither the claim nor a pool.
+    let before = after(managed(state()), &claim("10.0.0.150", GUEST.1), NOW);
+    let released = Command::Release { name: word("spaces/default/addresses/10.0.0.150"), etag: None };
+    let gone = after(before.clone(), &released, NOW);
+    let leases = leased("scopes/hall", &[("10.0.0.150", GUEST.1)]);
+    let impact = impact(&before, &gone, &leases, &word("servers/a/kea4"), live());
+    assert_eq!(impact.lost.iter().map(|hit| hit.why.clone()).collect::<Vec<_>>(), [Loss::NotInPool]);
+}

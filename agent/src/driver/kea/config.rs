@@ -176,7 +176,7 @@ impl Config {
 
     /// The kinds of identifiers by which this Kea looks for reservations.
     pub fn reservation_identifiers(&self) -> Vec<&str> {
-        array(&self.root()["host-reservation-identifiers"]).filter_map(Value::as_str).collect()
+        identifiers(self.protocol(), self.root())
     }
 
     /// Whether this Kea has loaded the hook of this file name.
@@ -184,6 +184,12 @@ impl Config {
         let hooks = array(&self.root()["hooks-libraries"]);
         hooks.filter_map(|hook| hook["library"].as_str()).any(|library| library.rsplit('/').next() == Some(file))
     }
+}
+
+/// The kinds of identifiers by which a Kea of this configuration looks for reservations: the usual ones where it does not say.
+pub(super) fn identifiers(protocol: Protocol, root: &Value) -> Vec<&str> {
+    let said: Vec<_> = array(&root["host-reservation-identifiers"]).filter_map(Value::as_str).collect();
+    if said.is_empty() { protocol.usual_identifiers().to_vec() } else { said }
 }
 
 /// As the whole, with Freehold's subnets behind the others.

@@ -22,11 +22,7 @@ pub(super) fn found(config: &Config, commands: &BTreeSet<String>, live: Abilitie
         Ability::Bootp => config.has_hook("libdhcp_bootp.so"),
         Ability::HighAvailability => knows("ha-heartbeat"),
     };
-    let mut identifiers = config.reservation_identifiers();
-    if identifiers.is_empty() {
-        identifiers.extend(config.protocol().usual_identifiers());
-    }
-    let identifiers = identifiers.into_iter().take(Found::IDENTIFIERS_MAX);
+    let identifiers = config.reservation_identifiers().into_iter().take(Found::IDENTIFIERS_MAX);
     Found {
         abilities: Ability::ALL.iter().copied().filter(has).collect(),
         identifiers: identifiers.filter_map(|name| Text::parse(name).ok()).collect(),

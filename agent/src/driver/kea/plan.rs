@@ -157,7 +157,7 @@ fn reservation(key: &ResourceKey, resource: &Resource, running: &Config) -> Resu
         Some(Client::Hardware(_)) | None => "hw-address",
     };
     let looked_for = running.reservation_identifiers();
-    if !looked_for.is_empty() && !looked_for.contains(&identifier) {
+    if !looked_for.contains(&identifier) {
         let message = format!(
             "this Kea does not look for reservations by {identifier}: add it to host-reservation-identifiers in {}",
             running.protocol().root()

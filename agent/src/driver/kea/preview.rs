@@ -11,8 +11,9 @@ use super::apply::{ApplyError, Kea, takes_commands, would_lose};
 use super::config::Config;
 use super::control::ConfigText;
 use super::intent::Intent;
-use super::live::{head, reservations};
+use super::live::{Change, head, reservations};
 use super::plan::{Fault, plan};
+use super::protocol::Protocol;
 use super::readback::address;
 use super::steps::{self, by_scope};
 
@@ -80,8 +81,18 @@ impl Kea {
             let touched = plan(&steps::touched(&known.read_back.bundle, to, &difference), &known.config).ok()?;
             steps::changes(known.abilities, &known.config, &touched.config, &difference)
         });
-        let commands = commands.flatten().map(|changes| changes.iter().map(ToString::to_string).collect());
+        let commands =
+            commands.flatten().map(|changes| changes.iter().map(|change| named(self.protocol(), change)).collect());
         Ok(Preview::Accepted { commands, differences, test })
+    }
+}
+
+/// A command as Kea calls it.
+fn named(protocol: Protocol, change: &Change) -> String {
+    let text = change.to_string();
+    match text.strip_prefix("subnet") {
+        Some(rest) => format!("{}{rest}", protocol.subnets()),
+        None => text,
     }
 }
 
@@ -110,7 +121,6 @@ fn parts(config: &Config) -> BTreeMap<ResourceKey, Value> {
 #[cfg(test)]
 mod tests {
     use super::super::plan::tests::{bundle, host, scope};
-    use super::super::protocol::Protocol;
     use super::*;
     use freehold_proto::sync::{ScopeResource, reservation_resource::Client};
     use serde_json::json;
@@ -137,6 +147,9 @@ mod tests {
         assert_eq!(lifetime.before.as_ref().unwrap()["valid-lifetime"], 600);
         assert_eq!(lifetime.after.as_ref().unwrap()["valid-lifetime"], 700);
         assert_eq!(lifetime.after.as_ref().unwrap().get("reservations"), None);
-        assert_eq!(told(&config(&[a.clone()], 1), &config(&[a], 2)), [row("reservation a/10.77.9.1", true, true)]);
+        assert_eq!(
+            told(&config(std::slice::from_ref(&a), 1), &config(&[a.clone()], 2)),
+            [row("reservation a/10.77.9.1", true, true)]
+        );
     }
 }

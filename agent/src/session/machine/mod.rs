@@ -19,7 +19,7 @@ mod preview;
 mod tell;
 mod words;
 
-pub use words::{Alarm, Apply, Barrier, Facts, Outcome, Output, Preview, Rules, Wish};
+pub use words::{Alarm, Apply, Barrier, Facts, Outcome, Output, Preview, Rules};
 
 use super::memory::{Held, Memory};
 use super::staging::Staging;
@@ -286,7 +286,7 @@ impl Machine {
             (Link::Up { .. }, Some(Message::Drift(decision))) => self.drift_decided(&decision),
             (Link::Up { .. }, Some(Message::Trust(trust))) => self.out.push_back(Output::Trust(trust)),
             (Link::Up { .. }, Some(Message::Probe(request))) => self.out.push_back(Output::Probe(request)),
-            (Link::Up { .. }, Some(Message::Preview(request))) => self.preview(&request),
+            (Link::Up { .. }, Some(Message::Preview(request))) => self.preview(now, &request),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::{Machine, Output, Preview};
 use crate::session::staging::{Part, Staging};
+use freehold_core::time::Now;
 use freehold_proto::sync::preview_answer::Outcome;
 use freehold_proto::sync::{PreviewAnswer, PreviewRequest, session_request};
 use std::sync::Arc;
 
 impl Machine {
     /// A part of a preview arrived.
-    pub(super) fn preview(&mut self, request: &PreviewRequest) {
+    pub(super) fn preview(&mut self, now: Now, request: &PreviewRequest) {
         let Some(change) = &request.change else { return };
         let id = change.server_id.as_str();
         let applied = self.memory.servers.get(id).and_then(|memory| memory.applied.as_ref());
@@ -41,6 +42,7 @@ impl Machine {
                 server: id.to_owned(),
                 preview_id: change.change_id,
                 bundle: Arc::clone(&held.bundle),
+                asked: now.ticks,
             })),
         }
         if let Some(server) = self.servers.get_mut(id) {

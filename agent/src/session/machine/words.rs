@@ -73,15 +73,8 @@ pub struct Preview {
     pub preview_id: u64,
     /// All of it.
     pub bundle: Arc<Bundle>,
-}
-
-/// What a keeper is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    /// To have the server run a bundle.
-    Apply(Apply),
-    /// To say what it would make of one.
-    Preview(Preview),
+    /// When it was asked for, in ticks.
+    pub asked: u64,
 }
 
 /// What came of an [`Apply`].

@@ -23,7 +23,7 @@ fn a_preview_is_handed_on_whole_and_nothing_of_it_is_obeyed_or_kept() {
     (first.parts, second.parts, second.part) = (2, 2, 1);
     (first.removes, second.upserts) = (Vec::new(), Vec::new());
     assert_eq!(bench.hear(asked(first)), []);
-    let expected = Preview { server: "kea4".into(), preview_id: 77, bundle: Arc::new(wanted.clone()) };
+    let expected = Preview { server: "kea4".into(), preview_id: 77, bundle: Arc::new(wanted.clone()), asked: 10 };
     assert_eq!(bench.hear(asked(second)), [Output::Preview(expected.clone())]);
     assert_eq!(bench.0.memory(), &before);
 

@@ -39,6 +39,7 @@ use freehold_proto::sync::{
     ProbeRequest, ProbeResult, ServerReport, SessionRequest, SessionResponse, Welcome, drift_decision, go_away,
     session_request, session_response,
 };
+use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -53,8 +54,15 @@ pub const LIFETIME_MS: u64 = 30 * 60 * 1000;
 
 /// Answers to previews that may be under way.
 const PREVIEWED_MAX: usize = 64;
-/// Differences that an agent may tell of one preview: as many as a server has scopes and reservations.
-const DIFFERENCES_MAX: usize = 200_000;
+/// What an agent may say of one preview, in bytes.
+const PREVIEWED_BYTES_MAX: usize = 32 << 20;
+
+/// The answer to a preview as far as it came.
+#[derive(Debug, Default)]
+struct Previewed {
+    answer: Option<PreviewAnswer>,
+    bytes: usize,
+}
 
 /// Which of its promises a machine keeps: all of them. The simulation breaks one at a time, to see that it notices.
 #[doc(hidden)]
@@ -235,7 +243,7 @@ pub struct Session {
     /// Whether it can be asked for previews.
     previews: bool,
     /// Parts of the answers to previews, of which the last is still to come.
-    previewed: BTreeMap<u64, PreviewAnswer>,
+    previewed: BTreeMap<u64, Previewed>,
     last_heard: u64,
     ends_at: u64,
     followers: BTreeMap<String, Follower>,
@@ -501,11 +509,14 @@ impl Session {
     pub fn preview(&mut self, preview_id: u64, server: &ServerName, from: &Bundle, to: &Bundle) {
         let why = match (&self.stage, self.context.point) {
             (Stage::Open, Some(target)) if self.previews => {
-                // Nobody waits for more answers than this, and parts of others are not kept.
+                // Numbers ascend, and nobody waits for more answers than this: the oldest has nobody left.
                 if self.previewed.len() >= PREVIEWED_MAX {
                     self.previewed.pop_first();
                 }
-                self.previewed.insert(preview_id, PreviewAnswer::default());
+                self.previewed.insert(preview_id, Previewed::default());
+                // What it holds may be behind what the plan was, where something waits or was refused.
+                let held = self.followers.get(server.daemon()).and_then(Follower::held_bundle);
+                let from = held.as_ref().map_or(from, |(_, held)| held);
                 let header = push::Header {
                     server,
                     change_id: preview_id,
@@ -535,20 +546,19 @@ impl Session {
     /// A part of the answer to a preview.
     fn previewed(&mut self, part: PreviewAnswer) {
         let id = part.preview_id;
-        let Some(answer) = self.previewed.get_mut(&id) else { return };
-        if answer.differences.len() + part.differences.len() > DIFFERENCES_MAX {
+        let Some(previewed) = self.previewed.get_mut(&id) else { return };
+        previewed.bytes += part.encoded_len();
+        if previewed.bytes > PREVIEWED_BYTES_MAX {
             self.previewed.remove(&id);
-            let why = format!("{} told more than {DIFFERENCES_MAX} differences", self.agent);
+            let why = format!("{} says more of it than {PREVIEWED_BYTES_MAX} bytes", self.agent);
             return self.context.out.push_back(Output::Previewed(id, Err(why)));
         }
         let last = part.last;
-        let mut differences = std::mem::take(&mut answer.differences);
-        differences.extend(part.differences.iter().cloned());
-        if answer.preview_id == 0 {
-            *answer = part;
+        match &mut previewed.answer {
+            None => previewed.answer = Some(part),
+            Some(answer) => answer.differences.extend(part.differences),
         }
-        answer.differences = differences;
-        if last && let Some(answer) = self.previewed.remove(&id) {
+        if last && let Some(answer) = self.previewed.remove(&id).and_then(|previewed| previewed.answer) {
             self.context.out.push_back(Output::Previewed(id, Ok(Box::new(answer))));
         }
     }

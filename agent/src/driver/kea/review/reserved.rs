@@ -1,10 +1,10 @@
 //! Reservations that do nothing, or the wrong thing.
 
+use super::super::config::identifiers;
 use super::named;
 use super::tree::{Subnet, Tree, is_empty, list, strings};
-use freehold_core::net::{Family, parse_address};
+use freehold_core::net::parse_address;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The members of a reservation that say whose it is.
@@ -27,14 +27,9 @@ pub(super) fn elsewhere(tree: &Tree<'_>) -> Option<String> {
 }
 
 pub(super) fn not_looked_for(tree: &Tree<'_>) -> Option<String> {
-    let said = &tree.dhcp["host-reservation-identifiers"];
-    let looked_for: BTreeSet<&str> = match (said.is_array(), tree.family) {
-        (true, _) => strings(said).collect(),
-        (false, Family::V4) => ["hw-address", "duid", "circuit-id", "client-id"].into(),
-        (false, Family::V6) => ["hw-address", "duid"].into(),
-    };
+    let looked_for = identifiers(tree.protocol, tree.dhcp);
     let by = |name: &&&str| tree.reservations().filter(|host| host[**name].is_string()).count();
-    let lost = IDENTIFIERS.iter().filter(|name| !looked_for.contains(**name));
+    let lost = IDENTIFIERS.iter().filter(|name| !looked_for.contains(*name));
     let lost: Vec<_> = lost.map(|name| (name, by(&name))).filter(|(_, count)| *count > 0).collect();
     let lost: Vec<_> = lost.iter().map(|(name, count)| format!("{name} ({count})")).collect();
     named(&lost).map(|names| format!("reservations by identifiers that are not looked for: {names}"))

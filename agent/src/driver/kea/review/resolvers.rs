@@ -15,7 +15,7 @@ const SERVERS_MAX: usize = 16;
 /// The DNS servers that a configuration names, for all, in subnets, pools and classes; the first few by address.
 pub fn dns_servers(foreign: &Value, ours: &[Value]) -> Vec<IpAddr> {
     let Some(tree) = Tree::of(foreign, ours) else { return Vec::new() };
-    let (code, name) = match tree.family {
+    let (code, name) = match tree.family() {
         Family::V4 => (6, "domain-name-servers"),
         Family::V6 => (23, "dns-servers"),
     };
@@ -26,7 +26,7 @@ pub fn dns_servers(foreign: &Value, ours: &[Value]) -> Vec<IpAddr> {
         .filter_map(|option| option["data"].as_str())
         .flat_map(|data| data.split(','));
     let servers = texts.filter_map(|text| parse_address(text.trim()).ok());
-    let servers: BTreeSet<_> = servers.filter(|server| family(*server) == tree.family).collect();
+    let servers: BTreeSet<_> = servers.filter(|server| family(*server) == tree.family()).collect();
     servers.into_iter().take(SERVERS_MAX).collect()
 }
 

@@ -52,7 +52,7 @@ fn times(subnet: &Subnet<'_>) -> (u64, u64) {
 
 pub(super) fn renew_storm(tree: &Tree<'_>) -> Option<String> {
     // Pools of IPv6 have more addresses than there are clients.
-    if tree.family == Family::V6 {
+    if tree.family() == Family::V6 {
         return None;
     }
     let storm = tree.foreign().filter_map(|subnet| {
@@ -75,14 +75,14 @@ fn without(tree: &Tree<'_>, code: u64, name: &str) -> Option<String> {
 }
 
 pub(super) fn without_router(tree: &Tree<'_>) -> Option<String> {
-    match tree.family {
+    match tree.family() {
         Family::V4 => without(tree, 3, "routers"),
         Family::V6 => None,
     }
 }
 
 pub(super) fn without_dns(tree: &Tree<'_>) -> Option<String> {
-    match tree.family {
+    match tree.family() {
         Family::V4 => without(tree, 6, "domain-name-servers"),
         Family::V6 => without(tree, 23, "dns-servers"),
     }

@@ -1,6 +1,7 @@
 //! A configuration as the checks walk it: subnets with what they inherit.
 
 use super::super::config::network;
+use super::super::protocol::Protocol;
 use freehold_core::net::{AddressRange, Cidr, Family, parse_address};
 use serde_json::Value;
 use std::fmt;
@@ -8,7 +9,7 @@ use std::fmt;
 /// The configuration of a Kea.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
-    pub(super) family: Family,
+    pub(super) protocol: Protocol,
     /// The member `Dhcp4` or `Dhcp6`, without Freehold's subnets.
     pub(super) dhcp: &'a Value,
     pub(super) subnets: Vec<Subnet<'a>>,
@@ -40,18 +41,21 @@ pub(super) fn is_empty(value: &Value) -> bool {
 
 impl<'a> Tree<'a> {
     pub(super) fn of(root: &'a Value, ours: &'a [Value]) -> Option<Self> {
-        let (family, dhcp, name) = match (root.get("Dhcp4"), root.get("Dhcp6")) {
-            (Some(dhcp), _) => (Family::V4, dhcp, "subnet4"),
-            (None, Some(dhcp)) => (Family::V6, dhcp, "subnet6"),
-            (None, None) => return None,
-        };
+        let of = |protocol: &Protocol| Some((*protocol, root.get(protocol.root())?));
+        let (protocol, dhcp) = Protocol::ALL.iter().find_map(of)?;
+        let name = protocol.subnets();
         let subnet = |value, network, is_ours| Subnet { value, network, dhcp, is_ours };
         let mut subnets: Vec<_> = list(&dhcp[name]).map(|value| subnet(value, None, false)).collect();
         for network in list(&dhcp["shared-networks"]) {
             subnets.extend(list(&network[name]).map(|value| subnet(value, Some(network), false)));
         }
         subnets.extend(ours.iter().map(|value| subnet(value, None, true)));
-        Some(Self { family, dhcp, subnets })
+        Some(Self { protocol, dhcp, subnets })
+    }
+
+    /// Of which protocol's addresses it is.
+    pub(super) fn family(&self) -> Family {
+        self.protocol.family()
     }
 
     /// The subnets that are not Freehold's.
