@@ -119,10 +119,13 @@ fn the_last_network_of_ipv6_is_listed_to_its_end() {
     let name: freehold_core::name::PrefixName =
         "spaces/default/prefixes/ffff:ffff:ffff:ffff::-64".parse().expect("a name");
     let mut state = freehold_core::State::default();
-    for command in [Command::CreatePrefix {
-        name: name.clone(),
-        draft: PrefixDraft::of(freehold_core::model::PrefixKind::Network),
-    }] {
+    let (title, description) = Default::default();
+    let labels = freehold_core::labels::Labels::NONE;
+    let draft = PrefixDraft::of(freehold_core::model::PrefixKind::Network);
+    for command in [
+        Command::CreateSpace { name: name.space.clone(), title, description, labels },
+        Command::CreatePrefix { name: name.clone(), draft },
+    ] {
         let changes = freehold_core::decide(&state, &command, freehold_core::Timestamp(1)).expect("the rules allow it");
         state.apply_changes(&changes);
     }
