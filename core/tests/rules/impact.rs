@@ -34,13 +34,13 @@ const OTHER: (&str, &str) = ("10.0.0.60", "02:00:00:00:09:0a");
 
 #[test]
 fn who_is_outside_of_the_pools_loses_its_address() {
-    let narrow = hall(ScopePatch {
+    let narrow = [hall(ScopePatch {
         ranges: Some(vec![word("10.0.0.50-10.0.0.99")]),
         exclusions: Some(vec![]),
         ..ScopePatch::default()
-    });
-    assert_eq!(hit(&[GUEST, OTHER], &[narrow.clone()]), (vec![("10.0.0.40".to_owned(), Loss::NotInPool)], 0));
-    assert_eq!(hit_at(NOW, &[GUEST, OTHER], &[narrow]), (vec![], 0), "the leases are over");
+    })];
+    assert_eq!(hit(&[GUEST, OTHER], &narrow), (vec![("10.0.0.40".to_owned(), Loss::NotInPool)], 0));
+    assert_eq!(hit_at(NOW, &[GUEST, OTHER], &narrow), (vec![], 0), "the leases are over");
     let excluded = hall(ScopePatch { exclusions: Some(exclusions(&["10.0.0.60"])), ..ScopePatch::default() });
     assert_eq!(hit(&[GUEST, OTHER], &[excluded]), (vec![("10.0.0.60".to_owned(), Loss::NotInPool)], 0));
     // Who was outside before is not hit by this.

@@ -143,13 +143,11 @@ mod tests {
             told(&before, &after),
             [row("scope a", true, true), row("scope b", true, false), row("scope c", false, true)]
         );
+        let alone = [a];
         let lifetime = &differences(&before, &after)[0];
         assert_eq!(lifetime.before.as_ref().unwrap()["valid-lifetime"], 600);
         assert_eq!(lifetime.after.as_ref().unwrap()["valid-lifetime"], 700);
         assert_eq!(lifetime.after.as_ref().unwrap().get("reservations"), None);
-        assert_eq!(
-            told(&config(std::slice::from_ref(&a), 1), &config(&[a.clone()], 2)),
-            [row("reservation a/10.77.9.1", true, true)]
-        );
+        assert_eq!(told(&config(&alone, 1), &config(&alone, 2)), [row("reservation a/10.77.9.1", true, true)]);
     }
 }
