@@ -15,6 +15,7 @@ mod lists;
 mod masks;
 mod once;
 mod planning;
+mod previews;
 mod probed;
 mod probing;
 mod reclaim;

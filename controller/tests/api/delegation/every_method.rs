@@ -30,6 +30,7 @@ const WITHOUT_ROWS: &[&str] = &[
     "/freehold.v1.FieldDefinitionService/ListFieldDefinitions",
     "/freehold.v1.LeaseService/WatchLeases",
     "/freehold.v1.PlanService/FindFreeSubnets",
+    "/freehold.v1.PreviewService/Preview",
     "/freehold.v1.ReviewService/ListChecks",
     "/freehold.v1.ServerService/GetCapabilities",
     "/freehold.v1.ServerService/WaitApplied",
@@ -152,6 +153,7 @@ fn questions(conflict: &str, event: &str) -> Vec<(&'static str, Vec<u8>)> {
         PrefixService/GetPrefix: of!(GetPrefixRequest, name: YARD);
         PrefixService/ListPrefixes: of!(ListPrefixesRequest, parent: "spaces/-");
         PrefixService/UpdatePrefix: UpdatePrefixRequest { prefix: network(FREE), ..Default::default() };
+        PreviewService/Preview: PreviewRequest { name: "previews/00".to_owned() };
         PrefixService/DeletePrefix: of!(DeletePrefixRequest, name: FREE);
         ReclaimService/ListStaleAddresses: ListStaleAddressesRequest {
             parent: DEFAULT.to_owned(),
