@@ -24,6 +24,7 @@ const OF_OTHERS: &[Reason] = &[
     Reason::ResourceGone,
     Reason::InvalidCertificateRequest,
     Reason::EventNotFound,
+    Reason::PreviewNotFound,
     Reason::ConflictNotFound,
     Reason::AddressSeen,
     Reason::RequestIdReused,
